@@ -1,0 +1,135 @@
+"""One transaction, the same for HTTP and for consumers: legal time, the caller's scope, and `emit`."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import CursorResult, Executable, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from shared.auth import SYSTEM, Actor
+from shared.events import Event, Stream
+
+POOL_SIZE: Final = 8  # per process and role: more connections than that only queue inside PostgreSQL
+
+SERVER_SETTINGS: Final = {
+    "timezone": "UTC",  # civil time is computed in shared.time from the pinned tzdata, never by the server
+    "idle_in_transaction_session_timeout": "30s",
+    "lock_timeout": "10s",
+    "statement_timeout": "60s",
+    "jit": "off",  # every statement here is short
+}
+
+BEGIN = text(
+    "SELECT msg.legal_now(), set_config('app.subject', :subject, true),"
+    " set_config('app.communes', :communes, true), set_config('app.provinces', :provinces, true)"
+)
+EMIT = text(
+    "SELECT seq FROM msg.emit(:aggregate, :subject, :source, :type, :collectivity, :payload,"
+    " CAST(:headers AS jsonb), :occurred_at)"
+)
+
+
+@dataclass(slots=True)
+class Tx:
+    """An open transaction. `now` is the legal instant (aware UTC): the database's clock, plus the
+    offset that only the development profile may set. It is read once, so that everything a command
+    does happens at one instant.
+    """
+
+    connection: AsyncConnection
+    actor: Actor
+    now: datetime
+    correlation_id: str | None = None
+    causation_id: str | None = None
+    traceparent: str | None = None
+    emitted: list[int] = field(default_factory=list)
+
+    async def execute(
+        self, statement: Executable, params: Mapping[str, Any] | list[dict[str, Any]] | None = None, /
+    ) -> CursorResult[Any]:
+        """Statements are built once, at module level: building one costs more than running it."""
+        return await self.connection.execute(statement, params)
+
+    async def emit(self, stream: Stream, subject: UUID | str, collectivity: str, event: Event) -> int:
+        """Announce `event` of one aggregate when this transaction commits. Returns its sequence.
+
+        Takes the aggregate's row lock until the end of the transaction: a transaction that emits for
+        several aggregates does it in the order of their ids.
+        """
+        headers = {
+            "actor": self.actor.subject,
+            "correlation_id": self.correlation_id,
+            "causation_id": self.causation_id,
+            "traceparent": self.traceparent,
+        }
+        if event.TYPE not in stream.types:
+            raise TypeError(f"{event.TYPE} is not declared in the stream {stream.topic}")
+        row = await self.connection.execute(
+            EMIT,
+            {
+                "aggregate": stream.aggregate,
+                "subject": str(subject),
+                "source": stream.source,
+                "type": event.TYPE,
+                "collectivity": collectivity,
+                "payload": event.payload(),
+                "headers": json.dumps({k: v for k, v in headers.items() if v is not None}),
+                "occurred_at": self.now,
+            },
+        )
+        sequence: int = row.scalar_one()
+        self.emitted.append(sequence)
+        return sequence
+
+
+class Database:
+    """One role's pool on one service's database."""
+
+    def __init__(self, dsn: str, *, name: str = "jamaa", pool_size: int = POOL_SIZE) -> None:
+        self.engine: AsyncEngine = create_async_engine(
+            sqlalchemy_dsn(dsn),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=10,
+            pool_pre_ping=False,
+            connect_args={"server_settings": SERVER_SETTINGS | {"application_name": name}, "timeout": 10},
+        )
+        self.on_emit: list[Any] = []  # called after a commit that announced something: wakes the relay
+
+    @asynccontextmanager
+    async def transaction(
+        self,
+        actor: Actor = SYSTEM,
+        *,
+        correlation_id: str | None = None,
+        causation_id: str | None = None,
+        traceparent: str | None = None,
+    ) -> AsyncIterator[Tx]:
+        """Commits when the block ends, rolls back when it raises."""
+        async with self.engine.begin() as connection:
+            scope = {
+                "subject": actor.subject,
+                "communes": ",".join(sorted(actor.communes)),
+                "provinces": ",".join(sorted(actor.provinces)),
+            }
+            now = (await connection.execute(BEGIN, scope)).scalar_one()
+            tx = Tx(connection, actor, now, correlation_id, causation_id, traceparent)
+            yield tx
+        if tx.emitted:
+            for wake in self.on_emit:
+                wake()
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def sqlalchemy_dsn(dsn: str) -> str:
+    """Accepts the DSN that every PostgreSQL tool takes and names SQLAlchemy's driver in it."""
+    return dsn.replace("postgresql://", "postgresql+asyncpg://", 1).replace(
+        "postgres://", "postgresql+asyncpg://", 1
+    )

@@ -1,0 +1,45 @@
+"""What a service is made of. Each `services/<name>/app.py` declares one; the registry in `deploy` lists them."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import APIRouter
+
+from shared.db import Database, Tx
+from shared.events import Envelope, Stream
+
+Handler = Callable[[Tx, Envelope], Awaitable[None]]
+"""What a consumer does about one event, inside the transaction that also moves its inbox head.
+
+Raises pydantic's ValidationError or any exception to have the event retried, then parked.
+"""
+
+Task = Callable[[Database], Awaitable[None]]
+"""Work that runs as long as the service: the worker's pool is passed, cancellation ends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """One reader of other services' events, with its own position in each aggregate's history.
+
+    `name` is `<service>.<purpose>`: the Kafka group and the key of its inbox heads. `topics` are read
+    whole; event types that the handler does not know still advance the head.
+    """
+
+    name: str
+    topics: tuple[str, ...]
+    handle: Handler
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """`name` is the URL prefix, the database suffix, the event source and the schema."""
+
+    name: str
+    title: dict[str, str]
+    router: APIRouter
+    streams: tuple[Stream, ...]
+    migrations: Path
+    consumers: tuple[Consumer, ...] = ()
+    tasks: tuple[Task, ...] = ()
