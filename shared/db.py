@@ -51,7 +51,7 @@ class Tx:
 
     async def execute(
         self, statement: Executable, params: Mapping[str, Any] | list[dict[str, Any]] | None = None, /
-    ) -> CursorResult[Any]:
+    ) -> CursorResult[*tuple[Any, ...]]:
         """Statements are built once, at module level: building one costs more than running it."""
         return await self.connection.execute(statement, params)
 

@@ -1,4 +1,4 @@
-"""What a service is made of. Each `services/<name>/app.py` declares one; the registry in `deploy` lists them."""
+"""What a service is made of. Each `app.py` declares one; `deploy/registry.py` lists them."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

@@ -1,0 +1,108 @@
+"""From an empty PostgreSQL to a service's database: roles, database, kernel tables, its own migrations."""
+
+import re
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import asyncpg
+from alembic import command, op
+from alembic.config import Config
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from shared import territory
+from shared.db import sqlalchemy_dsn
+
+HERE: Final = Path(__file__).parent
+MIGRATOR: Final = "jamaa_migrator"
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+LOCK: Final = 7_234_801  # two launchers migrating one database wait for each other
+
+
+def roles(service: str) -> tuple[str, str]:
+    """The API's role, on which row-level security applies, and the role of consumers and relay."""
+    return f"jamaa_{service}", f"jamaa_{service}_worker"
+
+
+def database_of(service: str) -> str:
+    return f"jamaa_{service}"
+
+
+def dsn_for(admin_dsn: str, *, user: str, password: str, database: str) -> str:
+    """The same server as `admin_dsn`, as somebody else in another database."""
+    parts = urlsplit(admin_dsn)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}", path=f"/{database}"))
+
+
+async def provision(admin_dsn: str, service: str, passwords: dict[str, str]) -> None:
+    """Creates what is missing: the migrator, the two roles and the database. Needs a superuser's DSN.
+
+    `passwords` maps each role to its password and is written again at every start, so that a changed
+    secret takes effect.
+    """
+    if not NAME.fullmatch(service):
+        raise ValueError(f"{service!r} is no service name: lower-case letters, digits and underscores")
+    connection = await asyncpg.connect(admin_dsn)
+    try:
+        for role in (MIGRATOR, *roles(service)):
+            known = await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", role)
+            secret = await connection.fetchval("SELECT quote_literal($1::text)", passwords[role])
+            verb = "ALTER" if known else "CREATE"
+            await connection.execute(
+                f"{verb} ROLE {role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS PASSWORD {secret}"
+            )
+        database = database_of(service)
+        if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", database):
+            await connection.execute(f"GRANT {MIGRATOR} TO CURRENT_USER")
+            await connection.execute(f"CREATE DATABASE {database} OWNER {MIGRATOR} TEMPLATE template0")
+        await connection.execute(f"REVOKE ALL ON DATABASE {database} FROM PUBLIC")
+        await connection.execute(f"GRANT CONNECT ON DATABASE {database} TO {', '.join(roles(service))}")
+    finally:
+        await connection.close()
+
+
+async def migrate(migrator_dsn: str, service: str, migrations: Path, *, development: bool = False) -> None:
+    """Brings the database to the newest version in one transaction and loads the territory.
+
+    Additive only, with lock and statement timeouts: a running service keeps working meanwhile.
+    """
+    engine = create_async_engine(
+        sqlalchemy_dsn(migrator_dsn),
+        connect_args={"server_settings": {"lock_timeout": "5s", "statement_timeout": "10min"}},
+    )
+    try:
+        async with engine.begin() as connection:
+            await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+            for schema, folder in (("kernel", HERE / "migrations" / "kernel"), (service, migrations)):
+                await connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+                await connection.run_sync(_upgrade, service, schema, folder)
+            profile = "development" if development else "production"
+            await connection.exec_driver_sql(
+                "UPDATE msg.legal_clock SET profile = $1,"
+                " shift = CASE WHEN $1 = 'development' THEN shift ELSE interval '0' END",
+                (profile,),
+            )
+            await connection.exec_driver_sql("SELECT msg.ensure_partitions()")
+            await territory.load(connection)
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: Connection, service: str, schema: str, folder: Path) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(HERE / "migrations"))
+    config.set_main_option("version_locations", str(folder))
+    config.set_main_option("path_separator", "os")
+    config.attributes.update(connection=connection, version_schema=schema, service=service)
+    command.upgrade(config, "head")
+
+
+def run_script(script: str) -> None:
+    """Executes a whole SQL script inside a migration, `@api` and `@worker` standing for the roles."""
+    service = op.get_context().config.attributes["service"]  # type: ignore[union-attr]  # set by migrate
+    api, worker = roles(service)
+    sql = re.sub(r"@worker\b", worker, re.sub(r"@api\b", api, script))
+    adapted = op.get_bind().connection.dbapi_connection
+    adapted.run_async(lambda connection: connection.execute(sql))  # type: ignore[union-attr]  # asyncpg's adapter

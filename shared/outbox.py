@@ -1,0 +1,212 @@
+"""From the database to the broker: every committed event is sent, in each aggregate's order, at least once.
+
+Why pending rows in order of position, read by one relay, and nothing cleverer: a cursor over ids loses
+events of transactions that commit late, ordering by transaction id inverts an aggregate's events, and
+`SKIP LOCKED` inverts them between workers. `tests/shared/test_core_properties.py` keeps those as mutants.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import uuid4
+
+import structlog
+from prometheus_client import Counter, Gauge
+from sqlalchemy import Row, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.bus import BROKER_ERRORS, Bus, Record, Sender
+from shared.db import Database
+from shared.events import Envelope, topic_of
+
+log = structlog.get_logger()
+
+BATCH: Final = 500
+LEASE_SECONDS: Final = 15
+IDLE: Final = (0.010, 0.250)  # seconds between looks at an empty table: the first, the last
+BACKOFF: Final = (0.5, 30.0)  # seconds after a failure
+
+SENT = Counter("jamaa_relay_sent_total", "Events acknowledged by the broker", ["service"])
+FAILURES = Counter(
+    "jamaa_relay_failures_total", "Batches that the relay had to give up and read again", ["service"]
+)
+PENDING_AGE = Gauge("jamaa_relay_oldest_pending_seconds", "Age of the oldest event not yet sent", ["service"])
+
+LEASE = text(
+    "INSERT INTO msg.relay_lease AS l"
+    " VALUES ('relay', :owner, 1, clock_timestamp() + make_interval(secs => :ttl))"
+    " ON CONFLICT (name) DO UPDATE SET owner = :owner, expires_at = excluded.expires_at,"
+    " epoch = l.epoch + CASE WHEN l.owner = :owner THEN 0 ELSE 1 END"
+    " WHERE l.owner = :owner OR l.expires_at < clock_timestamp() RETURNING epoch"
+)
+RELEASE = text(
+    "UPDATE msg.relay_lease SET expires_at = clock_timestamp() WHERE owner = :owner AND epoch = :epoch"
+)
+READ = text(
+    "WITH pending AS MATERIALIZED (SELECT pos FROM msg.outbox_pending ORDER BY pos LIMIT :batch)"
+    " SELECT e.*, extract(epoch FROM clock_timestamp() - e.recorded_at) AS age"
+    " FROM pending JOIN msg.event_log e USING (pos) ORDER BY pos"
+)
+DELETE = text(
+    "DELETE FROM msg.outbox_pending WHERE pos = ANY(:sent) AND EXISTS"
+    " (SELECT FROM msg.relay_lease WHERE name = 'relay' AND owner = :owner AND epoch = :epoch)"
+)
+RESEND = text(
+    "INSERT INTO msg.outbox_pending SELECT pos FROM msg.event_log"
+    " WHERE aggregatetype = :aggregate AND aggregateid = :subject AND seq BETWEEN :first AND :last"
+    " ON CONFLICT DO NOTHING"
+)
+
+
+class Relay:
+    """The sender of one service's events. Several may run: the lease lets one work, correctness does not
+    need it (consumers skip what arrives twice).
+    """
+
+    def __init__(self, service: str, database: Database, bus: Bus) -> None:
+        self.service = service
+        self.database = database
+        self.bus = bus
+        self.owner = uuid4()
+        self.epoch = 0
+        self._renewed = 0.0
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something was committed in this process: no need to wait for the next look."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Runs until cancelled. A failure rebuilds the producer: an idempotent one can stick for ever."""
+        delay = BACKOFF[0]
+        while True:
+            try:
+                async with self.bus.sender() as sender:
+                    delay = BACKOFF[0]
+                    await self._relay(sender)
+            except (*BROKER_ERRORS, SQLAlchemyError, Unsent) as error:
+                FAILURES.labels(self.service).inc()
+                log.warning("relay.failed", service=self.service, error=repr(error), retry_in=delay)
+                await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311  # jitter, not a secret
+                delay = min(delay * 2, BACKOFF[1])
+            finally:
+                await self._release()
+
+    async def _relay(self, sender: Sender) -> None:
+        idle = IDLE[0]
+        while True:
+            if not await self._leads():
+                await asyncio.sleep(LEASE_SECONDS / 5)
+                continue
+            if await self.relay_once(sender):
+                idle = IDLE[0]
+                continue
+            PENDING_AGE.labels(self.service).set(0)
+            try:
+                await asyncio.wait_for(self._wake.wait(), idle)
+                idle = IDLE[0]
+            except TimeoutError:
+                idle = min(idle * 1.5, IDLE[1])
+            self._wake.clear()
+
+    async def relay_once(self, sender: Sender) -> int:
+        """Sends one batch and forgets what the broker acknowledged. Raises `Unsent` at the first refusal."""
+        rows = await self._read()
+        if not rows:
+            return 0
+        PENDING_AGE.labels(self.service).set(rows[0].age)
+        outcomes = await sender.send([record(row) for row in rows])
+        # An aggregate's later event must not overtake a refused one for good: what follows a failure is
+        # sent again with it, and consumers drop what they have seen.
+        refused = next((i for i, outcome in enumerate(outcomes) if outcome is not None), len(rows))
+        acknowledged = [row.pos for row in rows[:refused]]
+        if acknowledged:
+            async with self.database.transaction() as tx:
+                await tx.execute(DELETE, {"sent": acknowledged, "owner": self.owner, "epoch": self.epoch})
+            SENT.labels(self.service).inc(len(acknowledged))
+        if refused < len(rows):
+            raise Unsent(f"{rows[refused].type} at position {rows[refused].pos}: {outcomes[refused]!r}")
+        return len(rows)
+
+    async def _read(self) -> Sequence[Row[tuple[object, ...]]]:
+        async with self.database.transaction() as tx:
+            return (await tx.execute(READ, {"batch": BATCH})).all()
+
+    async def _leads(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        if self.epoch and now - self._renewed < LEASE_SECONDS / 3:
+            return True
+        async with self.database.transaction() as tx:
+            epoch = (
+                await tx.execute(LEASE, {"owner": self.owner, "ttl": LEASE_SECONDS})
+            ).scalar_one_or_none()
+        self.epoch = epoch or 0
+        self._renewed = now
+        return bool(epoch)
+
+    async def _release(self) -> None:
+        """So that a standby need not wait for the lease to run out."""
+        if not self.epoch:
+            return
+        try:
+            async with asyncio.timeout(2), self.database.transaction() as tx:
+                await tx.execute(RELEASE, {"owner": self.owner, "epoch": self.epoch})
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            log.info("relay.lease_left_to_expire", service=self.service, error=repr(error))
+        self.epoch = 0
+
+
+class Unsent(Exception):
+    """The broker refused a record. It stays pending and in sight; it is never skipped."""
+
+
+def record(row: Row[tuple[object, ...]]) -> Record:
+    """One row of the log as a Kafka record in CloudEvents binary mode."""
+    envelope = Envelope(
+        id=row.id,
+        source=row.source,
+        type=row.type,
+        aggregate=row.aggregatetype,
+        subject=row.aggregateid,
+        sequence=row.seq,
+        time=row.occurred_at,
+        collectivity=row.collectivity,
+        data=row.payload,
+        **{name: row.headers.get(name) for name in ("correlation_id", "causation_id", "traceparent")},
+    )
+    return Record(
+        topic_of(row.source.removeprefix("/"), row.aggregatetype),
+        row.aggregateid,
+        row.payload,
+        envelope.headers(),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairRequest:
+    """A consumer's plea: send these events of one aggregate again. Idempotent."""
+
+    consumer: str
+    aggregate: str
+    subject: str
+    first: int
+    last: int
+
+
+async def resend(database: Database, request: RepairRequest) -> int:
+    """Puts the events back into the pending table under their old identifiers; returns how many."""
+    async with database.transaction() as tx:
+        result = await tx.execute(
+            RESEND,
+            {
+                "aggregate": request.aggregate,
+                "subject": request.subject,
+                "first": request.first,
+                "last": request.last,
+            },
+        )
+    for wake in database.on_emit:
+        wake()
+    return result.rowcount
