@@ -1,0 +1,271 @@
+"""The days on which administrations are closed: fixed holidays, religious feasts, exceptional closures.
+
+A feast follows the sighting of the moon: until it is announced its date is an estimate with a window of
+plausible days, and whatever it could move is provisional.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from services.deadlines.domain.source import Names, Table
+
+SEED: Final = Path(__file__).resolve().parents[1] / "calendar"
+SEEDED_YEARS: Final = range(2022, 2033)
+FIXED_YEARS: Final = range(1956, 2101)  # beyond what any running file can reach
+
+
+class Kind(StrEnum):
+    NATIONAL = "national"
+    RELIGIOUS = "religious"
+    CLOSURE = "closure"
+
+
+class Status(StrEnum):
+    ESTIMATED = "estimated"
+    CONFIRMED = "confirmed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarDay:
+    """One day off. `scope` is the collectivity whose offices alone are closed, or None for the whole country.
+
+    `feast` ties the days of one feast together: they move as one. `earliest` and `latest` bound the dates on
+    which an estimated day can plausibly fall; without them a religious day may be a day off either way.
+    """
+
+    date: date
+    kind: Kind
+    status: Status
+    name: Names
+    source: str
+    announced_at: datetime | None = None
+    scope: str | None = None
+    feast: str | None = None
+    earliest: date | None = None
+    latest: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Feast:
+    """Estimated days that move together, as ordinals, by `before` days back to `after` days forth."""
+
+    days: frozenset[int]
+    before: int
+    after: int
+
+    @property
+    def first(self) -> int:
+        return min(self.days) - self.before
+
+    @property
+    def last(self) -> int:
+        return max(self.days) + self.after
+
+    def elsewhere(self) -> list[frozenset[int]]:
+        """Every other reading: the feast on each other plausible date; a day that cannot move may not be at all."""
+        if not self.before and not self.after:
+            return [frozenset()]
+        shifts = range(-self.before, self.after + 1)
+        return [frozenset(day + shift for day in self.days) for shift in shifts if shift]
+
+
+@dataclass(frozen=True, slots=True)
+class FixedDay:
+    """A day off on the same date every year, since its first year (None: before the oldest file)."""
+
+    month: int
+    day: int
+    since: int | None
+    name: Names
+    source: str
+
+    def of(self, year: int) -> CalendarDay | None:
+        if self.since is not None and year < self.since:
+            return None
+        return CalendarDay(
+            date=date(year, self.month, self.day),
+            kind=Kind.NATIONAL,
+            status=Status.CONFIRMED,
+            name=self.name,
+            source=self.source,
+        )
+
+
+class Calendar:
+    """An immutable set of days off.
+
+    `days` speaks for the years in which it has a national day; the other years get the fixed days alone, and
+    `covers` says so.
+    """
+
+    def __init__(self, days: Iterable[CalendarDay], fixed: Iterable[FixedDay] = ()) -> None:
+        given = list(days)
+        years = {day.date.year for day in given if day.kind is Kind.NATIONAL}
+        fixed = tuple(fixed)
+        given += [
+            day
+            for year in FIXED_YEARS
+            if year not in years
+            for one in fixed
+            if (day := one.of(year)) is not None
+        ]
+        by_date: dict[date, list[CalendarDay]] = {}
+        for day in given:
+            by_date.setdefault(day.date, []).append(day)
+        self._years = frozenset(years)
+        self._by_date = by_date
+        everywhere = [day for day in given if day.scope is None]
+        self.certain = _ordinals(day for day in everywhere if day.status is Status.CONFIRMED)
+        self.feasts = _feasts(day for day in everywhere if day.status is Status.ESTIMATED)
+        self.closed = _ordinals(everywhere)
+        self._local = [day for day in given if day.scope is not None]
+
+    def on(self, day: date) -> tuple[CalendarDay, ...]:
+        """What closes offices on that day, closures of one collectivity included."""
+        return tuple(self._by_date.get(day, ()))
+
+    def year(self, year: int) -> list[CalendarDay]:
+        days = [day for days in self._by_date.values() for day in days if day.date.year == year]
+        return sorted(days, key=lambda day: (day.date, day.kind, day.scope or ""))
+
+    def covers(self, day: date) -> bool:
+        """Whether the religious feasts and closures of that year are recorded at all."""
+        return day.year in self._years
+
+    def closed_locally(self, collectivity: str | None) -> frozenset[int]:
+        """Closures of that collectivity or of one that contains it, as ordinals."""
+        if collectivity is None or not self._local:
+            return frozenset()
+        return _ordinals(
+            day
+            for day in self._local
+            if day.scope is not None and (collectivity + ".").startswith(day.scope + ".")
+        )
+
+
+def _ordinals(days: Iterable[CalendarDay]) -> frozenset[int]:
+    return frozenset(day.date.toordinal() for day in days)
+
+
+def _feasts(days: Iterable[CalendarDay]) -> tuple[Feast, ...]:
+    groups: dict[str, list[CalendarDay]] = {}
+    for day in days:
+        groups.setdefault(day.feast or day.date.isoformat(), []).append(day)
+    return tuple(sorted((_feast(group) for group in groups.values()), key=lambda feast: feast.first))
+
+
+def _feast(days: list[CalendarDay]) -> Feast:
+    unstated = 1 if days[0].kind is Kind.RELIGIOUS else 0
+    before = max((day.date - day.earliest).days if day.earliest else unstated for day in days)
+    after = max((day.latest - day.date).days if day.latest else unstated for day in days)
+    return Feast(_ordinals(days), max(before, 0), max(after, 0))
+
+
+def load_fixed(path: Path = SEED / "fixed.yaml") -> tuple[FixedDay, ...]:
+    """Raises `Refused` with file and line."""
+    root = Table.load(path)
+    days = []
+    for table in root.tables("fixed"):
+        text = table.text("day")
+        try:
+            of_leap_year = date.fromisoformat(f"2024-{text}")
+        except ValueError as bad:
+            raise table.refuse(f"{text!r} is no month and day", "day") from bad
+        days.append(
+            FixedDay(
+                of_leap_year.month,
+                of_leap_year.day,
+                table.integer("from", 1900, 2100) if "from" in table else None,
+                table.names("name"),
+                table.text("source"),
+            )
+        )
+        table.done()
+    root.done()
+    return tuple(days)
+
+
+def load_seed(folder: Path = SEED) -> tuple[CalendarDay, ...]:
+    """The days with which a new calendar table starts. Raises `Refused` with file and line."""
+    fixed = load_fixed(folder / "fixed.yaml")
+    national = [day for year in SEEDED_YEARS for one in fixed if (day := one.of(year)) is not None]
+    days = [*national, *_load_feasts(folder / "religious.yaml"), *_load_closures(folder / "closures.yaml")]
+    return tuple(sorted(days, key=lambda day: day.date))
+
+
+@cache
+def seed_calendar() -> Calendar:
+    """The calendar of the seed alone, as it is before anybody has recorded a change."""
+    return Calendar(load_seed(), load_fixed())
+
+
+def _load_feasts(path: Path) -> list[CalendarDay]:
+    root = Table.load(path)
+    kinds: dict[str, tuple[int, Names]] = {}
+    feasts = root.table("feasts")
+    for code in feasts.keys():
+        table = feasts.table(code)
+        kinds[code] = (table.integer("days", 1, 3), table.names("name"))
+        table.done()
+    days = [day for table in root.tables("observed") for day in _observed(table, kinds)]
+    root.done()
+    return days
+
+
+def _observed(table: Table, kinds: Mapping[str, tuple[int, Names]]) -> Iterable[CalendarDay]:
+    code = table.text("feast")
+    if code not in kinds:
+        raise table.refuse(f"unknown feast {code!r}", "feast")
+    length, name = kinds[code]
+    hijri = table.integer("hijri", 1300, 1600)
+    first = table.day("first")
+    status = table.choice("status", Status)
+    source = table.text("source")
+    window = table.scalars("window")
+    table.done()
+    if status is Status.CONFIRMED:
+        if window:
+            raise table.refuse("a confirmed feast has no window", "window")
+        earliest, latest = first, first
+    else:
+        match window:
+            case [date() as earliest, date() as latest] if earliest <= first <= latest:
+                pass
+            case _:
+                raise table.refuse("an estimated feast needs a window of two days around `first`", "window")
+    for number in range(length):
+        later = timedelta(number)
+        yield CalendarDay(
+            date=first + later,
+            kind=Kind.RELIGIOUS,
+            status=status,
+            name=name,
+            source=source,
+            feast=f"{code}-{hijri}",
+            earliest=None if status is Status.CONFIRMED else earliest + later,
+            latest=None if status is Status.CONFIRMED else latest + later,
+        )
+
+
+def _load_closures(path: Path) -> list[CalendarDay]:
+    root = Table.load(path)
+    days = []
+    for table in root.tables("closures"):
+        days.append(
+            CalendarDay(
+                date=table.day("date"),
+                kind=Kind.CLOSURE,
+                status=Status.CONFIRMED,
+                name=table.names("name"),
+                source=table.text("source"),
+                scope=table.optional_text("scope"),
+            )
+        )
+        table.done()
+    root.done()
+    return days
