@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from fastapi import APIRouter
 
@@ -15,8 +16,13 @@ Handler = Callable[[Tx, Envelope], Awaitable[None]]
 Raises pydantic's ValidationError or any exception to have the event retried, then parked.
 """
 
-Task = Callable[[Database], Awaitable[None]]
-"""Work that runs as long as the service: the worker's pool is passed, cancellation ends it."""
+
+class Task(Protocol):
+    """Work that runs as long as the service: the worker's pool is passed, cancellation ends it."""
+
+    __name__: str
+
+    def __call__(self, database: Database, /) -> Awaitable[None]: ...
 
 
 @dataclass(frozen=True, slots=True)
