@@ -23,7 +23,7 @@ from shared.bus import BROKER_ERRORS, Bus, Delivery, EpochChanged, Record, Subsc
 from shared.db import Database, Tx
 from shared.events import Envelope, Undecodable, repair_topic_of
 from shared.outbox import RepairRequest, resend
-from shared.service import Consumer, Service
+from shared.service import Consumer
 
 log = structlog.get_logger()
 
@@ -434,27 +434,27 @@ def describe(error: BaseException) -> str:
 _REQUEST = TypeAdapter(RepairRequest)
 
 
-async def answer_repairs(service: Service, database: Database, bus: Bus) -> None:
+async def answer_repairs(service: str, database: Database, bus: Bus) -> None:
     """The producer's side of gap repair; runs until cancelled."""
-    topic = repair_topic_of(service.name)
+    topic = repair_topic_of(service)
     while True:
         try:
             await bus.ensure_topics([topic])
-            async with bus.subscription(f"{service.name}.repair", [topic]) as subscription:
+            async with bus.subscription(f"{service}.repair", [topic]) as subscription:
                 while True:
                     deliveries = await subscription.batch(BATCH, wait=1.0)
                     for delivery in deliveries:
                         try:
                             request = _REQUEST.validate_json(delivery.value)
                         except ValidationError as error:
-                            log.error("repair.undecodable", service=service.name, error=describe(error))  # noqa: TRY400
+                            log.error("repair.undecodable", service=service, error=describe(error))  # noqa: TRY400
                             continue
                         count = await resend(database, request)
                         log.info(
-                            "repair.sent_again", service=service.name, events=count, asked_by=request.consumer
+                            "repair.sent_again", service=service, events=count, asked_by=request.consumer
                         )
                     if deliveries:
                         await subscription.commit(deliveries)
         except (*BROKER_ERRORS, EpochChanged, SQLAlchemyError) as error:
-            log.warning("repair.rebuilding", service=service.name, error=repr(error))
+            log.warning("repair.rebuilding", service=service, error=repr(error))
             await asyncio.sleep(1.0)

@@ -58,9 +58,10 @@ async def supervised(name: str, start: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await start()
-            return
         except Exception:
             DEATHS.labels(name).inc()
             log.exception("task.died", task=name, restart_in=delay)
             await asyncio.sleep(delay)
             delay = min(delay * 2, 30.0)
+        else:
+            return
