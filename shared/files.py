@@ -88,6 +88,12 @@ class Clamd:
     port: int
     timeout: float = 60.0
 
+    @classmethod
+    def at(cls, address: str) -> Self:
+        """`host:port`."""
+        host, _, port = address.rpartition(":")
+        return cls(host.strip("[]"), int(port))
+
     async def scan(self, content: IO[bytes]) -> str | None:
         try:
             async with asyncio.timeout(self.timeout):

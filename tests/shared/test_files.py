@@ -270,7 +270,7 @@ class Daemon:
 async def scanned(root: Path, daemon: Daemon, content: bytes) -> Files:
     async with await asyncio.start_server(daemon, "127.0.0.1", 0) as server:
         host, port = server.sockets[0].getsockname()
-        files = Files.at(root.as_uri(), scanner=Clamd(host, port))
+        files = Files.at(root.as_uri(), scanner=Clamd.at(f"{host}:{port}"))
         await files.put(content, name="plan.pdf")
     return files
 

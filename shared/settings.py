@@ -1,0 +1,181 @@
+"""Configuration from the environment: `JAMAA_<SERVICE>_<NAME>` for one service, else `JAMAA_<NAME>` for all.
+
+Database URLs have no name common to all services: each service has a database and roles of its own.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+PREFIX: Final = "JAMAA_"
+SECRET_LENGTH: Final = 32  # characters: what a generated secret has, and a guessable word has not
+_SERVICE: Final = re.compile(r"[a-z][a-z0-9_]*")
+_ADDRESS: Final = re.compile(r"[A-Za-z0-9_.-]+:[0-9]{1,5}|\[[0-9a-fA-F:]+\]:[0-9]{1,5}")
+
+
+class SettingsError(Exception):
+    """The environment is incomplete or wrong. One line per variable: its name and what to do."""
+
+
+def _url(*schemes: str) -> AfterValidator:
+    def check(value: str | SecretStr) -> str | SecretStr:
+        url = value.get_secret_value() if isinstance(value, SecretStr) else value
+        parts = urlsplit(url)
+        if parts.scheme not in schemes or not (parts.netloc or parts.path.strip("/")):
+            raise ValueError("not such a URL")
+        return value
+
+    return AfterValidator(check)
+
+
+def _address(value: str) -> str:
+    if not _ADDRESS.fullmatch(value):
+        raise ValueError("not host:port")
+    return value
+
+
+def _addresses(value: str) -> str:
+    return ",".join(map(_address, value.split(",")))
+
+
+def _absolute(value: Path) -> Path:
+    return value.resolve()
+
+
+def _level(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
+Dsn = Annotated[SecretStr, _url("postgresql", "postgres")]
+
+
+class _Common(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    service: str
+    profile: Literal["development", "production"] = Field(
+        default="production", description="development or production"
+    )
+    home: Annotated[Path, AfterValidator(_absolute)] = Field(
+        default=Path(".jamaa"), validate_default=True, description="a directory the process may write to"
+    )
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_level)
+    ] = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")  # fmt: skip
+
+    @property
+    def development(self) -> bool:
+        """Whether the things that only a developer may have (clock offset, personas) are allowed."""
+        return self.profile == "development"
+
+    @classmethod
+    def read(cls, service: str, environment: Mapping[str, str]) -> Self:
+        if not _SERVICE.fullmatch(service):
+            raise ValueError(f"{service!r} is no service name: lower-case letters, digits and underscores")
+        set_ = {name: _value(name, service, environment) for name in cls.model_fields if name != "service"}
+        try:
+            return cls(service=service, **{name: value for name, value in set_.items() if value is not None})
+        except ValidationError as invalid:
+            lines = _lines(cls, service, invalid, environment)
+            raise SettingsError("\n".join(lines)) from None  # the cause would show values
+
+
+class Settings(_Common):
+    """What a running service needs. `files_url` is `<home>/files` unless set."""
+
+    database_url: Dsn = Field(
+        description="the DSN of the API's role, postgresql://user:password@host/database"
+    )
+    worker_database_url: Dsn = Field(
+        description="the DSN of the role of consumers and relay, postgresql://user:password@host/database"
+    )
+    kafka_bootstrap: Annotated[str, AfterValidator(_addresses)] = Field(
+        description="the Kafka brokers, host:port separated by commas"
+    )
+    kafka_idempotence: bool = Field(
+        default=True, description="true, or false for a broker without idempotent producers"
+    )
+    issuer: Annotated[str, _url("https", "http")] = Field(
+        description="the `iss` of the access tokens, an https:// or http:// URL"
+    )
+    jwks_url: Annotated[str, _url("https", "http", "file")] = Field(
+        description="where the issuer's public keys are, an https://, http:// or file:// URL"
+    )
+    audience: str = Field(default="jamaa", min_length=1, description="the `aud` of the access tokens")
+    files_url: Annotated[str, _url("file", "s3")] = Field(
+        default_factory=lambda known: (known["home"] / "files").as_uri(),
+        description="where files are stored, file:///directory or s3://bucket/prefix",
+    )
+    max_upload_bytes: int = Field(
+        default=20 * 1024 * 1024, gt=0, description="the largest upload in bytes, a positive whole number"
+    )
+    clamd: Annotated[str, AfterValidator(_address)] | None = Field(
+        default=None, description="ClamAV's daemon, host:port; without it uploads are not scanned"
+    )
+    payment_secret: Annotated[SecretStr, Field(min_length=SECRET_LENGTH)] | None = Field(
+        default=None,
+        description=f"the secret shared with the payment provider, at least {SECRET_LENGTH} characters",
+    )
+
+    def secret(self, name: Literal["payment_secret"]) -> str:
+        """A secret that only some services need. Raises SettingsError when it is not set."""
+        value = getattr(self, name)
+        if value is None:
+            raise SettingsError(_line(type(self), self.service, name, {}))
+        revealed: str = value.get_secret_value()
+        return revealed
+
+
+class MigratorSettings(_Common):
+    """What migrations and the operator's command line need, and no running service holds."""
+
+    migrator_database_url: Dsn = Field(
+        description="the DSN of the database's owner, postgresql://user:password@host/database"
+    )
+
+
+OWN: Final = frozenset({"database_url", "worker_database_url", "migrator_database_url"})
+
+S = TypeVar("S", bound=_Common)
+
+
+def settings_for(service: str, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Raises SettingsError, which names every variable that is missing or wrong."""
+    return Settings.read(service, environment)
+
+
+def migrator_settings_for(service: str, environment: Mapping[str, str] = os.environ) -> MigratorSettings:
+    """Raises SettingsError, which names every variable that is missing or wrong."""
+    return MigratorSettings.read(service, environment)
+
+
+def variables(service: str, name: str) -> tuple[str, ...]:
+    """The variables that set `name` for `service`, the one that wins first."""
+    own = f"{PREFIX}{service}_{name}".upper()
+    return (own,) if name in OWN else (own, f"{PREFIX}{name}".upper())
+
+
+def _value(name: str, service: str, environment: Mapping[str, str]) -> str | None:
+    # An empty variable is an unset one: compose and Helm write `NAME=` for what is not given.
+    return next((found for key in variables(service, name) if (found := environment.get(key))), None)
+
+
+def _lines(
+    model: type[_Common], service: str, invalid: ValidationError, environment: Mapping[str, str]
+) -> list[str]:
+    return [
+        _line(model, service, str(error["loc"][0]), environment)
+        for error in invalid.errors()
+        if error["type"] != "default_factory_not_called"  # an error above it says what is wrong
+    ]
+
+
+def _line(model: type[_Common], service: str, name: str, environment: Mapping[str, str]) -> str:
+    names = variables(service, name)
+    wrong = next((f"{key} is wrong" for key in names if environment.get(key)), None)
+    return f"{wrong or f'{names[-1]} is not set'}: give {model.model_fields[name].description}"
