@@ -1,0 +1,26 @@
+"""HTTP, the same in every service: what a route module needs is imported from here."""
+
+from shared.http.app import create_app, unguarded
+from shared.http.openapi import problems
+from shared.http.problems import Refusal, refused
+from shared.http.route import PUBLIC, Authorizer, Caller, Router
+from shared.http.values import Body, IfMatch, Instant, Listing, Page, Paging, etag
+
+__all__ = [
+    "PUBLIC",
+    "Authorizer",
+    "Body",
+    "Caller",
+    "IfMatch",
+    "Instant",
+    "Listing",
+    "Page",
+    "Paging",
+    "Refusal",
+    "Router",
+    "create_app",
+    "etag",
+    "problems",
+    "refused",
+    "unguarded",
+]

@@ -1,0 +1,140 @@
+"""One or several services behind one port, each under `/<service>` as if it were alone."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from importlib.resources import files
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
+from jinja2 import Environment
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from sqlalchemy import text
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import Lifespan
+
+from shared import metrics
+from shared.db import Database
+from shared.errors import Problem
+from shared.http import problems
+from shared.http.edge import Edge
+from shared.http.openapi import describe
+from shared.http.route import Route, Site, authorization_of
+from shared.service import Service
+from shared.tokens import Tokens
+
+MAX_BODY: Final = 1024 * 1024  # bytes; a route that takes uploads names its own `max_body_size`
+CHECK_SECONDS: Final = 2.0
+ALIVE: Final = text("SELECT 1")
+DOCS: Final = Environment(autoescape=True).from_string(
+    files("shared.http").joinpath("docs.html").read_text(encoding="utf-8")
+)
+
+Check = Callable[[], Awaitable[None]]
+"""Raises when the service should get no traffic; two seconds at most."""
+
+
+def create_app(
+    services: Sequence[Service],
+    databases: Mapping[str, Database],
+    tokens: Tokens,
+    *,
+    checks: Mapping[str, Mapping[str, Check]] | None = None,
+    lifespan: Lifespan[FastAPI] | None = None,
+) -> FastAPI:
+    """`databases` maps a service's name to the pool of its API role; `checks` adds named readiness checks
+    (relay, consumers) to the database's. The caller opens and closes what it passes.
+    """
+    root = FastAPI(
+        openapi_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        exception_handlers=_handlers(),
+    )
+    root.add_middleware(Edge)
+    for service in services:
+        root.mount(
+            f"/{service.name}",
+            _application(service, databases[service.name], tokens, (checks or {}).get(service.name, {})),
+            name=service.name,
+        )
+    return root
+
+
+def _handlers() -> dict[Any, Any]:
+    return {
+        Problem: problems.on_problem,
+        RequestValidationError: problems.on_invalid,
+        HTTPException: problems.on_http,
+        Exception: problems.on_exception,
+    }
+
+
+def _application(
+    service: Service, database: Database, tokens: Tokens, checks: Mapping[str, Check]
+) -> FastAPI:
+    app = FastAPI(
+        title=f"Jamaa: {service.title['en']}",
+        description=f"{service.title['ar']} · {service.title['fr']}",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=MAX_BODY,
+        exception_handlers=_handlers(),
+    )
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    app.state.site = Site(database, tokens, SlidingWindowCounterRateLimiter(MemoryStorage()))
+    app.include_router(service.router)
+
+    async def database_answers() -> None:
+        async with database.engine.connect() as connection:
+            await connection.execute(ALIVE)
+
+    async def livez(request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def readyz(request: Request) -> Response:
+        named = {"database": database_answers} | dict(checks)
+        found = dict(zip(named, await asyncio.gather(*map(_outcome, named.values())), strict=True))
+        ready = all(outcome == "ok" for outcome in found.values())
+        return JSONResponse(
+            {"status": "ready" if ready else "not_ready", "checks": found}, 200 if ready else 503
+        )
+
+    async def prometheus(request: Request) -> Response:
+        return Response(metrics.exposition(service.name), media_type=metrics.CONTENT_TYPE)
+
+    async def docs(request: Request) -> Response:
+        page = DOCS.render(document=app.openapi(), service=service, prefix=request.scope.get("root_path", ""))
+        return HTMLResponse(page)
+
+    for path, endpoint in (("/livez", livez), ("/readyz", readyz), ("/metrics", prometheus), ("/docs", docs)):
+        app.add_route(path, endpoint, include_in_schema=False)
+    return app
+
+
+async def _outcome(check: Check) -> str:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await check()
+    except Exception as error:  # noqa: BLE001 -- whatever it is, the service is not ready
+        return type(error).__name__
+    return "ok"
+
+
+def unguarded(services: Sequence[Service]) -> list[str]:
+    """Routes that nobody authorises, or that bypass the transaction: for the test that requires none."""
+    found = []
+    for service in services:
+        for context in iter_route_contexts(service.router.routes):
+            route = context.original_route
+            if not isinstance(route, Route):
+                found.append(f"{service.name} {context.path}: {type(route).__name__} is no shared.http.Route")
+            elif authorization_of(route) is None:
+                found.append(f"{service.name} {sorted(route.methods or ())} {context.path}: no authorize")
+    return found

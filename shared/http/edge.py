@@ -1,0 +1,49 @@
+"""The one ASGI layer around everything."""
+
+import time
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared import metrics
+from shared.http.context import ARRIVAL, Arrival
+from shared.http.problems import logged, unexpected
+from shared.log import context
+
+
+class Edge:
+    """Correlation, metrics, the request's log line, and the net under exceptions that nothing caught.
+
+    Pure ASGI: Starlette's middleware base class costs a task per request and breaks context variables.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        arrival = Arrival.of(Headers(scope=scope))
+        token = ARRIVAL.set(arrival)
+        status = 500
+        started = False
+
+        async def sender(message: Message) -> None:
+            nonlocal status, started
+            if message["type"] == "http.response.start":
+                started, status = True, message["status"]
+                MutableHeaders(scope=message)["X-Correlation-ID"] = arrival.correlation_id
+            await send(message)
+
+        before = time.perf_counter()
+        with context(correlation_id=arrival.correlation_id, traceparent=arrival.traceparent):
+            try:
+                await self.app(scope, receive, sender)
+            except Exception as error:  # noqa: BLE001 -- the last net
+                logged(error)
+                if not started:
+                    await unexpected(arrival.language)(scope, receive, sender)
+            finally:
+                metrics.observe_request(scope, status, time.perf_counter() - before)
+                ARRIVAL.reset(token)

@@ -1,0 +1,160 @@
+"""What every API's bodies, lists and versions have in common."""
+
+import json
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Final, Generic, Self, TypeVar
+from uuid import UUID
+
+from fastapi import Depends, Query
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.errors import Malformed, PreconditionRequired
+
+T = TypeVar("T")
+R = TypeVar("R")
+MAX_LIMIT: Final = 200
+INT8: Final = 2**63
+
+
+class Body(BaseModel):
+    """What a client may send: unknown fields are refused, and a JSON string is never read as a number."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _strictly_as_json(
+        cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
+        # The framework hands over Python objects, where strictness would refuse dates as text.
+        if info.mode == "json" or not isinstance(value, dict):
+            return handler(value)
+        return cls.model_validate_json(to_json(value), strict=True)
+
+
+def _utc(instant: datetime) -> datetime:
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("beyond the calendar") from None
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
+"""In with any offset from UTC, never without one; out in UTC with `Z`."""
+
+
+class Page(BaseModel, Generic[T]):
+    """One page of a list. `next` is the cursor of the following page, null on the last."""
+
+    items: list[T]
+    next: str | None
+
+
+class Paging:
+    """The two query parameters of every list. Keyset: `after` is the last row's key of the page before.
+
+    rows = await clocks.list(tx, after=paging.after(datetime, UUID), limit=paging.fetch)
+    return paging.page(rows, key=lambda c: (c.due_at, c.id), to=ClockOut.of)
+    """
+
+    def __init__(
+        self,
+        limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 50,
+        cursor: Annotated[str | None, Query(max_length=512, description="`next` of the page before")] = None,
+    ) -> None:
+        self.limit = limit
+        self.cursor = cursor
+
+    @property
+    def fetch(self) -> int:
+        """Rows to ask the database for: one more than the page, to know whether another follows."""
+        return self.limit + 1
+
+    def after(self, *types: type[Any]) -> tuple[Any, ...] | None:
+        """The key to start after, a value per type (str, int, datetime, date, UUID); None on the first page.
+
+        Raises Malformed `cursor_malformed` for anything this server did not issue for such a list.
+        """
+        if self.cursor is None:
+            return None
+        try:
+            raw: list[Any] = json.loads(urlsafe_b64decode(self.cursor + "=" * (-len(self.cursor) % 4)))
+            return tuple(_READ[type_](value) for type_, value in zip(types, raw, strict=True))
+        except (ValueError, TypeError, RecursionError):
+            raise Malformed("cursor_malformed") from None
+
+    def page(
+        self, rows: Sequence[R], *, key: Callable[[R], tuple[Any, ...]], to: Callable[[R], T]
+    ) -> Page[T]:
+        shown = rows[: self.limit]
+        more = len(rows) > self.limit
+        return Page(items=[to(row) for row in shown], next=encode_cursor(*key(shown[-1])) if more else None)
+
+
+Listing = Annotated[Paging, Depends()]
+
+
+def encode_cursor(*key: Any) -> str:
+    return urlsafe_b64encode(to_json(key)).rstrip(b"=").decode()
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise TypeError(value)
+    value.encode()  # a lone surrogate is no text
+    return value
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or not -INT8 <= value < INT8:
+        raise TypeError(value)
+    return value
+
+
+def _instant(value: Any) -> datetime:
+    read = datetime.fromisoformat(_text(value))
+    if read.tzinfo is None:
+        raise ValueError(value)
+    return _utc(read)
+
+
+_READ: Final[dict[type[Any], Callable[[Any], Any]]] = {
+    str: _text,
+    int: _whole,
+    datetime: _instant,
+    date: lambda value: date.fromisoformat(_text(value)),
+    UUID: lambda value: UUID(_text(value)),
+}
+
+
+def if_match(request: Request) -> int:
+    """The version that the caller read. Raises PreconditionRequired (428) and Malformed (400)."""
+    raw = request.headers.get("if-match")
+    if raw is None:
+        raise PreconditionRequired("if_match_missing")
+    version = re.fullmatch(r'"(\d{1,18})"', raw.strip())
+    if version is None:
+        raise Malformed("if_match_malformed", 'Send the ETag as it was given, for instance "7"')
+    return int(version[1])
+
+
+IfMatch = Annotated[int, Depends(if_match)]
+
+
+def etag(response: Response, version: int) -> None:
+    """An aggregate's version is its entity tag."""
+    response.headers["ETag"] = f'"{version}"'

@@ -1,0 +1,131 @@
+"""Bearer tokens of any OpenID Connect issuer, verified against its published keys, in real time."""
+
+import json
+import time
+from asyncio import Lock, to_thread
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import httpx
+import structlog
+from joserfc import jwt
+from joserfc.errors import ExpiredTokenError, InvalidKeyIdError, JoseError
+from joserfc.jwk import KeySet
+
+from shared.auth import Actor, Role
+from shared.errors import Problem, Unauthenticated, Unavailable
+
+ALGORITHMS: Final = ("ES256", "RS256")  # no "none", and no HS*: a public key must never serve as a secret
+LONGEST: Final = 8192  # characters
+LEEWAY: Final = 30  # seconds that clocks of issuer and service may differ
+MIN_REFRESH: Final = 30.0  # seconds between two fetches of the keys, however many unknown ones are asked for
+MAX_AGE: Final = 3600.0  # seconds until the keys are fetched again, so that a withdrawn key ends
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+Within = Callable[[str], frozenset[str]]
+"""A collectivity's own code and those of everything below it. Raises a Problem for an unknown code."""
+
+
+class Tokens:
+    """Who sent this token. `jwks_url` is http(s) or a `file://` that several processes share."""
+
+    def __init__(self, *, jwks_url: str, issuer: str, audience: str, within: Within) -> None:
+        if urlsplit(jwks_url).scheme not in ("http", "https", "file"):
+            raise ValueError(f"JWKS URL {jwks_url!r}: http, https or file expected")
+        self.jwks_url = jwks_url
+        self._within = within
+        self._claims = jwt.JWTClaimsRegistry(
+            leeway=LEEWAY,
+            iss={"essential": True, "value": issuer},
+            aud={"essential": True, "value": audience},
+            sub={"essential": True},
+            exp={"essential": True},
+        )
+        self._keys: KeySet | None = None
+        self._fetched = -MAX_AGE
+        self._lock = Lock()
+
+    async def actor(self, token: str) -> Actor:
+        """Raises Unauthenticated for anything wrong with the token, Unavailable without the issuer's keys."""
+        if len(token) > LONGEST:
+            raise Unauthenticated("token_invalid")
+        try:
+            verified = await self._verified(token)
+            self._claims.validate(verified.claims)
+        except ExpiredTokenError:
+            raise Unauthenticated(
+                "token_expired",
+                {
+                    "ar": "انتهت صلاحية الجلسة",
+                    "fr": "La session a expiré",
+                    "en": "The session has expired",
+                },
+            ) from None
+        except (JoseError, ValueError, TypeError):
+            # Which check failed is of use to an attacker only; the issuer's log knows the rest.
+            raise Unauthenticated("token_invalid") from None
+        return self._read(verified.claims)
+
+    async def _verified(self, token: str) -> jwt.Token:
+        keys = await self._current()
+        try:
+            return jwt.decode(token, keys, algorithms=ALGORITHMS)
+        except InvalidKeyIdError:
+            renewed = await self._renewed(keys)
+            return jwt.decode(token, renewed, algorithms=ALGORITHMS)
+
+    async def _current(self) -> KeySet:
+        keys = self._keys
+        if keys is None or time.monotonic() - self._fetched > MAX_AGE:
+            return await self._renewed(keys)
+        return keys
+
+    async def _renewed(self, known: KeySet | None) -> KeySet:
+        """Fetches the keys, unless somebody just did. Keeps the old ones when the issuer does not answer."""
+        async with self._lock:
+            recent = time.monotonic() - self._fetched < MIN_REFRESH
+            if self._keys is not None and (self._keys is not known or recent):
+                return self._keys
+            try:
+                self._keys = KeySet.import_key_set(json.loads(await self._fetch()))
+            except (OSError, httpx.HTTPError, ValueError, KeyError, TypeError, JoseError) as error:
+                log.warning("keys_unavailable", url=self.jwks_url, error=type(error).__name__)
+                if self._keys is None:
+                    raise Unavailable("keys_unavailable", retry_after=5) from None
+            self._fetched = time.monotonic()
+            return self._keys
+
+    async def _fetch(self) -> bytes:
+        if self.jwks_url.startswith("file:"):
+            return await to_thread(Path(url2pathname(urlsplit(self.jwks_url).path)).read_bytes)
+        async with httpx.AsyncClient(timeout=5) as client:
+            return (await client.get(self.jwks_url)).raise_for_status().content
+
+    def _read(self, claims: dict[str, Any]) -> Actor:
+        subject = claims["sub"]
+        if not subject or len(subject) > 255 or "\0" in subject or subject in ("anonymous", "system"):
+            raise Unauthenticated("token_invalid")
+        known = {role.value for role in Role}
+        roles, communes, provinces = (_words(claims, name) for name in ("roles", "communes", "provinces"))
+        try:
+            return Actor(
+                subject=subject,
+                roles=frozenset(Role(role) for role in roles if role in known),
+                communes=frozenset[str]().union(*(self._within(code) for code in communes)),
+                provinces=frozenset(code for code in provinces if self._within(code)),
+            )
+        except Problem:
+            raise Unauthenticated(
+                "token_territory_unknown", "The token names a collectivity that does not exist"
+            ) from None
+
+
+def _words(claims: dict[str, Any], name: str) -> list[str]:
+    value = claims.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        raise Unauthenticated("token_invalid")
+    return value
