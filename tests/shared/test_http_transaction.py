@@ -1,0 +1,108 @@
+"""A request is one transaction: what was answered is committed, what was raised left nothing."""
+
+import asyncio
+import io
+import json
+from uuid import uuid4
+
+import pytest
+
+from tests.shared.conftest import Toy
+from tests.shared.toy.service import runs
+
+
+async def test_an_answer_is_committed_with_its_event(toy: Toy) -> None:
+    before = await toy.counts()
+    note = await toy.note()
+    assert (await toy.counts())["events"] == before["events"] + 1
+    read = await toy.client.get(f"/toy/v1/notes/{note['id']}", headers=toy.headers())
+    assert (read.status_code, read.headers["ETag"]) == (200, '"1"')
+
+
+async def test_a_commit_that_fails_is_never_answered_as_done(toy: Toy) -> None:
+    before = await toy.counts()
+    key = uuid4().hex
+    body = {"commune": "06.141.01.0", "body": "x", "signature": "nobody"}  # a deferred foreign key
+    answer = await toy.post("/toy/v1/notes", key=key, json=body)
+    assert answer.status_code == 500
+    assert answer.json()["code"] == "unexpected"
+    assert await toy.counts() == before
+    assert (await toy.post("/toy/v1/notes", key=key, json=body)).status_code == 500
+    assert runs == ["write", "write"], "the failed request left an idempotency key behind"
+
+
+async def test_a_bug_answers_500_without_its_text_and_rolls_back(toy: Toy, logged: io.StringIO) -> None:
+    before = await toy.counts()
+    answer = await toy.post(f"/toy/v1/notes/{uuid4()}/trouble?times=0&kind=bug", "president")
+    assert answer.status_code == 500
+    assert "AB123456" not in answer.text
+    lines = [json.loads(line) for line in logged.getvalue().splitlines()]
+    (bug,) = [line for line in lines if line["event"] == "http.unexpected"]
+    assert bug["correlation_id"] == answer.headers["X-Correlation-ID"]
+    assert "in trouble" in bug["exception"]
+    assert await toy.counts() == before
+
+
+async def test_a_returned_refusal_is_recorded_and_answered(toy: Toy) -> None:
+    before = await toy.counts()
+    path, key = f"/toy/v1/notes/{uuid4()}/answer", uuid4().hex
+    first = await toy.post(path, "president", key=key)
+    assert (first.status_code, first.json()["code"]) == (409, "too_late")
+    assert (await toy.counts())["events"] == before["events"] + 1
+    again = await toy.post(path, "president", key=key)
+    assert (again.status_code, again.content) == (409, first.content)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert runs == ["answer"]
+
+
+@pytest.mark.parametrize("state", ["40001", "40P01"])
+@pytest.mark.parametrize(("failures", "status", "attempts"), [(1, 200, 2), (2, 200, 3), (3, 503, 3)])
+async def test_a_serialisation_failure_runs_the_request_again(
+    toy: Toy, state: str, failures: int, status: int, attempts: int
+) -> None:
+    before = await toy.counts()
+    answer = await toy.post(f"/toy/v1/notes/{uuid4()}/trouble?times={failures}&kind={state}", "president")
+    assert answer.status_code == status
+    assert len(runs) == attempts
+    assert (await toy.counts())["events"] == before["events"] + (status == 200)
+    assert ("Retry-After" in answer.headers) == (status == 503)
+
+
+@pytest.mark.parametrize("state", ["55P03", "57014", "57P01", "08006"])
+async def test_a_database_that_cannot_now_is_503_at_once(toy: Toy, state: str) -> None:
+    answer = await toy.post(f"/toy/v1/notes/{uuid4()}/trouble?times=9&kind={state}", "president")
+    assert (answer.status_code, answer.json()["code"], len(runs)) == (503, "busy", 1)
+    assert answer.headers["Retry-After"] == "1"
+
+
+async def test_requests_wait_for_a_connection_and_then_say_so(toy: Toy) -> None:
+    toy.database.engine.pool._timeout = 0.05  # type: ignore[attr-defined]  # ten seconds in production
+    held = [await toy.database.engine.connect() for _ in range(8)]
+    answer = await toy.client.get("/toy/v1/notes", headers=toy.headers())
+    for connection in held:
+        await connection.close()
+    assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+    assert answer.headers["Retry-After"] == "1"
+    assert (await toy.client.get("/toy/v1/notes", headers=toy.headers())).status_code == 200
+
+
+async def test_work_before_the_transaction_is_outside_it(toy: Toy) -> None:
+    key = uuid4().hex
+    first = await toy.post("/toy/v1/files", key=key, files={"file": ("plan.pdf", b"%PDF", "application/pdf")})
+    assert (first.status_code, first.json()) == (200, {"plan.pdf": 4})
+    again = await toy.post("/toy/v1/files", key=key, files={"file": ("plan.pdf", b"%PDF", "application/pdf")})
+    assert again.headers["Idempotency-Replayed"] == "true", "a new multipart boundary is no new request"
+    other = await toy.post("/toy/v1/files", key=key, files={"file": ("plan.pdf", b"%PDX", "application/pdf")})
+    assert other.json()["code"] == "idempotency_key_reused"
+
+
+async def test_concurrent_requests_with_one_key_have_one_effect(toy: Toy) -> None:
+    before = await toy.counts()
+    key, body = uuid4().hex, {"commune": "06.141.01.0", "body": "once"}
+    answers = await asyncio.gather(*(toy.post("/toy/v1/notes", key=key, json=body) for _ in range(6)))
+    assert {a.status_code for a in answers} == {201}
+    assert len({a.content for a in answers}) == 1
+    assert sum("Idempotency-Replayed" in a.headers for a in answers) == 5
+    assert {a.headers["Location"] for a in answers} == {f"/toy/v1/notes/{answers[0].json()['id']}"}
+    assert runs == ["write"]
+    assert (await toy.counts())["events"] == before["events"] + 1
