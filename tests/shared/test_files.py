@@ -162,6 +162,31 @@ async def test_an_upload_is_cut_off_at_the_cap_without_reading_the_rest(root: Pa
     assert len(stored(root)) == 1
 
 
+async def test_one_byte_over_the_cap_is_too_large(root: Path) -> None:
+    with pytest.raises(TooLarge):
+        await Files.at(root.as_uri(), max_bytes=len(A_PDF) - 1).put(in_chunks(A_PDF, 1), name="trop.pdf")
+
+
+async def test_what_is_stored_is_never_written_again(files: Files, root: Path) -> None:
+    await files.put(A_PDF, name="plan.pdf")
+    (path,) = stored(root)
+    before = path.stat()
+    await files.put(A_PDF, name="encore.pdf")
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+async def test_content_and_directories_are_on_disk_before_anything_refers_to_them(
+    files: Files, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[str] = []
+    monkeypatch.setattr(
+        "os.fsync", lambda handle: flushed.append(str(Path(f"/proc/self/fd/{handle}").readlink()))
+    )
+    file = await files.put(A_PDF, name="plan.pdf")
+    path = root / "sha256" / file.sha256[:2] / file.sha256[2:4] / file.sha256
+    assert flushed == [str(entry) for entry in (path, *path.parents[:4])]
+
+
 async def test_an_empty_file_is_refused(files: Files) -> None:
     with pytest.raises(Invalid, match="file_empty"):
         await files.put(b"", name="vide.pdf")
