@@ -82,7 +82,7 @@ $(STAMP): requirements.lock
 	@echo 'Installing the packages of requirements.lock (hashes checked) …'
 	@$(BIN)/pip install --disable-pip-version-check --no-deps --require-hashes -r requirements.lock | \
 		{ n=0; while IFS= read -r line; do case "$$line" in \
-			Collecting*) n=$$((n + 1)); [ -t 1 ] && printf '\r  %s packages' "$$n" ;; \
+			Collecting*) n=$$((n + 1)); [ -t 1 ] && printf '\r  %s packages' "$$n" || { (( n % 25 )) || echo "  $$n packages"; } ;; \
 			Installing*) [ -t 1 ] && printf '\n'; echo '  unpacking …' ;; \
 			esac; done; true; } ; exit $${PIPESTATUS[0]}
 	@touch $@
