@@ -96,7 +96,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=10,
-            pool_pre_ping=False,
+            hide_parameters=True,  # they are people's data
             connect_args={"server_settings": SERVER_SETTINGS | {"application_name": name}, "timeout": 10},
         )
         self.on_emit: list[Any] = []  # called after a commit that announced something: wakes the relay

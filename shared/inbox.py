@@ -239,7 +239,7 @@ class Inbox:
                 log.info(
                     "inbox.retrying",
                     consumer=self.consumer.name,
-                    event=str(envelope.id),
+                    event_id=str(envelope.id),
                     error=describe(error),
                 )
                 await asyncio.sleep(pause)
@@ -251,7 +251,7 @@ class Inbox:
         tx.causation_id = str(envelope.id)
         tx.traceparent = envelope.traceparent
         with structlog.contextvars.bound_contextvars(
-            correlation_id=envelope.correlation_id, event=str(envelope.id), consumer=self.consumer.name
+            correlation_id=envelope.correlation_id, event_id=str(envelope.id), consumer=self.consumer.name
         ):
             await self.consumer.handle(tx, envelope)
 

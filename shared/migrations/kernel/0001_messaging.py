@@ -12,6 +12,6 @@ HERE = Path(__file__).parent.parent
 
 
 def upgrade() -> None:
-    for name in ("messaging.sql", "http.sql"):
+    for name in ("messaging.sql", "http.sql", "notify.sql"):
         run_script((HERE / name).read_text(encoding="utf-8"))
     run_script(DDL)
