@@ -9,7 +9,7 @@ from typing import Self
 
 from deploy.engines.broker import Broker, EmbeddedBroker, ExternalBroker
 from deploy.engines.errors import EngineError
-from deploy.engines.postgres import EmbeddedPostgres, ExternalPostgres, Postgres
+from deploy.engines.postgres import EmbeddedPostgres, ExternalPostgres, Postgres, installed_programs
 from deploy.engines.process import free_port, require_free
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Postgres",
     "engines",
     "free_port",
+    "installed_programs",
     "require_free",
 ]
 

@@ -347,6 +347,18 @@ class EmbeddedPostgres:
         )
 
 
+def installed_programs() -> Path | None:
+    """The ``bindir`` of the newest PostgreSQL that Debian's packages installed, if recent enough."""
+    found = [
+        place
+        for place in Path("/usr/lib/postgresql").glob("*/bin")
+        if place.parent.name.isdecimal()
+        and int(place.parent.name) >= OLDEST_MAJOR
+        and (place / "postgres").exists()
+    ]
+    return max(found, key=lambda place: int(place.parent.name), default=None)
+
+
 def _major_of(programs: Path) -> int:
     try:
         said = subprocess.run(

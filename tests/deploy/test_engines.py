@@ -31,6 +31,7 @@ from deploy.engines import (
     ExternalPostgres,
     engines,
     free_port,
+    installed_programs,
 )
 from deploy.kafka.fetch import jars, java
 
@@ -164,6 +165,19 @@ def test_kill_9_leaves_no_orphan_and_keeps_the_data(home: Path, initialised: Pat
 
     assert asyncio.run(again()) == 1915
     eventually(lambda: not alive(broker) and not running_in(home), lambda: running_in(home))
+
+
+@pytest.mark.skipif(installed_programs() is None, reason="Debian's PostgreSQL is not installed")
+async def test_debian_s_postgres_runs_in_the_same_way(home: Path) -> None:
+    async with EmbeddedPostgres(home, durable=False, bindir=installed_programs()) as server:
+        connection = await asyncpg.connect(server.dsn())
+        try:
+            version = await connection.fetchval("SHOW server_version")
+            collation = await connection.fetchval("SELECT datcollate FROM pg_database LIMIT 1")
+        finally:
+            await connection.close()
+    assert "Debian" in version
+    assert collation == "C.UTF-8"
 
 
 def beside_the_data(home: Path) -> list[str]:
