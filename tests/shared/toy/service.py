@@ -172,6 +172,10 @@ async def trouble(
     await tx.emit(NOTES, note, "06.141.01.0", Attempted())
     if kind == "bug":
         raise RuntimeError("secret of AB123456")
+    if kind == "rls":
+        await tx.execute(
+            INSERT, {"id": note, "commune": "01.051.01.01", "owner": "x", "body": "", "signature": None}
+        )
     if len(runs) <= times:
         await tx.execute(FAIL[0], {"state": kind})
         await tx.execute(FAIL[1])
