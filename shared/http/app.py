@@ -27,7 +27,6 @@ from shared.http.route import Route, Site, authorization_of
 from shared.service import Service
 from shared.tokens import Tokens
 
-MAX_BODY: Final = 1024 * 1024  # bytes; a route that takes uploads names its own `max_body_size`
 CHECK_SECONDS: Final = 2.0
 ALIVE: Final = text("SELECT 1")
 DOCS: Final = Environment(autoescape=True).from_string(
@@ -84,7 +83,6 @@ def _application(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=MAX_BODY,
         exception_handlers=_handlers(),
     )
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it

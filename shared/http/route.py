@@ -28,7 +28,16 @@ from starlette.types import Message
 from shared import access
 from shared.auth import ANYBODY, Actor, Role
 from shared.db import Database, Tx
-from shared.errors import Forbidden, Malformed, Problem, TooMany, Unauthenticated, Unavailable, Unsupported
+from shared.errors import (
+    Forbidden,
+    Malformed,
+    Problem,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+    Unsupported,
+)
 from shared.http import idempotency
 from shared.http.context import ARRIVAL
 from shared.http.openapi import documented
@@ -37,6 +46,7 @@ from shared.http.values import if_match
 from shared.tokens import Tokens
 
 ATTEMPTS: Final = 3
+MAX_BODY: Final = 1024 * 1024  # bytes; a route that takes uploads says `max_body_size=`
 UNIT: Final = "jamaa.unit"
 CONFLICTS: Final = frozenset(
     {"40001", "40P01"}
@@ -234,6 +244,8 @@ class Route(APIRoute):
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        # The framework's own limit would answer in plain text.
+        self.most: int = options.pop("max_body_size", None) or MAX_BODY
         model = options.get("response_model")
         if isinstance(model, DefaultPlaceholder):
             options["response_model"] = _without_responses(get_typed_return_annotation(endpoint), model)
@@ -258,10 +270,7 @@ class Route(APIRoute):
         takes_body = self.body_field is not None
 
         async def handle(request: Request) -> Response:
-            try:
-                body = await request.body()  # read before the transaction: no network call inside one
-            except ClientDisconnect:
-                raise Malformed("body_incomplete") from None
+            body = await _body(request, self.most)  # before the transaction: no network call inside one
             _refuse_unreadable(request, body, known)
             if takes_body and body:
                 _refuse_media_type(request, form=form)
@@ -306,6 +315,21 @@ async def _attempt(
         if unit.claim is not None:
             await unit.claim.store(response)
     return response
+
+
+async def _body(request: Request, most: int) -> bytes:
+    declared = request.headers.get("content-length", "")
+    body = bytearray()
+    try:
+        if declared.isdecimal() and int(declared) > most:
+            raise TooLarge("too_large", most=most)
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > most:
+                raise TooLarge("too_large", most=most)
+    except ClientDisconnect:
+        raise Malformed("body_incomplete") from None
+    return bytes(body)
 
 
 def _refuse_unreadable(request: Request, body: bytes, known: frozenset[str]) -> None:

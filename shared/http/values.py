@@ -5,7 +5,7 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Final, Generic, Self, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Query
@@ -14,11 +14,11 @@ from pydantic import (
     AwareDatetime,
     BaseModel,
     ConfigDict,
-    ModelWrapValidatorHandler,
-    ValidationInfo,
-    model_validator,
+    GetCoreSchemaHandler,
+    ValidatorFunctionWrapHandler,
 )
-from pydantic_core import to_json
+from pydantic_core import CoreSchema, to_json
+from pydantic_core.core_schema import json_or_python_schema, no_info_wrap_validator_function
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -35,15 +35,21 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    @model_validator(mode="wrap")
     @classmethod
-    def _strictly_as_json(
-        cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
-    ) -> Self:
-        # The framework hands over Python objects, where strictness would refuse dates as text.
-        if info.mode == "json" or not isinstance(value, dict):
-            return handler(value)
-        return cls.model_validate_json(to_json(value), strict=True)
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """The framework hands over Python objects, where strictness would refuse a date as text; so what
+        comes as an object is first read as the strict JSON that it was.
+        """
+        own = handler(source)
+
+        def strictly(value: Any, lenient: ValidatorFunctionWrapHandler) -> Any:
+            if isinstance(value, dict):
+                source.__pydantic_validator__.validate_json(to_json(value), strict=True)
+            return lenient(value)
+
+        return json_or_python_schema(
+            json_schema=own, python_schema=no_info_wrap_validator_function(strictly, own)
+        )
 
 
 def _utc(instant: datetime) -> datetime:
