@@ -1,0 +1,1 @@
+"""Permits: urban planning and economic licences of a commune."""

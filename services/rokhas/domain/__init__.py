@@ -1,0 +1,29 @@
+"""The rules of a permit file: pure, synchronous, time passed in."""
+
+from services.rokhas.domain.decisions import late_refusal
+from services.rokhas.domain.dossier import Dossier
+from services.rokhas.domain.permissions import MAY, Delegation, DelegationKind, allowed, may_read
+from services.rokhas.domain.procedures import BadProcedure, Procedures, load
+from services.rokhas.domain.recueil import Procedure, SilenceEffect
+from services.rokhas.domain.states import ACTIONS, FINAL, NEXT, Action, State, diagram
+
+__all__ = [
+    "ACTIONS",
+    "FINAL",
+    "MAY",
+    "NEXT",
+    "Action",
+    "BadProcedure",
+    "Delegation",
+    "DelegationKind",
+    "Dossier",
+    "Procedure",
+    "Procedures",
+    "SilenceEffect",
+    "State",
+    "allowed",
+    "diagram",
+    "late_refusal",
+    "load",
+    "may_read",
+]

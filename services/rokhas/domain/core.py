@@ -1,0 +1,261 @@
+"""The permit file's fields and the three steps of every transition: may I, change, announce."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from services.rokhas.domain.permissions import (
+    DECIDING,
+    INSTRUCTING,
+    Delegation,
+    Parties,
+    allowed,
+    permitted,
+)
+from services.rokhas.domain.recueil import Category, Procedure, Session
+from services.rokhas.domain.states import ACTIONS, NEXT, Action, State
+from services.rokhas.domain.values import (
+    Appeal,
+    Attachment,
+    Clock,
+    ClockChange,
+    ClockRole,
+    Counter,
+    Decision,
+    Extension,
+    Fee,
+    Handover,
+    Minutes,
+    Opinion,
+    Payment,
+    Recipient,
+    Request,
+    Sitting,
+)
+from services.rokhas.events import BindingOpinion, Channel, DossierEvent
+from shared.auth import Actor
+from shared.errors import Conflict, Invalid
+
+E = TypeVar("E", bound=DossierEvent)
+
+_COMMISSION: Final = frozenset(
+    {Action.FORWARD, Action.CONVENE, Action.SIGN_MINUTES, Action.REQUEST_MODIFICATION}
+)
+
+
+@dataclass(kw_only=True)
+class Core:
+    """What is kept of a file. `version` is the sequence of its last event; persons are opaque references.
+
+    A transition checks, changes the fields and returns its one event; it raises Forbidden, Conflict or
+    Invalid before it changes anything.
+    """
+
+    id: UUID
+    procedure: Procedure
+    collectivity: str
+    applicant: str
+    channel: Channel
+    drafted_at: datetime
+    state: State = State.DRAFT
+    version: int = 0
+    unit: str | None = None
+    site: str = ""
+    purpose: str = ""
+    circumstances: str = ""  # what changed since an earlier refusal (55-19 art. 15)
+    reference: str | None = None
+    submitted_at: datetime | None = None
+    completed_at: datetime | None = None
+    missing: tuple[str, ...] = ()
+    documents: dict[str, Attachment] = field(default_factory=dict)
+    requests: list[Request] = field(default_factory=list)
+    extension: Extension | None = None
+    proxies: dict[str, datetime] = field(default_factory=dict)
+    instructor: str | None = None
+    instructed_by: set[str] = field(default_factory=set)
+    decided_by: set[str] = field(default_factory=set)
+    opinions: dict[str, Opinion] = field(default_factory=dict)
+    forwarded_at: datetime | None = None
+    sitting: Sitting | None = None
+    minutes: Minutes | None = None
+    decision: Decision | None = None
+    handover: Handover | None = None
+    late_attempts: int = 0
+    clock: Clock | None = None
+    awaiting: frozenset[ClockChange] = frozenset()
+    """Which announcement of the deadlines service reacts to this file's own last change of its clock: until
+    one of them comes, `clock` is not known."""
+    clocks: dict[str, Clock] = field(default_factory=dict)
+    silence_at: datetime | None = None
+    effective_at: datetime | None = None
+    invoked_at: datetime | None = None
+    attestation_requested_at: datetime | None = None
+    delivered_at: datetime | None = None
+    attested_at: datetime | None = None
+    works_started_at: datetime | None = None
+    transmitted: dict[Recipient, datetime] = field(default_factory=dict)
+    appeals: list[Appeal] = field(default_factory=list)
+    fees: dict[str, Fee] = field(default_factory=dict)
+    payments: dict[str, Payment] = field(default_factory=dict)
+    repeats: UUID | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def parties(self) -> Parties:
+        assigned = {self.instructor} if self.instructor else set()
+        return Parties(
+            self.collectivity,
+            self.applicant,
+            frozenset(self.proxies),
+            frozenset(self.instructed_by | assigned),
+            frozenset(self.decided_by),
+        )
+
+    @property
+    def available(self) -> frozenset[Action]:
+        """What the state allows, less what this procedure or file gives no occasion for."""
+        moot: set[Action] = set()
+        if self.procedure.session is Session.NONE:
+            moot |= _COMMISSION
+        elif self.procedure.session is Session.ON_THE_SPOT:
+            moot.add(Action.FORWARD)
+        if not self.procedure.opinions:
+            moot |= {Action.REQUEST_OPINION, Action.GIVE_OPINION}
+        if self.procedure.validity is None:
+            moot.add(Action.LAPSE)
+        if self.procedure.validity is None or not self.procedure.validity.kept_by_works:
+            moot.add(Action.START_WORKS)
+        if self.procedure.category is not Category.URBAN:
+            moot.add(Action.TRANSMIT)
+        moot |= (
+            {Action.CONFIRM_HANDOVER, Action.REJECT_HANDOVER}
+            if self.handover is None
+            else {Action.RECORD_HANDOVER}
+        )
+        return ACTIONS[self.state] - moot
+
+    def actions(self, by: Actor, now: datetime, delegations: Sequence[Delegation] = ()) -> list[Action]:
+        """What `by` may do now; the API returns it with the file and a 409 lists it."""
+        return permitted(self.available, by, self.parties, now, delegations)
+
+    def binding_opinion(self) -> BindingOpinion:
+        """The state of the opinion that binds the commune (113-14 art. 101, RGC art. 39)."""
+        binding = [listed.actor for listed in self.procedure.opinions if listed.binding]
+        if not binding:
+            return BindingOpinion.NOT_REQUIRED
+        given = [self.opinions[actor] for actor in binding if actor in self.opinions]
+        if any(opinion.given_at and not opinion.favourable for opinion in given):
+            return BindingOpinion.UNFAVOURABLE
+        if len([opinion for opinion in given if opinion.given_at]) < len(binding):
+            return BindingOpinion.MISSING
+        return BindingOpinion.FAVOURABLE
+
+    def _may(
+        self,
+        action: Action,
+        by: Actor,
+        now: datetime,
+        *,
+        counter: Counter | None = None,
+        delegations: Iterable[Delegation] = (),
+        also_in: frozenset[State] = frozenset(),
+    ) -> None:
+        """Raises Forbidden, or Conflict `action_not_permitted` with the actions that are."""
+        if now.tzinfo is None:
+            raise ValueError("an instant needs an offset")
+        lent = list(delegations)
+        unit = counter.unit if counter else None
+        if refusal := allowed(action, by, self.parties, now=now, unit=unit, delegations=lent):
+            raise refusal
+        if action not in self.available and self.state not in also_in:
+            raise Conflict(
+                "action_not_permitted",
+                {
+                    "ar": "حالة الملف لا تسمح بهذا الإجراء.",
+                    "fr": "L'état du dossier ne permet pas cette action.",
+                    "en": "The state of the file does not allow this.",
+                },
+                state=self.state,
+                actions=self.actions(by, now, lent),
+            )
+
+    def _acted(self, action: Action, by: Actor) -> None:
+        """Remembers who instructed and who decided, so that nobody ever does both."""
+        if action in INSTRUCTING:
+            self.instructed_by.add(by.subject)
+        if action in DECIDING:
+            self.decided_by.add(by.subject)
+
+    def _announce(self, event: type[E], to: State | None = None, **fields: Any) -> E:
+        if to is not None and to is not self.state:
+            if to not in NEXT[self.state]:
+                raise AssertionError(f"{self.state} is never followed by {to}")
+            self.state = to
+        self.version += 1
+        return event(procedure=self.procedure.code, collectivity=self.collectivity, **fields)
+
+    def _received(self, by: Actor, counter: Counter | None) -> dict[str, Any]:
+        """The fields of `Deposited`: at a counter, the unit and the agent (55-19 art. 30)."""
+        if counter is None or by.subject in self.parties.proxies | {self.applicant}:
+            return {"channel": Channel.PORTAL}
+        return {"channel": counter.channel, "unit": counter.unit, "agent": by.subject}
+
+    def _answer_by(self) -> datetime:
+        """The instant from which a refusal has no effect. Raises Conflict `clock_unknown`: try again."""
+        if self.clock is None or self.clock.answer_by is None or self.awaiting:
+            raise clock_unknown()
+        return self.clock.answer_by
+
+    def _is_late(self, now: datetime) -> bool:
+        known = self.clock is not None and self.clock.answer_by is not None and not self.awaiting
+        return known and now >= self._answer_by()
+
+    def _await(self, *changes: ClockChange) -> None:
+        self.awaiting = frozenset(changes)
+
+    def _clocks_of(self, *roles: ClockRole) -> list[Clock]:
+        return [clock for clock in self.clocks.values() if clock.role in roles]
+
+    def _forget_clocks(self, *roles: ClockRole) -> None:
+        self.clocks = {key: clock for key, clock in self.clocks.items() if clock.role not in roles}
+
+    def _replace_request(self, answered: Request, **changes: Any) -> None:
+        self.requests = [
+            replace(request, **changes) if request.id == answered.id else request for request in self.requests
+        ]
+
+
+def clock_unknown() -> Conflict:
+    return Conflict(
+        "clock_unknown",
+        {
+            "ar": "الأجل القانوني قيد الاحتساب، يرجى إعادة المحاولة بعد لحظات.",
+            "fr": "Le délai est en cours de calcul : réessayez dans un instant.",
+            "en": "The deadline is being computed: try again in a moment.",
+        },
+        retry=True,
+    )
+
+
+def too_early(earliest: datetime | None) -> Conflict:
+    """Raised where the law first lets a period pass; without a known date the answer is `clock_unknown`."""
+    if earliest is None:
+        return clock_unknown()
+    return Conflict(
+        "too_early",
+        {
+            "ar": "لم ينصرم الأجل القانوني بعد.",
+            "fr": "Le délai légal n'est pas encore écoulé.",
+            "en": "The legal period has not passed yet.",
+        },
+        earliest=earliest.isoformat().replace("+00:00", "Z"),
+    )
+
+
+def wanted(text: str, code: str) -> str:
+    """Raises Invalid for a text that says nothing where the law wants one (reasons, evidence)."""
+    if not text.strip():
+        raise Invalid(code, "This cannot be empty.")
+    return text

@@ -1,0 +1,326 @@
+"""What the office may ask, when, and what the answer does to the clock (55-19 art. 10, 14)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from services.rokhas.domain.core import Core, clock_unknown, too_early, wanted
+from services.rokhas.domain.permissions import Delegation
+from services.rokhas.domain.states import Action, State
+from services.rokhas.domain.values import (
+    Attachment,
+    Clock,
+    ClockChange,
+    ClockRole,
+    Counter,
+    Extension,
+    ExtensionGround,
+    Request,
+    RequestKind,
+)
+from services.rokhas.events import (
+    Assigned,
+    Extended,
+    InformationRequested,
+    ModificationRequested,
+    ReplacementRequested,
+    RequestAnswered,
+    Returned,
+)
+from shared.auth import Actor
+from shared.errors import Conflict, Forbidden, Invalid, NotFound
+from shared.time import civil_day
+
+
+class Requests(Core):
+    def request_replacement(
+        self,
+        request: str,
+        document: str,
+        reasons: str,
+        *,
+        by: Actor,
+        now: datetime,
+        delegations: Sequence[Delegation] = (),
+    ) -> ReplacementRequested:
+        """One per document, in the first half: the clock is suspended until it is produced (55-19 art. 10).
+
+        Raises Conflict `first_half_over` with the last day on which it was possible, `already_requested`,
+        `clock_unknown`; Invalid `not_in_recueil`.
+        """
+        self._may(Action.REQUEST_REPLACEMENT, by, now, delegations=delegations)
+        self.procedure.document(document)
+        wanted(reasons, "reasons_missing")
+        if document not in self.documents:
+            raise Conflict(
+                "document_not_supplied", "What was not listed on the receipt is not asked for later."
+            )
+        if any(r.kind is RequestKind.REPLACEMENT and r.document == document for r in self.requests):
+            raise Conflict("already_requested", "A replacement of this document was requested already.")
+        self._in_first_half(now, or_raise=True)
+        made = Request(
+            id=request,
+            kind=RequestKind.REPLACEMENT,
+            requested_at=now,
+            by=by.subject,
+            reasons=reasons,
+            suspends=True,
+            document=document,
+        )
+        return self._announce(
+            ReplacementRequested,
+            self._record(made, Action.REQUEST_REPLACEMENT, by),
+            requested_at=now,
+            request=request,
+            suspends=True,
+            document=document,
+        )
+
+    def request_information(
+        self,
+        request: str,
+        reasons: str,
+        *,
+        by: Actor,
+        now: datetime,
+        documents: Sequence[str] = (),
+        delegations: Sequence[Delegation] = (),
+    ) -> InformationRequested:
+        """One per file, in the first half, of what the recueil lists (55-19 art. 3, 14); a commission's
+        request for modifications takes its place. Raises as `request_replacement`.
+        """
+        self._may(Action.REQUEST_INFORMATION, by, now, delegations=delegations)
+        for code in documents:
+            self.procedure.document(code)
+        wanted(reasons, "reasons_missing")
+        if self._information_used:
+            raise Conflict("already_requested", "Complementary information was requested already.")
+        self._in_first_half(now, or_raise=True)
+        made = Request(
+            id=request,
+            kind=RequestKind.INFORMATION,
+            requested_at=now,
+            by=by.subject,
+            reasons=reasons,
+            suspends=True,
+            documents=tuple(documents),
+        )
+        return self._announce(
+            InformationRequested,
+            self._record(made, Action.REQUEST_INFORMATION, by),
+            requested_at=now,
+            request=request,
+            suspends=True,
+            documents=tuple(documents),
+        )
+
+    def request_modification(
+        self,
+        request: str,
+        reasons: str,
+        *,
+        by: Actor,
+        now: datetime,
+        document: str | None = None,
+        delegations: Sequence[Delegation] = (),
+    ) -> ModificationRequested:
+        """The commission's (RGC art. 41). It counts as the one information request: made in the first half
+        and as the first it suspends; later it may still be made and suspends nothing.
+        """
+        self._may(Action.REQUEST_MODIFICATION, by, now, delegations=delegations)
+        if document is not None:
+            self.procedure.document(document)
+        wanted(reasons, "reasons_missing")
+        suspends = self._in_first_half(now) and not self._information_used
+        made = Request(
+            id=request,
+            kind=RequestKind.MODIFICATION,
+            requested_at=now,
+            by=by.subject,
+            reasons=reasons,
+            suspends=suspends,
+            document=document,
+        )
+        return self._announce(
+            ModificationRequested,
+            self._record(made, Action.REQUEST_MODIFICATION, by),
+            requested_at=now,
+            request=request,
+            suspends=suspends,
+            document=document,
+        )
+
+    def answer(
+        self,
+        request: str,
+        *,
+        by: Actor,
+        now: datetime,
+        documents: Mapping[str, str] | None = None,
+        text: str = "",
+        substantive: bool = False,
+        counter: Counter | None = None,
+    ) -> RequestAnswered:
+        """`documents` is code → digest. Only a substantively modified project, deposited on the commission's
+        request and declared `substantive` by the applicant, restarts the clock (RGC art. 41).
+
+        Raises NotFound `request_unknown`, Conflict `request_answered`, Invalid `documents_missing`,
+        `documents_not_requested` or `answer_empty`.
+        """
+        self._may(Action.ANSWER, by, now, counter=counter)
+        asked = next((made for made in self.requests if made.id == request), None)
+        if asked is None:
+            raise NotFound("request_unknown", "No such request on this file.")
+        if not asked.open:
+            raise Conflict("request_answered", "This request was answered.")
+        supplied = dict(documents or {})
+        self._check_answer(asked, supplied, text)
+        received = self._received(by, counter)
+        for code, file in supplied.items():
+            self.documents[code] = Attachment(document=code, file=file, attached_at=now, by=by.subject)
+        self._replace_request(asked, answered_at=now, answer=text)
+        suspension_ends = asked.suspends and not self._suspended_by
+        self.clocks = {
+            key: clock
+            for key, clock in self.clocks.items()
+            if clock.role is not ClockRole.APPLICANT or clock.discriminator != (asked.document or "")
+        }
+        restarts = substantive and asked.kind is RequestKind.MODIFICATION
+        if restarts:
+            self._await(ClockChange.RESTARTED)
+        elif suspension_ends:
+            self._await(ClockChange.RESUMED)
+        return self._announce(
+            RequestAnswered,
+            State.UNDER_REVIEW if suspension_ends else None,
+            answered_at=now,
+            request=request,
+            suspension_ends=suspension_ends,
+            restarts=restarts,
+            documents=tuple(supplied),
+            **received,
+        )
+
+    def return_file(self, *, by: Actor, now: datetime, delegations: Sequence[Delegation] = ()) -> Returned:
+        """Once the applicant's 30 days have passed (55-19 art. 10). Until then what they supply counts.
+
+        Raises Conflict `too_early` with the instant, or `clock_unknown`.
+        """
+        self._may(Action.RETURN, by, now, delegations=delegations)
+        if not self._owed:
+            raise Conflict("nothing_owed", "The applicant owes no document.")
+        clocks = [clock for clock in self._clocks_of(ClockRole.APPLICANT) if self._times_owed(clock)]
+        due = min((clock.answer_by for clock in clocks if clock.answer_by), default=None)
+        if due is None or now < due:
+            raise too_early(due)
+        self._acted(Action.RETURN, by)
+        return self._returned(now)
+
+    def extend(
+        self,
+        days: int,
+        ground: ExtensionGround,
+        *,
+        by: Actor,
+        now: datetime,
+        delegations: Sequence[Delegation] = (),
+    ) -> Extended:
+        """Once, for a technical expertise or a public inquiry (55-19 art. 17), while the period runs.
+
+        Raises Conflict `already_extended`, `deadline_passed` or `clock_unknown`; Invalid for the days.
+        """
+        self._may(Action.EXTEND, by, now, delegations=delegations)
+        if self.extension is not None:
+            raise Conflict("already_extended", "The period is extended only once (55-19 art. 17).")
+        if not 1 <= days <= self.procedure.extension_max_days:
+            raise Invalid("extension_days", f"From 1 to {self.procedure.extension_max_days} days.")
+        if self.state is State.UNDER_REVIEW and now >= self._answer_by():
+            raise Conflict("deadline_passed", "The period has passed.")
+        self.extension = Extension(days=days, ground=ground, extended_at=now)
+        self._await(ClockChange.EXTENDED)
+        self._acted(Action.EXTEND, by)
+        return self._announce(Extended, extended_at=now, days=days, ground=ground)
+
+    def assign(
+        self, instructor: str, *, by: Actor, now: datetime, delegations: Sequence[Delegation] = ()
+    ) -> Assigned:
+        """Gives the file to an instructor of the commune, or to another one. Raises Conflict, Forbidden."""
+        self._may(Action.ASSIGN, by, now, delegations=delegations)
+        if instructor == self.instructor:
+            raise Conflict("already_assigned", "This person instructs the file already.")
+        if instructor in self.decided_by or instructor in self.parties.proxies | {self.applicant}:
+            raise Forbidden("separation_of_duties", "This person decides the file, or applied for it.")
+        previous, self.instructor = self.instructor, instructor
+        return self._announce(Assigned, assigned_at=now, instructor=instructor, previous=previous)
+
+    def _check_answer(self, asked: Request, supplied: Mapping[str, str], text: str) -> None:
+        for code, file in supplied.items():
+            self.procedure.document(code)
+            wanted(file, "file_missing")
+        owed = {asked.document} if asked.kind is RequestKind.REPLACEMENT else set(asked.documents)
+        missing = sorted(code for code in owed if code and code not in supplied)
+        if missing:
+            raise Invalid("documents_missing", "The request names other documents.", missing=missing)
+        if asked.kind is RequestKind.REPLACEMENT and set(supplied) != owed:
+            raise Invalid("documents_not_requested", "Only the document that was asked for is replaced.")
+        if not supplied and (asked.kind is RequestKind.MODIFICATION or not text.strip()):
+            raise Invalid("answer_empty", "An answer supplies documents or information.")
+
+    @property
+    def _information_used(self) -> bool:
+        return any(made.kind in {RequestKind.INFORMATION, RequestKind.MODIFICATION} for made in self.requests)
+
+    @property
+    def _suspended_by(self) -> list[Request]:
+        return [made for made in self.requests if made.suspends and made.open]
+
+    @property
+    def _owed(self) -> tuple[str, ...]:
+        """The documents whose absence returns the file: the receipt's, or the replacements asked for."""
+        if self.state is State.INCOMPLETE:
+            return self.missing
+        asked = (made for made in self._suspended_by if made.kind is RequestKind.REPLACEMENT)
+        return tuple(made.document for made in asked if made.document)
+
+    def _times_owed(self, clock: Clock) -> bool:
+        """Whether this clock of the applicant's times something still owed, its document if it names one."""
+        return clock.discriminator in {"", *self._owed}
+
+    def _returned(self, now: datetime) -> Returned:
+        self.ended_at = now
+        return self._announce(
+            Returned,
+            State.RETURNED,
+            returned_at=now,
+            reasons=tuple(f"missing:{document}" for document in self._owed),
+        )
+
+    def _in_first_half(self, now: datetime, *, or_raise: bool = False) -> bool:
+        """While suspended no day passes: what was in the first half still is."""
+        if self.state is State.SUSPENDED:
+            return True
+        self._answer_by()
+        limit = self.clock.first_half_until if self.clock else None
+        if limit is None:
+            raise clock_unknown()
+        if civil_day(now) <= limit:
+            return True
+        if or_raise:
+            raise Conflict(
+                "first_half_over",
+                {
+                    "ar": f"انصرم النصف الأول من الأجل: كان الطلب ممكنا إلى غاية {limit}.",
+                    "fr": f"La première moitié du délai est passée : c'était possible jusqu'au {limit}.",
+                    "en": f"The first half of the period is over: it could be asked until {limit}.",
+                },
+                possible_until=limit.isoformat(),
+            )
+        return False
+
+    def _record(self, made: Request, action: Action, by: Actor) -> State | None:
+        """The state that follows; a request made while suspended changes neither state nor clock."""
+        self.requests = [*self.requests, made]
+        self._acted(action, by)
+        if not made.suspends or self.state is State.SUSPENDED:
+            return None
+        self._await(ClockChange.SUSPENDED)
+        return State.SUSPENDED

@@ -1,0 +1,142 @@
+"""The administration's silence: what it means, and how the applicant gets a paper (55-19 art. 19–20).
+
+The deadlines service announces dates and their passing; only this file decides what follows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from services.rokhas.domain.core import too_early
+from services.rokhas.domain.permissions import Delegation
+from services.rokhas.domain.recueil import SilenceEffect
+from services.rokhas.domain.requests import Requests
+from services.rokhas.domain.states import Action, State
+from services.rokhas.domain.values import Clock, ClockChange, ClockRole, Counter
+from services.rokhas.events import (
+    ApprovedBySilence,
+    AttestationRequested,
+    Attested,
+    DeadlineMoved,
+    DeadlinePassed,
+    DeadlineSet,
+    ExplanationsRequested,
+    Returned,
+    SilenceInvoked,
+    SilenceWithoutApproval,
+)
+from shared.auth import Actor
+
+RUNNING = frozenset({State.UNDER_REVIEW, State.SUSPENDED})
+
+
+class Silence(Requests):
+    def observe(
+        self, clock: Clock, change: ClockChange, *, reason: str = ""
+    ) -> DeadlineSet | DeadlineMoved | None:
+        """Takes over what the deadlines service announced; the applicant is told of every moved date.
+
+        Nothing for the share of one actor, for a file already decided, or when nothing changed: there is
+        nothing to save then.
+        """
+        if clock.role is ClockRole.STEP or (clock.role is ClockRole.DECISION and self.state not in RUNNING):
+            return None
+        decision = clock.role is ClockRole.DECISION
+        previous = self.clock if decision else self.clocks.get(clock.key)
+        settles = decision and change in self.awaiting
+        if previous == clock and not settles:
+            return None
+        if decision:
+            self.clock = clock
+            self.awaiting = frozenset() if settles else self.awaiting
+        else:
+            self.clocks = self.clocks | {clock.key: clock}
+        if previous is None:
+            return self._announce(
+                DeadlineSet, rule=clock.key, answer_by=clock.answer_by, provisional=clock.provisional
+            )
+        return self._announce(
+            DeadlineMoved,
+            rule=clock.key,
+            previous=previous.answer_by,
+            answer_by=clock.answer_by,
+            provisional=clock.provisional,
+            reason=reason or change,
+        )
+
+    def elapsed(
+        self, clock: Clock, *, effective_at: datetime, now: datetime
+    ) -> ApprovedBySilence | SilenceWithoutApproval | Returned | DeadlinePassed | None:
+        """A clock ran out as of `effective_at`, however late that is noticed. Nothing when it no longer
+        concerns the file: decided, withdrawn, suspended, or changed in a way that the clock had not seen.
+
+        Raises ValueError for an effect in the future: an announcement that cannot be true.
+        """
+        if effective_at > now:
+            raise ValueError(f"{clock.key} elapses at {effective_at}, after {now}")
+        if clock.role is ClockRole.DECISION:
+            return self._silent(effective_at)
+        if clock.role is ClockRole.STEP:
+            return None
+        if clock.role is ClockRole.APPLICANT and self.state in {State.INCOMPLETE, State.SUSPENDED}:
+            owes = bool(self._owed) and self._times_owed(clock)
+            return self._returned(now) if owes else None
+        known = self.clocks.get(clock.key)
+        if known is None or known.elapsed:
+            return None
+        self.clocks = self.clocks | {clock.key: replace(known, elapsed=True, answer_by=effective_at)}
+        return self._announce(DeadlinePassed, rule=clock.key, due_at=effective_at)
+
+    def invoke(self, *, by: Actor, now: datetime, counter: Counter | None = None) -> SilenceInvoked:
+        """Asks the president for the act, who delivers it within 7 days (55-19 art. 19)."""
+        self._may(Action.INVOKE, by, now, counter=counter)
+        self.invoked_at = now
+        return self._announce(
+            SilenceInvoked, State.SILENCE_INVOKED, invoked_at=now, **self._received(by, counter)
+        )
+
+    def request_attestation(
+        self, *, by: Actor, now: datetime, counter: Counter | None = None
+    ) -> AttestationRequested:
+        """From the governor, after the president's 7 days (55-19 art. 20). Raises Conflict `too_early`."""
+        self._may(Action.REQUEST_ATTESTATION, by, now, counter=counter)
+        invoked = self._clocks_of(ClockRole.INVOCATION)
+        due = min((clock.answer_by for clock in invoked if clock.answer_by), default=None)
+        if due is None or now < due:
+            raise too_early(due)
+        self.attestation_requested_at = now
+        return self._announce(
+            AttestationRequested,
+            State.ATTESTATION_REQUESTED,
+            requested_at=now,
+            **self._received(by, counter),
+        )
+
+    def ask_explanations(self, *, by: Actor, now: datetime) -> ExplanationsRequested:
+        """The governor writes to the president; the 10 days go on (55-19 art. 20)."""
+        self._may(Action.ASK_EXPLANATIONS, by, now)
+        return self._announce(ExplanationsRequested, requested_at=now)
+
+    def attest(self, *, by: Actor, now: datetime, delegations: Sequence[Delegation] = ()) -> Attested:
+        """The attestation stands for the act, whatever fees remain due (2-22-141 art. 3)."""
+        self._may(Action.ATTEST, by, now, delegations=delegations)
+        self.attested_at = now
+        return self._announce(
+            Attested, State.ATTESTED, attested_at=now, binding_opinion=self.binding_opinion()
+        )
+
+    def _silent(self, effective_at: datetime) -> ApprovedBySilence | SilenceWithoutApproval | None:
+        # A decision taken meanwhile wins, and so does a suspension or an answer that the clock had not seen.
+        if self.state is not State.UNDER_REVIEW or (self.clock is not None and self.awaiting):
+            return None
+        self.awaiting = frozenset()
+        self.silence_at = effective_at
+        if self.procedure.silence.effect is not SilenceEffect.APPROVAL:
+            return self._announce(SilenceWithoutApproval, State.SILENCE_NO_EFFECT, effective_at=effective_at)
+        self.effective_at = effective_at
+        return self._announce(
+            ApprovedBySilence,
+            State.APPROVED_BY_SILENCE,
+            effective_at=effective_at,
+            binding_opinion=self.binding_opinion(),
+        )
