@@ -25,7 +25,9 @@ INSTANT: Final = re.compile(
 
 @cache
 def casablanca() -> zoneinfo.ZoneInfo:
-    """The zone of the pinned wheel. Raises FileNotFoundError when the wheel is absent: nothing else will do."""
+    """The zone of the pinned wheel. Raises FileNotFoundError when the wheel is absent: nothing else will
+    do.
+    """
     with resources.files("tzdata.zoneinfo").joinpath(*ZONE.split("/")).open("rb") as table:
         return zoneinfo.ZoneInfo.from_file(table, key=ZONE)
 
@@ -43,7 +45,9 @@ def midnight(day: date) -> datetime:
 
 
 def parse_instant(text: str) -> datetime:
-    """RFC 3339 with an offset, to UTC. Raises `Malformed` when the offset is absent or the text is no instant."""
+    """RFC 3339 with an offset, to UTC. Raises `Malformed` when the offset is absent or the text is no
+    instant.
+    """
     if not INSTANT.fullmatch(text):
         raise Malformed(
             "instant_malformed", "Write an instant as 2026-03-02T10:00:00+01:00, with its offset."

@@ -16,7 +16,10 @@ from services.deadlines.domain.source import Names, Table
 
 SEED: Final = Path(__file__).resolve().parents[1] / "calendar"
 SEEDED_YEARS: Final = range(2022, 2033)
-FIXED_YEARS: Final = range(1956, 2101)  # beyond what any running file can reach
+FIXED_YEARS: Final = range(1990, 2061)  # beyond what any running file can reach
+
+
+Day = date  # for the classes that have a field named `date`
 
 
 class Kind(StrEnum):
@@ -46,8 +49,8 @@ class CalendarDay:
     announced_at: datetime | None = None
     scope: str | None = None
     feast: str | None = None
-    earliest: date | None = None
-    latest: date | None = None
+    earliest: Day | None = None
+    latest: Day | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,9 @@ class Feast:
         return max(self.days) + self.after
 
     def elsewhere(self) -> list[frozenset[int]]:
-        """Every other reading: the feast on each other plausible date; a day that cannot move may not be at all."""
+        """Every other reading: the feast on each other plausible date; a day that cannot move may not be at
+        all.
+        """
         if not self.before and not self.after:
             return [frozenset()]
         shifts = range(-self.before, self.after + 1)
@@ -136,6 +141,10 @@ class Calendar:
     def covers(self, day: date) -> bool:
         """Whether the religious feasts and closures of that year are recorded at all."""
         return day.year in self._years
+
+    def closed_if(self, moved: Mapping[Feast, frozenset[int]]) -> frozenset[int]:
+        """The days off, as ordinals, with each feast of `moved` on other days than estimated."""
+        return self.certain.union(*(moved.get(feast, feast.days) for feast in self.feasts))
 
     def closed_locally(self, collectivity: str | None) -> frozenset[int]:
         """Closures of that collectivity or of one that contains it, as ordinals."""
@@ -208,7 +217,7 @@ def _load_feasts(path: Path) -> list[CalendarDay]:
     root = Table.load(path)
     kinds: dict[str, tuple[int, Names]] = {}
     feasts = root.table("feasts")
-    for code in feasts.keys():
+    for code in feasts.fields():
         table = feasts.table(code)
         kinds[code] = (table.integer("days", 1, 3), table.names("name"))
         table.done()

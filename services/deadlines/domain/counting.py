@@ -1,11 +1,13 @@
-"""How days are counted, from a starting day to the last day of a period. Days are proleptic ordinals inside.
+"""How days are counted, from a starting day to the last day of a period. Days are proleptic ordinals
+inside.
 
 Sources: law 55-19 art. 31 (full days), code of civil procedure art. 512 (francs), code of obligations and
-contracts art. 131-133 (day 0, months of 30 days, a last day that is a holiday), decree 2-18-577 ("open days").
+contracts art. 131-133 (day 0, months of 30 days, a last day that is a holiday), decree 2-18-577 ("open
+days").
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
@@ -160,8 +162,8 @@ class Reckoning:
 
     @cached_property
     def first_half_until(self) -> date | None:
-        """The last day of the first half (law 55-19 art. 7, 10, 14): the whole days counted up to a request are
-        at most floor(N/2), N before extension; day 0 is allowed. None: a suspension keeps it open.
+        """The last day of the first half (law 55-19 art. 7, 10, 14): the whole days counted up to a request
+        are at most floor(N/2), N before extension; day 0 is allowed. None: a suspension keeps it open.
         """
         after = self.whole_day(self.count.days // 2 + 1)
         return None if after is None else date.fromordinal(after.toordinal() - 1)
