@@ -5,19 +5,30 @@ here promises more than "probably delivered": no transactions, no auto-commit.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalStateError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    for_code,
+)
 from aiokafka.structs import OffsetAndMetadata
+
+log = structlog.get_logger()
 
 PARTITIONS: Final = 12  # never raised in place: keys would move. A larger topic is a new one.
 SEND_DEADLINE: Final = 60.0  # seconds for a whole batch; idempotent sends never expire by themselves
-PROBE_EVERY: Final = 2.0  # seconds between looks at whether the broker still has what we have read
+PROBE_EVERY: Final = 2.0  # seconds between looks at whether the broker still knows our positions
+PROBE_PATIENCE: Final = 5.0  # seconds that it has to answer
+FAREWELL: Final = 3.0  # seconds that a client gets to leave in order
 BROKER_ERRORS: Final = (KafkaError, OSError, asyncio.TimeoutError)
 
 
@@ -57,29 +68,41 @@ class _Producer:
         self._producer = producer
 
     async def send(self, records: Sequence[Record]) -> list[BaseException | None]:
+        """What follows a record that the client itself refuses is not tried: its outcome is the refusal."""
+        futures: list[asyncio.Future[object]] = []
+        refusal: BaseException | None = None
         async with asyncio.timeout(SEND_DEADLINE):
-            futures = [
-                await self._producer.send(
-                    record.topic, record.value, key=record.key.encode(), headers=list(record.headers)
-                )
-                for record in records
-            ]
+            for record in records:
+                try:
+                    futures.append(
+                        await self._producer.send(
+                            record.topic, record.value, key=record.key.encode(), headers=list(record.headers)
+                        )
+                    )
+                except KafkaError as error:
+                    refusal = error
+                    break
             results = await asyncio.gather(*futures, return_exceptions=True)
-        return [result if isinstance(result, BaseException) else None for result in results]
+        sent = [result if isinstance(result, BaseException) else None for result in results]
+        return sent + [refusal] * (len(records) - len(sent))
+
+
+Positions = dict[TopicPartition, int]
+"""What was committed: partition → next offset."""
 
 
 class Subscription:
     """A group's reading of some topics, from the oldest record for a new group."""
 
-    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, positions: Positions) -> None:
         self._consumer = consumer
+        self._positions = positions
         self._probed = 0.0
 
     async def batch(self, most: int, wait: float) -> list[Delivery]:
-        """Up to `most` records, after at most `wait` seconds. Raises `EpochChanged`."""
+        """Up to `most` records, after at most `wait` seconds. Raises `EpochChanged` and `BROKER_ERRORS`."""
         polled = await self._consumer.getmany(timeout_ms=int(wait * 1000), max_records=most)
-        if not polled:
-            await self._probe()
+        await self._probe()
         return [
             Delivery(r.topic, r.partition, r.offset, r.key, r.value or b"", r.headers)
             for records in polled.values()
@@ -87,29 +110,39 @@ class Subscription:
         ]
 
     async def commit(self, deliveries: Sequence[Delivery]) -> None:
-        """Positions only save re-reading: the inbox heads decide what is applied."""
+        """Positions only save re-reading: the inbox heads decide what is applied. So a commit that a
+        rebalance overtook is no failure. Raises `EpochChanged` when positions begin again.
+        """
+        reached = {TopicPartition(d.topic, d.partition): d.offset + 1 for d in deliveries}
         owned = self._consumer.assignment()
-        positions = {
-            TopicPartition(d.topic, d.partition): OffsetAndMetadata(d.offset + 1, "") for d in deliveries
-        }
-        await self._consumer.commit({tp: at for tp, at in positions.items() if tp in owned})
+        positions = {tp: at for tp, at in reached.items() if tp in owned}
+        if not positions:
+            return
+        for tp, at in positions.items():
+            if at < self._positions.get(tp, 0):
+                self._positions.clear()
+                raise EpochChanged(f"{tp.topic}[{tp.partition}] fell back to {at}")
+        try:
+            await self._consumer.commit({tp: OffsetAndMetadata(at, "") for tp, at in positions.items()})
+        except (CommitFailedError, IllegalStateError):
+            return
+        self._positions.update(positions)
 
     async def _probe(self) -> None:
+        """A broker that lost its data, or a topic made anew, no longer knows what we committed. End offsets
+        would not tell: after the loss they grow past our position, and the embedded broker's count batches.
+        """
         now = asyncio.get_running_loop().time()
         if now - self._probed < PROBE_EVERY:
             return
         self._probed = now
         owned = self._consumer.assignment()
-        if not owned:
-            return
-        try:
-            async with asyncio.timeout(5):
-                ends: Mapping[TopicPartition, int] = await self._consumer.end_offsets(owned)
-                for partition, end in ends.items():
-                    if end < await self._consumer.position(partition):
-                        raise EpochChanged(f"{partition.topic}[{partition.partition}] now ends at {end}")
-        except BROKER_ERRORS as error:
-            raise EpochChanged(f"the broker does not answer for our partitions: {error!r}") from error
+        one_per_topic = {tp.topic: tp for tp in self._positions if tp in owned}
+        async with asyncio.timeout(PROBE_PATIENCE):
+            for tp in one_per_topic.values():
+                if await self._consumer.committed(tp) is None:
+                    self._positions.clear()
+                    raise EpochChanged(f"the position in {tp.topic}[{tp.partition}] is forgotten")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +165,18 @@ class Bus:
             request_timeout_ms=20_000,
             metadata_max_age_ms=10_000,
         )
-        await producer.start()
         try:
+            await producer.start()
             yield _Producer(producer)
         finally:
-            await _quietly(producer.stop())
+            # Stopping flushes first, which a dead broker prevents; then its tasks are ended one by one.
+            await _dismiss(producer.stop, producer._sender.close, producer.client.close)  # noqa: SLF001
 
     @asynccontextmanager
-    async def subscription(self, group: str, topics: Sequence[str]) -> AsyncIterator[Subscription]:
+    async def subscription(
+        self, group: str, topics: Sequence[str], positions: Positions | None = None
+    ) -> AsyncIterator[Subscription]:
+        """`positions` remembers across rebuilds what was committed, to tell when the broker forgot it."""
         consumer = AIOKafkaConsumer(
             *topics,
             bootstrap_servers=self.bootstrap,
@@ -152,16 +189,16 @@ class Bus:
             max_poll_records=500,
             metadata_max_age_ms=10_000,
         )
-        await consumer.start()
         try:
-            yield Subscription(consumer)
+            await consumer.start()
+            yield Subscription(consumer, {} if positions is None else positions)
         finally:
-            await _quietly(consumer.stop())
+            await _dismiss(consumer.stop, consumer._client.close)  # noqa: SLF001  # when stopping got stuck
 
     async def ensure_topics(self, topics: Sequence[str], partitions: int = PARTITIONS) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=10_000)
-        await admin.start()
         try:
+            await admin.start()
             wanted = sorted(set(topics) - set(await admin.list_topics()))
             if not wanted:
                 return
@@ -173,13 +210,20 @@ class Bus:
                 if code and error is not TopicAlreadyExistsError:
                     raise error(f"creating the topic {name}")
         finally:
-            await admin.close()
+            await _dismiss(admin.close)
 
 
-async def _quietly(stop: Awaitable[None]) -> None:
-    """A client of a dead broker may not be able to say goodbye, and must not stop us from building anew."""
-    try:
-        async with asyncio.timeout(5):
-            await stop
-    except BROKER_ERRORS:
-        return
+async def _dismiss(*farewells: Callable[[], Awaitable[None]]) -> None:
+    """A client of a dead broker may not be able to say goodbye, and must not stop us from building anew.
+
+    Each farewell is a task of its own: the client lets the CancelledError of its inner tasks escape, which
+    would look like our own cancellation.
+    """
+    for farewell in farewells:
+        task = asyncio.ensure_future(farewell())
+        try:
+            await asyncio.wait({task}, timeout=FAREWELL)
+        finally:
+            task.cancel()
+        if task.done() and not task.cancelled() and (error := task.exception()):
+            log.info("bus.farewell_failed", error=repr(error))

@@ -7,12 +7,16 @@ aggregate; the stream's topic carries all of them, so that the sequence of an ag
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Final, Self, TypeVar
 from uuid import UUID
 
 from pydantic import TypeAdapter
 
+from shared.errors import Malformed
+from shared.time import parse_instant
+
 SEQUENCE_WIDTH = 19  # the CloudEvents `sequence` extension orders as text
+MOST: Final = 2**63 - 1
 
 T = TypeVar("T")
 
@@ -75,6 +79,14 @@ def topic_of(service: str, aggregate: str) -> str:
     return f"jamaa.{service}.{aggregate}.events"
 
 
+def parts_of(topic: str) -> tuple[str, str]:
+    """The service and the aggregate whose events this topic carries. Raises ValueError for another topic."""
+    match topic.split("."):
+        case ["jamaa", service, aggregate, "events"]:
+            return service, aggregate
+    raise ValueError(f"{topic} is no topic of events")
+
+
 def repair_topic_of(service: str) -> str:
     """Where consumers ask a producer to send again what they miss."""
     return f"jamaa.{service}.repair"
@@ -127,29 +139,42 @@ class Envelope:
     def parse(cls, headers: Iterable[tuple[str, bytes]], value: bytes) -> Self:
         """Raises `Undecodable` when the record is no event of ours."""
         try:
-            h = {name: raw.decode() for name, raw in headers}
-            if (version := h["ce_specversion"]) != "1.0":
-                raise Undecodable(f"CloudEvents {version} is not 1.0")  # noqa: TRY301  # one place decides
+            h = _decoded(headers)
             return cls(
                 id=UUID(h["ce_id"]),
                 source=h["ce_source"],
                 type=h["ce_type"],
                 aggregate=h["ce_aggregate"],
                 subject=h["ce_subject"],
-                sequence=int(h["ce_sequence"]),
-                time=datetime.fromisoformat(h["ce_time"]),
+                sequence=_sequence(h["ce_sequence"]),
+                time=parse_instant(h["ce_time"]),
                 collectivity=h.get("ce_collectivity", ""),
                 data=value,
                 correlation_id=h.get("ce_correlationid"),
                 causation_id=h.get("ce_causationid"),
                 traceparent=h.get("ce_traceparent"),
             )
-        except Undecodable:
-            raise
         except KeyError as missing:
             raise Undecodable(f"header {missing} is absent") from missing
-        except (ValueError, UnicodeDecodeError, AttributeError) as bad:
+        except (ValueError, AttributeError, Malformed) as bad:
             raise Undecodable(f"{type(bad).__name__}: {bad}") from bad
+
+
+def _decoded(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
+    decoded = {name: raw.decode() for name, raw in headers}
+    if (version := decoded["ce_specversion"]) != "1.0":
+        raise ValueError(f"CloudEvents {version!r} is not 1.0")
+    if any("\0" in value for value in decoded.values()):
+        raise ValueError("a header holds NUL, which no text column takes")
+    return decoded
+
+
+def _sequence(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= SEQUENCE_WIDTH):
+        raise ValueError(f"{text[:40]!r} is no sequence")
+    if not 1 <= (sequence := int(text)) <= MOST:
+        raise ValueError(f"the sequence {sequence} is out of range")
+    return sequence
 
 
 class Undecodable(Exception):

@@ -8,43 +8,50 @@ cannot be applied blocks its own aggregate and no other. Kafka's offsets only sa
 import asyncio
 import json
 import random
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+import re
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, TypeVar
 
+import asyncpg
 import structlog
 from prometheus_client import Counter
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import text
+from sqlalchemy import Executable, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from shared.bus import BROKER_ERRORS, Bus, Delivery, EpochChanged, Record, Subscription
+from shared.bus import Bus, Delivery, EpochChanged, Positions, Record
 from shared.db import Database, Tx
-from shared.events import Envelope, Undecodable, repair_topic_of
+from shared.events import Envelope, Undecodable, repair_topic_of, topic_of
 from shared.outbox import RepairRequest, resend
 from shared.service import Consumer
+from shared.tasks import keep_going
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 BATCH: Final = 100
 IN_PLACE: Final = (0.1, 1.0, 3.0)  # seconds before each new try while the partition waits
-LATER: Final = (
-    60,
-    300,
-    1800,
-    7200,
-    43_200,
-)  # seconds before each try of a blocked aggregate; then it is dead
+MINUTE: Final = 60
+LATER: Final = (MINUTE, 5 * MINUTE, 30 * MINUTE, 120 * MINUTE, 720 * MINUTE)
+"""Seconds before each try of a blocked aggregate; after the last it is dead until somebody redrives it."""
+PATIENCE: Final = 5
+"""Failures that look like the database's, while it answers others, until the message is blamed."""
 GAP_AGE: Final = 60.0  # seconds that a gap may stay before the producer is asked to send again
 
-APPLIED = Counter("jamaa_inbox_applied_total", "Events applied", ["consumer"])
-DUPLICATES = Counter("jamaa_inbox_duplicates_total", "Events seen before and skipped", ["consumer"])
-PARKED = Counter("jamaa_inbox_parked_total", "Events put aside until their turn", ["consumer"])
-BLOCKED = Counter(
-    "jamaa_inbox_blocked_total", "Aggregates blocked by an event that cannot be applied", ["consumer"]
+APPLIED = Counter("jamaa_inbox_applied_total", "Events applied", ["service", "consumer"])
+DUPLICATES = Counter(
+    "jamaa_inbox_duplicates_total", "Events seen before and skipped", ["service", "consumer"]
 )
-DEAD_LETTERS = Counter("jamaa_inbox_dead_letters_total", "Records that are no event", ["consumer"])
+PARKED = Counter("jamaa_inbox_parked_total", "Events put aside until their turn", ["service", "consumer"])
+BLOCKED = Counter(
+    "jamaa_inbox_blocked_total",
+    "Aggregates blocked by an event that cannot be applied",
+    ["service", "consumer"],
+)
+DEAD_LETTERS = Counter("jamaa_inbox_dead_letters_total", "Records that are no event", ["service", "consumer"])
 
 HEADS = text("""
     INSERT INTO msg.inbox_head (consumer, source, aggregatetype, aggregateid)
@@ -70,8 +77,14 @@ PARK = text("""
     VALUES (:consumer, :source, :aggregate, :subject, :seq, :record, CAST(:headers AS jsonb))
     ON CONFLICT DO NOTHING""")
 PARKED_NEXT = text("""
-    SELECT record, headers FROM msg.inbox_parked WHERE consumer = :consumer AND source = :source
-      AND aggregatetype = :aggregate AND aggregateid = :subject AND seq = :seq""")
+    SELECT p.seq, p.record, p.headers, h.last_seq FROM msg.inbox_head h
+      LEFT JOIN msg.inbox_parked p USING (consumer, source, aggregatetype, aggregateid)
+    WHERE consumer = :consumer AND source = :source AND aggregatetype = :aggregate AND aggregateid = :subject
+      AND p.seq > h.last_seq ORDER BY p.seq LIMIT 100""")
+REOPEN = text("""
+    UPDATE msg.inbox_head SET state = 'open', attempts = 0, next_try = NULL, last_error = NULL
+    WHERE consumer = :consumer AND source = :source AND aggregatetype = :aggregate AND aggregateid = :subject
+      AND state <> 'open'""")
 UNPARK = text("""
     DELETE FROM msg.inbox_parked WHERE consumer = :consumer AND source = :source
       AND aggregatetype = :aggregate AND aggregateid = :subject AND seq <= :seq""")
@@ -79,6 +92,13 @@ DRAINABLE = text("""
     SELECT h.source, h.aggregatetype, h.aggregateid FROM msg.inbox_parked p JOIN msg.inbox_head h
       USING (consumer, source, aggregatetype, aggregateid)
     WHERE consumer = :consumer AND h.state = 'open' AND p.seq <= h.last_seq + 1 LIMIT 100""")
+DRAINABLE_AMONG = text("""
+    SELECT DISTINCT w.* FROM
+      unnest(CAST(:sources AS text[]), CAST(:aggregates AS text[]), CAST(:subjects AS text[]))
+        AS w (source, aggregatetype, aggregateid)
+      JOIN msg.inbox_head h USING (source, aggregatetype, aggregateid)
+      JOIN msg.inbox_parked p USING (consumer, source, aggregatetype, aggregateid)
+    WHERE consumer = :consumer AND h.state = 'open' AND p.seq <= h.last_seq + 1""")
 BLOCK = text("""
     UPDATE msg.inbox_head SET state = CASE WHEN attempts >= :most THEN 'dead' ELSE 'blocked' END,
       attempts = attempts + 1, last_error = :error, next_try =
@@ -107,6 +127,8 @@ DEAD_LETTER = text("""
     WHERE NOT EXISTS (SELECT FROM msg.dead_letter WHERE consumer = :consumer AND topic = :topic
       AND part = :part AND off = :off AND raw = :raw)""")
 
+ARGUMENT: Final = re.compile(r"(query argument \$\d+):.*")  # asyncpg quotes the value it refuses
+
 Key = tuple[str, str, str]
 """(source, aggregate type, aggregate id)"""
 
@@ -116,19 +138,24 @@ def key_of(envelope: Envelope) -> Key:
 
 
 def is_infrastructure(error: BaseException) -> bool:
-    """Whether the database, not the message, is at fault: then nothing is parked, the reader waits."""
-    if isinstance(error, PoolTimeout | OSError | asyncio.TimeoutError):
+    """Whether the database, not the message, is at fault: then nothing is parked, the reader waits.
+
+    Errors that are not SQLAlchemy's come from connecting: a handler's own arrive as `HandlerFailed`.
+    """
+    if isinstance(error, PoolTimeout | OSError | asyncpg.PostgresError | asyncpg.InterfaceError):
         return True
     if not isinstance(error, DBAPIError):
         return False
+    # A statement that the driver refuses has no state and is the handler's mistake. Otherwise: connection,
+    # resources, operator (but not a statement that takes too long), system, deadlock, lock timeout.
     state = getattr(error.orig, "sqlstate", None) or ""
-    # connection, resources, operator, system, transaction rollback (deadlock), lock timeout
-    return (
-        error.connection_invalidated
-        or not state
-        or state[:2] in {"08", "53", "57", "58", "40"}
-        or state == "55P03"
+    return error.connection_invalidated or (
+        (state[:2] in {"08", "53", "57", "58", "40"} or state == "55P03") and state != "57014"
     )
+
+
+class HandlerFailed(Exception):
+    """A handler raised something that is not the database's; the cause says what."""
 
 
 @dataclass(slots=True)
@@ -142,55 +169,68 @@ class Inbox:
     in_place: Sequence[float] = IN_PLACE
     later: Sequence[float] = LATER
     gap_age: float = GAP_AGE
+    on_epoch: list[Callable[[], None]] = field(default_factory=list)
+    """Called when the broker turned out to have lost what it held: the auditor should look at once."""
+    _positions: Positions = field(default_factory=dict)
 
     async def run(self) -> None:
         """Runs until cancelled; rebuilds its Kafka consumer whenever the broker is in doubt."""
-        delay = 0.5
-        while True:
-            try:
-                await self.bus.ensure_topics([*self.consumer.topics, repair_topic_of(self.service)])
-                async with self.bus.subscription(self.consumer.name, self.consumer.topics) as subscription:
-                    delay = 0.5
-                    await self._read(subscription)
-            except (*BROKER_ERRORS, EpochChanged) as error:
-                log.warning(
-                    "inbox.rebuilding", consumer=self.consumer.name, error=repr(error), retry_in=delay
-                )
-                await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311  # jitter, not a secret
-                delay = min(delay * 2, 10.0)
+        await keep_going(self.consumer.name, self._read, backoff=(0.5, 10.0))
 
-    async def _read(self, subscription: Subscription) -> None:
-        while True:
-            deliveries = await subscription.batch(BATCH, wait=0.5)
-            if not deliveries:
-                continue
-            await self.receive(deliveries)
-            await subscription.commit(deliveries)
+    async def _read(self) -> None:
+        await self.bus.ensure_topics(self.consumer.topics)
+        try:
+            async with self.bus.subscription(
+                self.consumer.name, self.consumer.topics, self._positions
+            ) as subscription:
+                while True:
+                    deliveries = await subscription.batch(BATCH, wait=0.5)
+                    if deliveries:
+                        await self.receive(deliveries)
+                        await subscription.commit(deliveries)
+        except EpochChanged:
+            for notice in self.on_epoch:
+                notice()
+            raise
 
     async def receive(self, deliveries: Sequence[Delivery]) -> None:
         """Applies, parks or buries every record; returns when that is durable."""
         envelopes: list[Envelope] = []
         for delivery in deliveries:
             try:
-                envelopes.append(Envelope.parse(delivery.headers, delivery.value))
+                envelopes.append(_envelope(delivery))
             except Undecodable as error:
                 await self._until_database_answers(self._bury, delivery, error)
         if envelopes:
-            await self._until_database_answers(self._apply, envelopes)
+            await self._apply(envelopes)
 
-    async def _until_database_answers(self, work: Callable[..., Awaitable[None]], *args: Any) -> None:
+    async def _until_database_answers(self, work: Callable[..., Awaitable[T]], *args: Any) -> T:
+        """Raises what the message is to blame for: also what looks like the database's fault again and again
+        while the database answers others (a deadlock or a lock that this very message always meets).
+        """
         delay = 0.2
+        suspicions = 0
         while True:
             try:
-                await work(*args)
-            except (SQLAlchemyError, OSError, TimeoutError) as error:
+                return await work(*args)
+            except Exception as error:
                 if not is_infrastructure(error):
+                    raise
+                suspicions = suspicions + 1 if await self._database_answers() else 0
+                if suspicions >= PATIENCE:
                     raise
                 log.warning("inbox.database_unavailable", consumer=self.consumer.name, error=repr(error))
                 await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311  # jitter, not a secret
                 delay = min(delay * 2, 10.0)
-            else:
-                return
+
+    async def _database_answers(self) -> bool:
+        try:
+            async with self.database.transaction():
+                return True
+        except Exception as error:
+            if is_infrastructure(error):
+                return False
+            raise
 
     # --- applying ---------------------------------------------------------------------------------
 
@@ -198,20 +238,19 @@ class Inbox:
         """All in one transaction; if any of them fails, one by one, so that only the culprit is held."""
         try:
             await self._apply_together(envelopes)
-        except Exception as error:
-            if len(envelopes) == 1 and is_infrastructure(error) and not is_deadlock(error):
-                raise
+        except Exception as error:  # noqa: BLE001  # whatever it was, each is tried alone and judged there
+            log.info("inbox.one_by_one", consumer=self.consumer.name, error=describe(error))
             for envelope in envelopes:
                 await self._apply_alone(envelope)
-        await self._drain()
+        await self._drain({key_of(e) for e in envelopes})
 
     async def _apply_together(self, envelopes: Sequence[Envelope]) -> None:
-        keys = [key_of(e) for e in envelopes]
-        duplicates = parked = 0
+        applied = duplicates = parked = 0
         moved: dict[Key, int] = {}
         async with self.database.transaction() as tx:
-            heads = await self._lock(tx, keys)
-            for envelope, key in zip(envelopes, keys, strict=True):
+            heads = await self._lock(tx, [key_of(e) for e in envelopes])
+            for envelope in envelopes:
+                key = key_of(envelope)
                 last, state = heads[key]
                 if envelope.sequence <= last:
                     duplicates += 1
@@ -222,11 +261,12 @@ class Inbox:
                     await self._handle(tx, envelope)
                     heads[key] = (envelope.sequence, state)
                     moved[key] = envelope.sequence
+                    applied += 1
             if moved:
                 await self._advance(tx, moved)
-        DUPLICATES.labels(self.consumer.name).inc(duplicates)
-        PARKED.labels(self.consumer.name).inc(parked)
-        APPLIED.labels(self.consumer.name).inc(sum(1 for k in keys if k in moved))
+        self._count(DUPLICATES, duplicates)
+        self._count(PARKED, parked)
+        self._count(APPLIED, applied)
 
     async def _apply_alone(self, envelope: Envelope) -> None:
         for pause in (*self.in_place, None):
@@ -246,6 +286,9 @@ class Inbox:
             else:
                 return
 
+    def _count(self, counter: Counter, amount: int = 1) -> None:
+        counter.labels(self.service, self.consumer.name).inc(amount)
+
     async def _handle(self, tx: Tx, envelope: Envelope) -> None:
         tx.correlation_id = envelope.correlation_id
         tx.causation_id = str(envelope.id)
@@ -253,7 +296,12 @@ class Inbox:
         with structlog.contextvars.bound_contextvars(
             correlation_id=envelope.correlation_id, event_id=str(envelope.id), consumer=self.consumer.name
         ):
-            await self.consumer.handle(tx, envelope)
+            try:
+                await self.consumer.handle(tx, envelope)
+            except SQLAlchemyError:
+                raise
+            except Exception as error:
+                raise HandlerFailed from error
 
     async def _lock(self, tx: Tx, keys: Sequence[Key]) -> dict[Key, tuple[int, str]]:
         columns = self._columns(keys)
@@ -286,12 +334,18 @@ class Inbox:
         )
 
     async def _block(self, envelope: Envelope, error: BaseException) -> None:
+        """Keeps the event and holds its aggregate, unless another worker applied it meanwhile."""
+        key = key_of(envelope)
         async with self.database.transaction() as tx:
-            await self._lock(tx, [key_of(envelope)])
+            last, _ = (await self._lock(tx, [key]))[key]
+            if envelope.sequence <= last:
+                return
             await self._park(tx, envelope)
+            if envelope.sequence > last + 1:
+                return
             values = {"error": describe(error), "delays": list(self.later), "most": len(self.later)}
-            row = (await tx.execute(BLOCK, self._where(key_of(envelope)) | values)).one()
-        BLOCKED.labels(self.consumer.name).inc()
+            row = (await tx.execute(BLOCK, self._where(key) | values)).one()
+        self._count(BLOCKED)
         log.error(
             "inbox.blocked",
             consumer=self.consumer.name,
@@ -304,7 +358,7 @@ class Inbox:
         )
 
     async def _bury(self, delivery: Delivery, error: Undecodable) -> None:
-        headers = json.dumps([[name, raw.decode(errors="replace")] for name, raw in delivery.headers])
+        headers = json.dumps([[_legible(name), _legible(raw)] for name, raw in delivery.headers])
         async with self.database.transaction() as tx:
             await tx.execute(
                 DEAD_LETTER,
@@ -315,74 +369,80 @@ class Inbox:
                     "off": delivery.offset,
                     "raw": delivery.value,
                     "headers": headers,
-                    "reason": str(error),
+                    "reason": _legible(str(error)),
                 },
             )
-        DEAD_LETTERS.labels(self.consumer.name).inc()
+        self._count(DEAD_LETTERS)
         log.error("inbox.dead_letter", consumer=self.consumer.name, topic=delivery.topic, reason=str(error))
 
     # --- catching up ------------------------------------------------------------------------------
 
-    async def _drain(self) -> None:
+    async def _drain(self, among: Iterable[Key] | None = None) -> None:
         """Applies what was parked and whose turn has come, aggregate by aggregate."""
-        while True:
-            async with self.database.transaction() as tx:
-                keys: list[Key] = [
-                    (row[0], row[1], row[2])
-                    for row in await tx.execute(DRAINABLE, {"consumer": self.consumer.name})
-                ]
-            if not keys:
-                return
-            for key in keys:
-                while await self.redrive(key):
-                    pass
+        where = {"consumer": self.consumer.name} if among is None else self._columns(list(among))
+        statement = DRAINABLE if among is None else DRAINABLE_AMONG
+        for key in await self._until_database_answers(self._keys, statement, where):
+            await self.redrive(key)
 
-    async def redrive(self, key: Key) -> bool:
-        """Applies the next parked event of one aggregate, whatever its state; False when there is none.
+    async def _keys(self, statement: Executable, where: dict[str, Any]) -> list[Key]:
+        async with self.database.transaction() as tx:
+            return list(dict.fromkeys((row[0], row[1], row[2]) for row in await tx.execute(statement, where)))
 
-        A failure blocks the aggregate again (or leaves it dead) and also answers False.
+    async def redrive(self, key: Key) -> int:
+        """Applies the parked events of one aggregate whose turn has come, whatever its state, until one
+        fails or is missing; returns how many. A failure blocks the aggregate again, or leaves it dead.
         """
-        envelope: Envelope | None = None
-        try:
-            async with self.database.transaction() as tx:
-                last, _ = (await self._lock(tx, [key]))[key]
-                at = self._where(key) | {"seq": last + 1}
-                row = (await tx.execute(PARKED_NEXT, at)).one_or_none()
-                if row is None:  # what lies at or below the head was applied by another way
-                    await tx.execute(UNPARK, at)
-                    return False
-                envelope = parked(row.record, row.headers)
-                await self._handle(tx, envelope)
-                await self._advance(tx, {key: last + 1})
-                await tx.execute(UNPARK, at)
-        except Exception as error:
-            if envelope is None or is_infrastructure(error):
-                raise
-            await self._block(envelope, error)
-            return False
-        APPLIED.labels(self.consumer.name).inc()
+        applied = 0
+        while turn := await self._until_database_answers(self._turn, key):
+            for envelope in turn:
+                try:
+                    applied += await self._until_database_answers(self._apply_parked, envelope)
+                except Exception as error:  # noqa: BLE001  # whatever a handler raises blocks its aggregate only
+                    await self._until_database_answers(self._block, envelope, error)
+                    return applied
+        return applied
+
+    async def _turn(self, key: Key) -> list[Envelope]:
+        """The parked events that follow the head without a gap. Without any there is nothing to hold the
+        aggregate for: it opens, and what is missing is asked for like any gap.
+        """
+        async with self.database.transaction() as tx:
+            last, _ = (await self._lock(tx, [key]))[key]
+            rows = (await tx.execute(PARKED_NEXT, self._where(key))).all()
+            turn = [row for place, row in enumerate(rows, start=1) if row.seq == last + place]
+            if not turn:
+                await tx.execute(UNPARK, self._where(key) | {"seq": last})
+                await tx.execute(REOPEN, self._where(key))
+            return [parked(row.record, row.headers) for row in turn]
+
+    async def _apply_parked(self, envelope: Envelope) -> bool:
+        key = key_of(envelope)
+        async with self.database.transaction() as tx:
+            last, _ = (await self._lock(tx, [key]))[key]
+            if envelope.sequence != last + 1:
+                return False
+            await self._handle(tx, envelope)
+            await self._advance(tx, {key: envelope.sequence})
+            await tx.execute(UNPARK, self._where(key) | {"seq": envelope.sequence})
+        self._count(APPLIED)
         return True
 
     async def mend(self) -> None:
         """Tries blocked aggregates again when their time has come and asks for what is missing. Runs until
         cancelled.
         """
+        await keep_going(f"{self.consumer.name}.mend", self._mend, backoff=(0.5, 10.0))
+
+    async def _mend(self) -> None:
         while True:
-            try:
-                await self.mend_once()
-            except (SQLAlchemyError, *BROKER_ERRORS) as error:
-                log.warning("inbox.mend_failed", consumer=self.consumer.name, error=repr(error))
+            await self.mend_once()
             await asyncio.sleep(min(1.0, self.gap_age / 2))
 
     async def mend_once(self) -> None:
         async with self.database.transaction() as tx:
-            due: list[Key] = [
-                (row[0], row[1], row[2]) for row in await tx.execute(DUE, {"consumer": self.consumer.name})
-            ]
             gaps = (await tx.execute(GAPS, {"consumer": self.consumer.name, "age": self.gap_age})).all()
-        for key in due:
-            while await self.redrive(key):
-                pass
+        for key in await self._keys(DUE, {"consumer": self.consumer.name}):
+            await self.redrive(key)
         await self._drain()
         if gaps:
             await self._ask(gaps)
@@ -408,13 +468,26 @@ class Inbox:
             )
             for gap in gaps
         ]
+        await self.bus.ensure_topics(sorted({record.topic for record in records}))
         async with self.bus.sender() as sender:
-            await sender.send(records)
-        log.warning("inbox.repair_asked", consumer=self.consumer.name, aggregates=len(records))
+            outcomes = await sender.send(records)
+        asked = sum(1 for outcome in outcomes if outcome is None)  # the others are asked for in a minute
+        log.warning("inbox.repair_asked", consumer=self.consumer.name, aggregates=asked, of=len(records))
 
 
-def is_deadlock(error: BaseException) -> bool:
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in {"40P01", "40001"}
+def _envelope(delivery: Delivery) -> Envelope:
+    """Raises `Undecodable` also for an event on another stream's topic: head and repair would be lies."""
+    envelope = Envelope.parse(delivery.headers, delivery.value)
+    stream = topic_of(envelope.source.removeprefix("/"), envelope.aggregate)
+    if delivery.topic != stream:
+        raise Undecodable(f"the event says that it belongs on {stream[:200]!r}, not on {delivery.topic}")
+    return envelope
+
+
+def _legible(raw: str | bytes | None) -> str:
+    """For a person who looks at a dead letter; a text column takes no NUL."""
+    text = raw.decode(errors="replace") if isinstance(raw, bytes) else str(raw)
+    return text.replace("\0", "\ufffd")
 
 
 def parked(record: bytes, headers: Any) -> Envelope:
@@ -424,11 +497,14 @@ def parked(record: bytes, headers: Any) -> Envelope:
 
 def describe(error: BaseException) -> str:
     """What went wrong, without the data: a validation error names fields and rules, not values."""
+    if isinstance(error, HandlerFailed) and error.__cause__ is not None:
+        error = error.__cause__
     if isinstance(error, ValidationError):
         return "; ".join(
             f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)
         )
-    return f"{type(error).__name__}: {error}".splitlines()[0][:500]
+    first_line = _legible(f"{type(error).__name__}: {error}").splitlines()[0]
+    return ARGUMENT.sub(r"\1", first_line)[:500]
 
 
 _REQUEST = TypeAdapter(RepairRequest)
@@ -436,25 +512,29 @@ _REQUEST = TypeAdapter(RepairRequest)
 
 async def answer_repairs(service: str, database: Database, bus: Bus) -> None:
     """The producer's side of gap repair; runs until cancelled."""
-    topic = repair_topic_of(service)
-    while True:
+
+    async def answer(delivery: Delivery) -> None:
         try:
-            await bus.ensure_topics([topic])
-            async with bus.subscription(f"{service}.repair", [topic]) as subscription:
-                while True:
-                    deliveries = await subscription.batch(BATCH, wait=1.0)
-                    for delivery in deliveries:
-                        try:
-                            request = _REQUEST.validate_json(delivery.value)
-                        except ValidationError as error:
-                            log.error("repair.undecodable", service=service, error=describe(error))  # noqa: TRY400
-                            continue
-                        count = await resend(database, request)
-                        log.info(
-                            "repair.sent_again", service=service, events=count, asked_by=request.consumer
-                        )
-                    if deliveries:
-                        await subscription.commit(deliveries)
-        except (*BROKER_ERRORS, EpochChanged, SQLAlchemyError) as error:
-            log.warning("repair.rebuilding", service=service, error=repr(error))
-            await asyncio.sleep(1.0)
+            request = _REQUEST.validate_json(delivery.value)
+            count = await resend(database, request)
+        except (ValidationError, DBAPIError) as error:
+            if is_infrastructure(error):
+                raise
+            log.error("repair.undecodable", service=service, error=describe(error))  # noqa: TRY400  # no bug
+        else:
+            log.info("repair.sent_again", service=service, events=count, asked_by=request.consumer)
+
+    positions: Positions = {}
+
+    async def listen() -> None:
+        topic = repair_topic_of(service)
+        await bus.ensure_topics([topic])
+        async with bus.subscription(f"{service}.repair", [topic], positions) as subscription:
+            while True:
+                deliveries = await subscription.batch(BATCH, wait=1.0)
+                for delivery in deliveries:
+                    await answer(delivery)
+                if deliveries:
+                    await subscription.commit(deliveries)
+
+    await keep_going(f"{service}.repair", listen, backoff=(0.5, 10.0))

@@ -6,7 +6,6 @@ events of transactions that commit late, ordering by transaction id inverts an a
 """
 
 import asyncio
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,23 +14,20 @@ from uuid import uuid4
 import structlog
 from prometheus_client import Counter, Gauge
 from sqlalchemy import Row, text
-from sqlalchemy.exc import SQLAlchemyError
 
-from shared.bus import BROKER_ERRORS, Bus, Record, Sender
+from shared.bus import Bus, Record, Sender
 from shared.db import Database
 from shared.events import Envelope, topic_of
+from shared.tasks import keep_going
 
 log = structlog.get_logger()
 
 BATCH: Final = 500
 LEASE_SECONDS: Final = 15
 IDLE: Final = (0.010, 0.250)  # seconds between looks at an empty table: the first, the last
-BACKOFF: Final = (0.5, 30.0)  # seconds after a failure
+PARTITIONS_EVERY: Final = 600.0  # seconds between looks at whether the log needs its next partition
 
 SENT = Counter("jamaa_relay_sent_total", "Events acknowledged by the broker", ["service"])
-FAILURES = Counter(
-    "jamaa_relay_failures_total", "Batches that the relay had to give up and read again", ["service"]
-)
 PENDING_AGE = Gauge("jamaa_relay_oldest_pending_seconds", "Age of the oldest event not yet sent", ["service"])
 
 LEASE = text(
@@ -53,6 +49,7 @@ DELETE = text(
     "DELETE FROM msg.outbox_pending WHERE pos = ANY(:sent) AND EXISTS"
     " (SELECT FROM msg.relay_lease WHERE name = 'relay' AND owner = :owner AND epoch = :epoch)"
 )
+PARTITIONS = text("SELECT msg.ensure_partitions()")
 RESEND = text(
     "INSERT INTO msg.outbox_pending SELECT pos FROM msg.event_log"
     " WHERE aggregatetype = :aggregate AND aggregateid = :subject AND seq BETWEEN :first AND :last"
@@ -72,6 +69,8 @@ class Relay:
         self.owner = uuid4()
         self.epoch = 0
         self._renewed = 0.0
+        self._partitioned = float("-inf")
+        self._topics: set[str] = set()  # those that exist as far as the present sender knows
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -80,19 +79,15 @@ class Relay:
 
     async def run(self) -> None:
         """Runs until cancelled. A failure rebuilds the producer: an idempotent one can stick for ever."""
-        delay = BACKOFF[0]
-        while True:
-            try:
-                async with self.bus.sender() as sender:
-                    delay = BACKOFF[0]
-                    await self._relay(sender)
-            except (*BROKER_ERRORS, SQLAlchemyError, Unsent) as error:
-                FAILURES.labels(self.service).inc()
-                log.warning("relay.failed", service=self.service, error=repr(error), retry_in=delay)
-                await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311  # jitter, not a secret
-                delay = min(delay * 2, BACKOFF[1])
-            finally:
-                await self._release()
+        await keep_going(f"{self.service}.relay", self._work)
+
+    async def _work(self) -> None:
+        self._topics.clear()
+        try:
+            async with self.bus.sender() as sender:
+                await self._relay(sender)
+        finally:
+            await self._release()
 
     async def _relay(self, sender: Sender) -> None:
         idle = IDLE[0]
@@ -117,14 +112,17 @@ class Relay:
         if not rows:
             return 0
         PENDING_AGE.labels(self.service).set(rows[0].age)
-        outcomes = await sender.send([record(row) for row in rows])
+        records = [record(row) for row in rows]
+        if missing := {r.topic for r in records} - self._topics:
+            await self.bus.ensure_topics(sorted(missing))  # else a broker might make them, with one partition
+            self._topics |= missing
+        outcomes = await sender.send(records)
         # An aggregate's later event must not overtake a refused one for good: what follows a failure is
         # sent again with it, and consumers drop what they have seen.
         refused = next((i for i, outcome in enumerate(outcomes) if outcome is not None), len(rows))
         acknowledged = [row.pos for row in rows[:refused]]
         if acknowledged:
-            async with self.database.transaction() as tx:
-                await tx.execute(DELETE, {"sent": acknowledged, "owner": self.owner, "epoch": self.epoch})
+            await self._forget(acknowledged)
             SENT.labels(self.service).inc(len(acknowledged))
         if refused < len(rows):
             raise Unsent(f"{rows[refused].type} at position {rows[refused].pos}: {outcomes[refused]!r}")
@@ -134,6 +132,10 @@ class Relay:
         async with self.database.transaction() as tx:
             return (await tx.execute(READ, {"batch": BATCH})).all()
 
+    async def _forget(self, sent: Sequence[int]) -> None:
+        async with self.database.transaction() as tx:
+            await tx.execute(DELETE, {"sent": list(sent), "owner": self.owner, "epoch": self.epoch})
+
     async def _leads(self) -> bool:
         now = asyncio.get_running_loop().time()
         if self.epoch and now - self._renewed < LEASE_SECONDS / 3:
@@ -142,6 +144,9 @@ class Relay:
             epoch = (
                 await tx.execute(LEASE, {"owner": self.owner, "ttl": LEASE_SECONDS})
             ).scalar_one_or_none()
+            if epoch and now - self._partitioned > PARTITIONS_EVERY:
+                await tx.execute(PARTITIONS)
+                self._partitioned = now
         self.epoch = epoch or 0
         self._renewed = now
         return bool(epoch)
@@ -153,9 +158,10 @@ class Relay:
         try:
             async with asyncio.timeout(2), self.database.transaction() as tx:
                 await tx.execute(RELEASE, {"owner": self.owner, "epoch": self.epoch})
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, the lease runs out by itself
             log.info("relay.lease_left_to_expire", service=self.service, error=repr(error))
-        self.epoch = 0
+        finally:
+            self.epoch = 0
 
 
 class Unsent(Exception):

@@ -132,7 +132,7 @@ REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA msg FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION msg.legal_now(), msg.history(text, text),
   msg.emit(text, text, text, text, text, bytea, jsonb, timestamptz) TO @api, @worker;
 GRANT EXECUTE ON FUNCTION msg.ensure_partitions() TO @worker;
-GRANT SELECT ON msg.event_log, msg.aggregate_head, msg.event_pos TO @worker;
+GRANT SELECT ON msg.event_log, msg.aggregate_head, msg.event_pos, msg.legal_clock TO @worker;
 GRANT SELECT, INSERT, DELETE ON msg.outbox_pending TO @worker;
 GRANT SELECT, INSERT, UPDATE ON msg.relay_lease, msg.inbox_head, msg.dead_letter TO @worker;
 GRANT SELECT, INSERT, DELETE ON msg.inbox_parked TO @worker;
