@@ -86,7 +86,7 @@ class Commission(Core):
         now: datetime,
         delegations: Sequence[Delegation] = (),
     ) -> CommissionConvened:
-        """Sets or moves the sitting; `actors` are all of the procedure's by default. Raises Invalid, Conflict."""
+        """Sets or moves the sitting, of all the procedure's actors by default. Raises Invalid, Conflict."""
         self._may(Action.CONVENE, by, now, delegations=delegations)
         if self.minutes is not None:
             raise Conflict("minutes_signed", "The commission has sat.")

@@ -1,0 +1,100 @@
+"""The tables: every state, every action, every pair of them."""
+
+import re
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+
+from services.rokhas.domain import ACTIONS, FINAL, MAY, NEXT, Action, State, diagram
+from services.rokhas.domain.states import GENERAL, LATE
+from services.rokhas.events import DELEGATION, DOSSIER, DecisionAttemptedLate
+from shared.auth import Role
+from shared.errors import Conflict
+from tests.rokhas.cases import REACH, TAKE
+
+README = Path(__file__).parents[2] / "services" / "rokhas" / "README.md"
+
+
+def test_the_tables_are_closed() -> None:
+    assert set(NEXT) == set(ACTIONS) == set(REACH) == set(State)
+    assert set(MAY) == set(Action) == set(TAKE) | GENERAL
+    assert frozenset().union(*ACTIONS.values()) == set(TAKE)
+
+
+def test_every_state_is_reached_from_the_draft() -> None:
+    reached, fresh = {State.DRAFT}, {State.DRAFT}
+    while fresh:
+        fresh = set().union(*(NEXT[state] for state in fresh)) - reached
+        reached |= fresh
+    assert reached == set(State)
+
+
+def test_nothing_happens_after_the_end() -> None:
+    assert {state for state in FINAL if ACTIONS[state] - {Action.MESSAGE}} == set()
+
+
+def test_every_action_has_somebody() -> None:
+    assert all(roles <= set(Role) and roles for roles in MAY.values())
+
+
+@pytest.mark.parametrize("state", State)
+def test_state_is_reached(state: State) -> None:
+    assert REACH[state]().state is state
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("action", TAKE)
+def test_action_in_state(state: State, action: Action) -> None:
+    dossier = REACH[state]()
+    by, take = TAKE[action]
+    if action in {Action.CONFIRM_HANDOVER, Action.REJECT_HANDOVER}:
+        permitted = action in ACTIONS[state]  # taking it first arranges a handover to confirm
+    else:
+        permitted = action in dossier.available
+    if permitted:
+        version, before = dossier.version, dossier.state
+        event = take(dossier)
+        assert dossier.version > version
+        assert dossier.state is before or dossier.state in NEXT[before]
+        assert DOSSIER.types[event.TYPE] is type(event)
+        assert (event.procedure, event.collectivity) == (dossier.procedure.code, dossier.collectivity)
+        assert type(event).read(event.payload()) == event
+    elif action is Action.REFUSE and state in LATE:
+        assert isinstance(take(dossier), DecisionAttemptedLate)
+        assert dossier.state is state
+    else:
+        untouched = deepcopy(dossier)
+        with pytest.raises(Conflict) as refusal:
+            take(dossier)
+        assert refusal.value.code == "action_not_permitted"
+        assert action not in refusal.value.extra["actions"]
+        dossier.handover, dossier.fees, dossier.proxies = (
+            untouched.handover,
+            untouched.fees,
+            untouched.proxies,
+        )
+        assert dossier == untouched
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_409_lists_what_the_caller_may_do(state: State) -> None:
+    dossier = REACH[state]()
+    by, take = TAKE[Action.GRANT]
+    if Action.GRANT in dossier.available:
+        assert Action.GRANT in dossier.actions(by, dossier.drafted_at)
+    else:
+        with pytest.raises(Conflict) as refusal:
+            take(dossier)
+        assert refusal.value.extra["actions"] == dossier.actions(by, dossier.drafted_at)
+
+
+def test_the_readme_draws_the_table() -> None:
+    assert f"```mermaid\n{diagram()}\n```" in README.read_text(encoding="utf-8")
+
+
+def test_types_are_named_by_the_law_of_the_house() -> None:
+    for stream in (DOSSIER, DELEGATION):
+        for name in stream.types:
+            assert re.fullmatch(r"ma\.jamaa\.rokhas\.[a-z]+\.[a-z_]+\.v1", name)
+    assert len(DOSSIER.types) == len(DOSSIER.events)
