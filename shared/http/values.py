@@ -27,6 +27,7 @@ from shared.errors import Malformed, PreconditionRequired
 T = TypeVar("T")
 R = TypeVar("R")
 MAX_LIMIT: Final = 200
+INT4: Final = 2**31
 INT8: Final = 2**63
 
 
@@ -155,7 +156,7 @@ def if_match(request: Request) -> int:
     version = re.fullmatch(r'"(\d{1,18})"', raw.strip())
     if version is None:
         raise Malformed("if_match_malformed", 'Send the ETag as it was given, for instance "7"')
-    return int(version[1])
+    return min(int(version[1]), INT4 - 1)  # a version that no aggregate can have is stale like any other
 
 
 IfMatch = Annotated[int, Depends(if_match)]

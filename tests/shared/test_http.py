@@ -205,6 +205,7 @@ async def test_old_keys_are_forgotten_by_the_worker_only(toy: Toy, toy_dsns: dic
         ('W/"1"', 400, "if_match_malformed"),
         ("*", 400, "if_match_malformed"),
         ('"2"', 412, "note_stale"),
+        ('"999999999999999999"', 412, "note_stale"),
         ('"1"', 200, None),
     ],
 )

@@ -21,14 +21,12 @@ async def test_an_answer_is_committed_with_its_event(toy: Toy) -> None:
 
 async def test_a_commit_that_fails_is_never_answered_as_done(toy: Toy) -> None:
     before = await toy.counts()
-    key = uuid4().hex
-    body = {"commune": "06.141.01.0", "body": "x", "signature": "nobody"}  # a deferred foreign key
-    answer = await toy.post("/toy/v1/notes", key=key, json=body)
-    assert answer.status_code == 500
-    assert answer.json()["code"] == "unexpected"
+    path, key = f"/toy/v1/notes/{uuid4()}/trouble?times=0&kind=commit", uuid4().hex  # a deferred foreign key
+    answer = await toy.post(path, "president", key=key)
+    assert (answer.status_code, answer.json()["code"]) == (500, "unexpected")
     assert await toy.counts() == before
-    assert (await toy.post("/toy/v1/notes", key=key, json=body)).status_code == 500
-    assert runs == ["write", "write"], "the failed request left an idempotency key behind"
+    assert (await toy.post(path, "president", key=key)).status_code == 500
+    assert runs == ["trouble", "trouble"], "the failed request left an idempotency key behind"
 
 
 async def test_a_bug_answers_500_without_its_text_and_rolls_back(toy: Toy, logged: io.StringIO) -> None:

@@ -66,7 +66,6 @@ class NoteIn(Body):
     body: str = Field(max_length=2000)
     at: Instant | None = None
     copies: int = Field(default=1, ge=1, le=9)
-    signature: str | None = Field(default=None, max_length=50)
 
 
 class NoteOut(BaseModel):
@@ -110,7 +109,7 @@ async def write(tx: Annotated[Tx, authorize(Action.WRITE)], note: NoteIn, respon
             "commune": note.commune,
             "owner": tx.actor.subject,
             "body": note.body,
-            "signature": note.signature,
+            "signature": None,
         },
     )
     await tx.emit(NOTES, one, note.commune, Written())
@@ -167,15 +166,15 @@ async def answer(tx: Annotated[Tx, authorize(Action.ANSWER)], note: UUID) -> Not
 async def trouble(
     tx: Annotated[Tx, authorize(Action.ANSWER)], note: UUID, times: int, kind: str
 ) -> dict[str, int]:
-    """Fails that many times with the SQLSTATE `kind`, or with a bug."""
+    """Fails that many times with the SQLSTATE `kind`; or by a bug, a policy, a deferred constraint."""
     runs.append("trouble")
     await tx.emit(NOTES, note, "06.141.01.0", Attempted())
     if kind == "bug":
         raise RuntimeError("secret of AB123456")
-    if kind == "rls":
-        await tx.execute(
-            INSERT, {"id": note, "commune": "01.051.01.01", "owner": "x", "body": "", "signature": None}
-        )
+    if kind in ("rls", "commit"):
+        commune, unknown = ("01.051.01.01", None) if kind == "rls" else ("06.141.01.0", "nobody")
+        row = {"id": note, "commune": commune, "owner": "x", "body": "", "signature": unknown}
+        await tx.execute(INSERT, row)
     if len(runs) <= times:
         await tx.execute(FAIL[0], {"state": kind})
         await tx.execute(FAIL[1])
