@@ -237,15 +237,19 @@ class Rulebook:
         return frozenset().union(*(r.procedures or () for r in self.rules if r.role is Role.DECISION))
 
     @cached_property
-    def sources(self) -> frozenset[tuple[str, str]]:
-        """The (service, aggregate) pairs whose topics have to be read."""
-        events = {
+    def events(self) -> frozenset[str]:
+        """Every event type that some rule listens to."""
+        return frozenset(
             trigger.event
             for rule in self.rules
             for triggers in (*rule.profile.triggers.values(), *rule.profile.meanings.values())
             for trigger in triggers
-        }
-        pairs = (event.split(".")[2:4] for event in events)
+        )
+
+    @cached_property
+    def sources(self) -> frozenset[tuple[str, str]]:
+        """The (service, aggregate) pairs whose topics have to be read."""
+        pairs = (event.split(".")[2:4] for event in self.events)
         return frozenset((service, aggregate) for service, aggregate in pairs)
 
     def version(self, code: str, version: int) -> Rule:

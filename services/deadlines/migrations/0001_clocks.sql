@@ -41,6 +41,7 @@ CREATE TABLE deadlines.calendar_day (
   status text NOT NULL CHECK (status IN ('estimated', 'confirmed')),
   name jsonb NOT NULL, source text NOT NULL, announced_at timestamptz,
   scope text, feast text, earliest date, latest date, replaces uuid[] NOT NULL DEFAULT '{}',
+  off boolean NOT NULL DEFAULT true,
   state text NOT NULL CHECK (state IN ('proposed', 'in_force', 'rejected', 'replaced')),
   proposed_by text NOT NULL, proposed_at timestamptz NOT NULL,
   confirmed_by text CHECK (confirmed_by <> proposed_by), confirmed_at timestamptz,

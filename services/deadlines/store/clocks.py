@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from services.deadlines.domain.clock import Clock, File, State
 from services.deadlines.domain.counting import Extension, Interruption, Restart, Suspension
 from services.deadlines.domain.loading import rulebook
-from services.deadlines.domain.rules import Meaning, Role, Warn
+from services.deadlines.domain.rules import Meaning, Warn
 from services.deadlines.events import CLOCKS, ClockEvent
 from shared.db import Tx
 from shared.errors import NotFound
@@ -72,6 +72,7 @@ STALE = text("""
     SELECT id FROM deadlines.clock WHERE state = 'running' AND calendar_revision < :revision
       AND next_try <= clock_timestamp() ORDER BY calendar_revision, id LIMIT :limit""")
 COUNTED = text("UPDATE deadlines.clock SET calendar_revision = :revision WHERE id = :id")
+REST = text("UPDATE deadlines.clock SET next_at = :next_at, warned = :warned WHERE id = :id")
 FAILED = text("""
     UPDATE deadlines.clock SET failures = failures + 1, last_error = :error,
       next_try = clock_timestamp() + make_interval(secs => least(3600, 2 ^ least(failures, 12)))
@@ -96,11 +97,12 @@ HISTORY = text("SELECT seq, type, payload, occurred_at FROM msg.history('clock',
 
 
 class Clocks:
-    """The clocks, inside one transaction."""
+    """Clocks inside one transaction. `revision` is the calendar's, `found` that of the clock last locked."""
 
     def __init__(self, tx: Tx, revision: int) -> None:
         self.tx = tx
         self.revision = revision
+        self.found = revision
 
     async def save(self, clock: Clock, *, because: ClockEvent) -> None:
         """The row and its event, in one transaction: neither exists without the other."""
@@ -111,6 +113,11 @@ class Clocks:
         """Counted again under the present calendar, with the same result: nothing to announce."""
         await self.tx.execute(COUNTED, {"id": clock.id, "revision": self.revision})
 
+    async def rest(self, clock: Clock) -> None:
+        """Nothing to announce after all, for instance a warning whose date has passed."""
+        values = {"id": clock.id, "next_at": clock.next_at, "warned": sorted(map(str, clock.warned))}
+        await self.tx.execute(REST, values)
+
     async def get(self, clock_id: UUID) -> Clock:
         """Raises `NotFound`, also for what row-level security hides."""
         row = (await self.tx.execute(BY_ID, {"id": clock_id})).one_or_none()
@@ -119,7 +126,9 @@ class Clocks:
         return from_row(row)
 
     async def locked(self, clock_id: UUID) -> Clock:
-        return from_row((await self.tx.execute(LOCK_ONE, {"id": clock_id})).one())
+        row = (await self.tx.execute(LOCK_ONE, {"id": clock_id})).one()
+        self.found = row.calendar_revision
+        return from_row(row)
 
     async def of_file(self, file: File) -> list[Clock]:
         """All clocks of one file in the order of their identifiers, locked."""

@@ -1,0 +1,17 @@
+"""The one list of services. Topics, consumers, databases and roles follow from it."""
+
+from typing import Final
+
+from services.deadlines.app import SERVICE as DEADLINES
+from services.rokhas.app import SERVICE as ROKHAS
+from shared.service import Service
+
+SERVICES: Final[tuple[Service, ...]] = (ROKHAS, DEADLINES)
+
+
+def service(name: str) -> Service:
+    """Raises KeyError with the known names."""
+    for known in SERVICES:
+        if known.name == name:
+            return known
+    raise KeyError(f"no service is called {name!r}; there are {', '.join(s.name for s in SERVICES)}")

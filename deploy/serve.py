@@ -1,0 +1,140 @@
+"""Services in this process: their HTTP on one port, their relays, consumers and tasks beside it."""
+
+import asyncio
+import contextlib
+import gc
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI
+from jinja2 import Environment
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from deploy.engines import EngineError
+from deploy.issuer import PERSONAS, Issuer, issuer_app
+from shared.bus import Bus
+from shared.db import Database
+from shared.http import create_app
+from shared.runtime import background
+from shared.service import Service
+from shared.settings import Settings, settings_for
+from shared.territory import territory
+from shared.time import format_instant
+from shared.tokens import Tokens
+
+PAGE: Final = Environment(autoescape=True).from_string(
+    files("deploy").joinpath("start.html").read_text(encoding="utf-8")
+)
+EMBEDDED_SESSION_MS: Final = 1_000  # the embedded broker lets a group wait for half a session
+
+
+@asynccontextmanager
+async def serve(
+    services: Sequence[Service], variables: Mapping[str, str], *, port: int, front: bool = False
+) -> AsyncIterator[None]:
+    """Answers on 127.0.0.1 while the block runs. `front` adds the development issuer and the start page.
+
+    Raises SettingsError for an incomplete environment and EngineError for a port that is taken.
+    """
+    settings = {service.name: settings_for(service.name, variables) for service in services}
+    async with AsyncExitStack() as stack:
+        databases: dict[str, Database] = {}
+        for service in services:
+            own = settings[service.name]
+            api = Database(own.database_url.get_secret_value(), name=service.name)
+            worker = Database(own.worker_database_url.get_secret_value(), name=f"{service.name}-worker")
+            stack.push_async_callback(api.close)
+            stack.push_async_callback(worker.close)
+            databases[service.name] = api
+            await stack.enter_async_context(background(service, worker, bus_of(own)))
+            api.on_emit += worker.on_emit
+        app = create_app(services, databases, tokens_of(next(iter(settings.values()))), settings=settings)
+        if front:
+            add_front(app, services, variables)
+        await stack.enter_async_context(listening(app, port))
+        # What lives as long as the process is not looked at again: a full collection costs 40 ms.
+        gc.collect()
+        gc.freeze()
+        yield
+
+
+def bus_of(settings: Settings) -> Bus:
+    durable = settings.kafka_idempotence
+    return Bus(
+        settings.kafka_bootstrap,
+        idempotence=durable,
+        session_timeout_ms=10_000 if durable else EMBEDDED_SESSION_MS,
+    )
+
+
+def tokens_of(settings: Settings) -> Tokens:
+    return Tokens(
+        jwks_url=settings.jwks_url,
+        issuer=settings.issuer,
+        audience=settings.audience,
+        within=lambda code: territory().within(code),
+    )
+
+
+@asynccontextmanager
+async def listening(app: FastAPI, port: int) -> AsyncIterator[None]:
+    """Bound before anything is announced, so that a taken port is one line and not a half-started platform."""
+    try:
+        listener = socket.create_server(("127.0.0.1", port), backlog=1024)
+    except OSError as error:
+        raise EngineError(f"port {port} is taken ({error.strerror}): set PORT to a free one") from error
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=5)
+    )
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # the launcher's business
+    running = asyncio.create_task(server._serve([listener]))  # noqa: SLF001  # serve() would take over Ctrl-C
+    while not server.started and not running.done():
+        await asyncio.sleep(0.01)
+    try:
+        if running.done():
+            await running
+        yield
+    finally:
+        server.should_exit = True
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        listener.close()
+
+
+def add_front(app: FastAPI, services: Sequence[Service], variables: Mapping[str, str]) -> None:
+    """The development issuer under `/issuer`, and the page that a newcomer meets first."""
+    issuer = Issuer(
+        Path(variables["JAMAA_HOME"]), variables.get("JAMAA_PROFILE", "production"), variables["JAMAA_ISSUER"]
+    )
+    app.mount("/issuer", issuer_app(issuer))
+    names = territory()
+
+    def url(service: str) -> str:
+        return variables.get(f"JAMAA_{service.upper()}_URL", f"{variables['JAMAA_URL']}/{service}")
+
+    async def start(request: Request) -> Response:
+        page = PAGE.render(
+            services=[{"title": s.title, "url": url(s.name), "streams": s.streams} for s in services],
+            personas=[
+                {
+                    "name": name,
+                    "title": who.title,
+                    "territory": "، ".join(
+                        names.get(c).name_ar for c in sorted(who.communes | who.provinces)
+                    ),
+                }
+                for name, who in PERSONAS.items()
+            ],
+            deadlines=url("deadlines"),
+            now=format_instant(datetime.now(UTC).replace(microsecond=0)),
+        )
+        return HTMLResponse(page)
+
+    app.add_route("/", start, include_in_schema=False)

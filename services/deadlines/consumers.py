@@ -1,0 +1,72 @@
+"""What the events of other services do to the clocks: whatever the rule files say, and nothing else."""
+
+import json
+from typing import Any, Final
+
+from services.deadlines.domain.clock import Clock, File, State
+from services.deadlines.domain.loading import rulebook
+from services.deadlines.domain.rules import Role
+from services.deadlines.store import calendar
+from services.deadlines.store.clocks import Clocks
+from shared.db import Tx
+from shared.events import Envelope, topic_of
+from shared.service import Consumer
+
+OPEN: Final = frozenset({State.RUNNING, State.SUSPENDED})
+
+
+async def hear(tx: Tx, envelope: Envelope) -> None:
+    """Changes the clocks that run on the file, then opens those that the event starts.
+
+    Raises `Invalid` when the event lacks a field that a rule dates it by.
+    """
+    rules = rulebook()
+    if envelope.type not in rules.events:
+        return
+    data: dict[str, Any] = json.loads(envelope.data)
+    file = _file(envelope, data)
+    revision, days = await calendar.current(tx)
+    clocks = Clocks(tx, revision)
+    known = await clocks.of_file(file)
+    for clock in known:
+        if not clock.concerns(data):
+            continue
+        for reaction in clock.rule.reactions(envelope.type, data):
+            if event := clock.react(reaction, days):
+                await clocks.save(clock, because=event)
+        for meaning, at in clock.rule.meanings(envelope.type, data):
+            await clocks.milestone(clock, meaning, at)
+    for opening in rules.openings(envelope.type, data, file.procedure):
+        same = [
+            clock
+            for clock in known
+            if (clock.rule.code, clock.discriminator) == (opening.rule.code, opening.discriminator)
+        ]
+        if any(clock.state in OPEN for clock in same):
+            continue
+        parent = next((clock.id for clock in known if clock.rule.role is Role.DECISION), None)
+        clock, started = Clock.start(opening, file, days, ordinal=len(same) + 1, parent=parent)
+        await clocks.save(clock, because=started)
+        known.append(clock)
+
+
+def _file(envelope: Envelope, data: dict[str, Any]) -> File:
+    """An event of a clock is about the file that the clock times; any other about its own aggregate."""
+    service = envelope.source.removeprefix("/")
+    about_clock = (service, envelope.aggregate) == ("deadlines", "clock")
+    return File(
+        service=data["service"] if about_clock else service,
+        aggregate=data["aggregate"] if about_clock else envelope.aggregate,
+        id=str(data["aggregate_id"]) if about_clock else envelope.subject,
+        procedure=data.get("procedure"),
+        collectivity=data["collectivity"],
+    )
+
+
+CONSUMERS: Final = (
+    Consumer(
+        name="deadlines.clocks",
+        topics=tuple(sorted(topic_of(service, aggregate) for service, aggregate in rulebook().sources)),
+        handle=hear,
+    ),
+)

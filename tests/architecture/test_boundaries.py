@@ -1,0 +1,93 @@
+"""The walls of the house, each seen to fall: a guard that nobody has seen fail is decoration."""
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import shared
+from deploy.registry import SERVICES
+from shared.http import unguarded
+
+ROOT = Path(__file__).parents[2]
+CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+KERNEL_LINES = 3_900
+"""Raising it takes a decision record: two services need it and divergence would be a defect."""
+
+# What somebody in a hurry might write, and the contract that must stop it.
+PLANTS = {
+    "independence": ("services/rokhas/consumers.py", "import services.deadlines.events"),
+    "kernel": ("shared/outbox.py", "import services.rokhas.events"),
+    "launcher": ("services/rokhas/store.py", "import deploy.platform"),
+    "layers": ("services/rokhas/store.py", "import services.rokhas.api"),
+    "pure": ("services/deadlines/events.py", "import sqlalchemy"),
+    "kafka": ("services/rokhas/consumers.py", "import aiokafka"),
+}
+
+
+def lint(root: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    for package in ("services", "shared", "deploy"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_every_contract_has_a_plant() -> None:
+    assert {contract["id"] for contract in CONFIG["contracts"]} == set(PLANTS)
+
+
+def test_every_service_is_layered() -> None:
+    layers = next(contract for contract in CONFIG["contracts"] if contract["id"] == "layers")
+    assert set(layers["containers"]) == {f"services.{service.name}" for service in SERVICES}
+    folders = {folder.name for folder in (ROOT / "services").iterdir() if (folder / "__init__.py").exists()}
+    assert folders == {service.name for service in SERVICES}
+
+
+@pytest.mark.parametrize("contract", PLANTS)
+def test_a_planted_violation_turns_its_contract_red(contract: str, copy: Path) -> None:
+    file, line = PLANTS[contract]
+    target = copy / file
+    target.write_text(f"{target.read_text(encoding='utf-8')}\n{line}\n", encoding="utf-8")
+    result = lint(copy)
+    name = next(c["name"] for c in CONFIG["contracts"] if c["id"] == contract)
+    assert result.returncode == 1, result.stdout
+    assert f"{name} BROKEN" in " ".join(result.stdout.split()), result.stdout
+
+
+def test_an_unlisted_file_is_refused(copy: Path) -> None:
+    (copy / "services/rokhas/utils.py").write_text("", encoding="utf-8")
+    result = lint(copy)
+    assert result.returncode == 1
+    assert "utils" in result.stdout
+
+
+def test_the_house_as_it_is_stands(copy: Path) -> None:
+    result = lint(copy)
+    assert result.returncode == 0, result.stdout
+
+
+def test_the_kernel_is_this_one() -> None:
+    assert Path(shared.__file__).parent == ROOT / "shared"
+
+
+def test_the_kernel_stays_small() -> None:
+    lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in (ROOT / "shared").rglob("*.py"))
+    assert lines <= KERNEL_LINES, f"the kernel has {lines} lines"
+
+
+def test_every_route_authorises() -> None:
+    assert unguarded(SERVICES) == []
