@@ -39,10 +39,16 @@ D = date.fromisoformat
         pytest.param(Count(days=15), "2026-11-19", [], "2026-12-04", "2026-12-04", id="DOC art. 131, plain"),
         pytest.param(PLAIN_20, "2026-11-16", [], "2026-12-06", "2026-12-07", id="113-14 art. 118, Sunday"),
         pytest.param(PLAIN_20, "2024-12-22", [], "2025-01-11", "2025-01-13", id="DOC art. 133, 11 January"),
-        pytest.param(OPEN_10, "2026-11-16", [], "2026-12-01", "2026-12-01", id="RGC art. 45, 18 November off"),
+        pytest.param(
+            OPEN_10, "2026-11-16", [], "2026-12-01", "2026-12-01", id="RGC art. 45, 18 November off"
+        ),
         pytest.param(OPEN_10, "2023-04-19", [], "2023-05-05", "2023-05-05", id="2-05-916, day off 24 April"),
-        pytest.param(TWO_MONTHS, "2022-09-05", [], "2022-11-04", "2022-11-04", id="12-90 art. 48, DOC art. 132"),
-        pytest.param(Count(days=365), "2023-03-01", [], "2024-02-29", "2024-02-29", id="12-90 art. 49, leap day"),
+        pytest.param(
+            TWO_MONTHS, "2022-09-05", [], "2022-11-04", "2022-11-04", id="12-90 art. 48, DOC art. 132"
+        ),
+        pytest.param(
+            Count(days=365), "2023-03-01", [], "2024-02-29", "2024-02-29", id="12-90 art. 49, leap day"
+        ),
         pytest.param(
             FRANCS_15,
             "2026-11-23",
@@ -246,9 +252,7 @@ def test_every_date_is_that_of_the_oracle(case: oracle.Case, random: Any) -> Non
     expected = oracle.answer(case)
     interruptions = interruptions_of(case)
     random.shuffle(interruptions)
-    count = Count(
-        days=case.days, unit=Unit.WORKING if case.working else Unit.CALENDAR, francs=case.francs
-    )
+    count = Count(days=case.days, unit=Unit.WORKING if case.working else Unit.CALENDAR, francs=case.francs)
     found = reckon_with(count, case.start, interruptions, frozenset(day.toordinal() for day in case.off))
     assert found.last_day == expected.last_day
     assert found.first_half_until == expected.half

@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -20,13 +21,21 @@ DOSSIER_EVENT = "ma.jamaa.rokhas.dossier.{}.v1"
 @pytest.mark.parametrize(
     ("procedure", "day", "days", "unit", "francs", "expiry"),
     [
-        pytest.param("construction_small", "2026-11-23", 15, "calendar", True, "approval", id="1839-23 petits"),
-        pytest.param("construction_large", "2023-07-13", 30, "calendar", True, "approval", id="1839-23 grands"),
+        pytest.param(
+            "construction_small", "2026-11-23", 15, "calendar", True, "approval", id="1839-23 petits"
+        ),
+        pytest.param(
+            "construction_large", "2023-07-13", 30, "calendar", True, "approval", id="1839-23 grands"
+        ),
         pytest.param("subdivision", "2026-11-23", 30, "calendar", True, "approval", id="1839-23 lotir"),
         pytest.param("housing_group", "2026-11-23", 30, "calendar", True, "approval", id="1839-23 groupe"),
         pytest.param("parcelling", "2026-11-23", 30, "calendar", True, "approval", id="1839-23 morceler"),
-        pytest.param("construction_small", "2023-07-12", 60, "calendar", False, "approval", id="12-90 art. 48"),
-        pytest.param("construction_large", "2022-09-01", 60, "calendar", False, "approval", id="12-90 art. 48 grands"),
+        pytest.param(
+            "construction_small", "2023-07-12", 60, "calendar", False, "approval", id="12-90 art. 48"
+        ),
+        pytest.param(
+            "construction_large", "2022-09-01", 60, "calendar", False, "approval", id="12-90 art. 48 grands"
+        ),
         pytest.param("subdivision", "2023-07-12", 90, "calendar", False, "approval", id="25-90 art. 8"),
         pytest.param("parcelling", "2023-07-12", 60, "calendar", False, "approval", id="25-90 art. 59"),
         pytest.param("occupancy", "2026-11-23", 60, "calendar", True, "approval", id="2-22-141 habiter"),
@@ -36,8 +45,12 @@ DOSSIER_EVENT = "ma.jamaa.rokhas.dossier.{}.v1"
         pytest.param("classed_3", "2026-11-23", 60, "calendar", True, "approval", id="2-22-141 classés 3"),
         pytest.param("repair", "2026-11-23", 10, "working", False, "approval", id="RGC art. 45-47"),
         pytest.param("demolition", "2026-11-23", 30, "calendar", True, "approval", id="2-18-475 art. 14"),
-        pytest.param("regularisation", "2026-11-23", 60, "calendar", True, "appeal_opens", id="2-18-475 art. 8"),
-        pytest.param("business_opening", "2026-11-23", 60, "calendar", True, "appeal_opens", id="55-19 art. 21"),
+        pytest.param(
+            "regularisation", "2026-11-23", 60, "calendar", True, "appeal_opens", id="2-18-475 art. 8"
+        ),
+        pytest.param(
+            "business_opening", "2026-11-23", 60, "calendar", True, "appeal_opens", id="55-19 art. 21"
+        ),
         pytest.param("public_domain", "2026-11-23", 60, "calendar", True, "appeal_opens", id="55-19 domaine"),
         pytest.param("trench", "2026-11-23", 60, "calendar", True, "appeal_opens", id="55-19 tranchées"),
     ],
@@ -132,19 +145,24 @@ def test_the_version_in_force_on_the_starting_day_in_casablanca_applies(
 
 def test_what_an_event_does_to_a_running_clock() -> None:
     rule = rulebook().decision("construction_small", D("2026-11-23"))
-    asked = {"requested_at": "2026-11-24T10:00:00Z", "suspends": True}
-    answered = {"answered_at": "2026-11-26T10:00:00Z", "suspension_ends": True, "restarts": False}
-    extended = {"extended_at": "2026-11-26T10:00:00Z", "days": 15}
+    asked: dict[str, object] = {"requested_at": "2026-11-24T10:00:00Z", "suspends": True}
+    answered: dict[str, object] = {
+        "answered_at": "2026-11-26T10:00:00Z",
+        "suspension_ends": True,
+        "restarts": False,
+    }
+    extended: dict[str, object] = {"extended_at": "2026-11-26T10:00:00Z", "days": 15}
+    events: dict[str, dict[str, object]] = {
+        "information_requested": asked,
+        "modification_requested": asked | {"suspends": False},
+        "answered_request": answered,
+        "extended": extended,
+        "granted": {"notified_at": "2026-11-26T10:00:00Z"},
+        "withdrawn": {"withdrawn_at": "2026-11-26T10:00:00Z"},
+    }
     effects = {
         name: [(one.effect, one.days) for one in rule.reactions(DOSSIER_EVENT.format(name), data)]
-        for name, data in {
-            "information_requested": asked,
-            "modification_requested": asked | {"suspends": False},
-            "answered_request": answered,
-            "extended": extended,
-            "granted": {"notified_at": "2026-11-26T10:00:00Z"},
-            "withdrawn": {"withdrawn_at": "2026-11-26T10:00:00Z"},
-        }.items()
+        for name, data in events.items()
     }
     effects["redeposit"] = [
         (one.effect, one.days)
@@ -166,7 +184,11 @@ def test_statistics_need_no_code() -> None:
     at = "2026-11-26T10:00:00Z"
     found = {
         meaning
-        for name, field in [("silence_invoked", "invoked_at"), ("attested", "attested_at"), ("paid", "paid_at")]
+        for name, field in [
+            ("silence_invoked", "invoked_at"),
+            ("attested", "attested_at"),
+            ("paid", "paid_at"),
+        ]
         for meaning, _ in rule.meanings(DOSSIER_EVENT.format(name), {field: at})
     }
     assert found == {Meaning.INVOKED, Meaning.ATTESTED}
@@ -206,7 +228,7 @@ def test_validity_has_no_hole_in_a_procedure() -> None:
     for procedure in rulebook().procedures:
         versions = [one for one in rulebook().rules if one.role is Role.DECISION and one.concerns(procedure)]
         versions.sort(key=lambda one: one.valid_from)
-        for earlier, later in zip(versions, versions[1:], strict=False):
+        for earlier, later in pairwise(versions):
             assert earlier.valid_to is not None
             assert earlier.valid_to + timedelta(1) == later.valid_from, procedure
         assert versions[-1].valid_to is None
@@ -261,7 +283,11 @@ def test_a_new_service_needs_a_file_and_no_code(tmp_path: Path) -> None:
     [
         ("on_expiry: approval", "on_expiry: aproval", "toy.yaml:28: 'aproval' is no 'on_expiry'; one of:"),
         ("on_expiry", "on_expirity", "toy.yaml:18: the field 'on_expiry' is missing"),
-        ("confidence: C\n", "confidence: C\n    warning: [half]\n", "toy.yaml:26: unknown field 'warning'; is it"),
+        (
+            "confidence: C\n",
+            "confidence: C\n    warning: [half]\n",
+            "toy.yaml:26: unknown field 'warning'; is it",
+        ),
         ("2020-09-28", "2020-09-31", "toy.yaml:26: 'valid_from': '2020-09-31'"),
         ("2020-09-28", "soon", "toy.yaml:26: 'valid_from' must be a day"),
         ("2020-09-28", "2020-09-28\n    valid_to: 2020-09-01", "toy.yaml:27: the rule ends before it begins"),
@@ -277,8 +303,16 @@ def test_a_new_service_needs_a_file_and_no_code(tmp_path: Path) -> None:
         ("version: 1", "version: 1\n    version: 2", "toy.yaml:20: the field 'version' is written twice"),
         ("subject: a test", "subject: [a test", "toy.yaml:2: not YAML"),
         (SECOND, SECOND + SECOND, "toy.yaml:30: version 1 of toy is already at"),
-        (SECOND, SECOND + SECOND.replace("version: 1", "version: 2"), "toy.yaml:30: the validity of toy overlaps"),
-        (SECOND, SECOND + SECOND.replace("code: toy", "code: rival"), "toy.yaml:30: the validity of rival overlaps"),
+        (
+            SECOND,
+            SECOND + SECOND.replace("version: 1", "version: 2"),
+            "toy.yaml:30: the validity of toy overlaps",
+        ),
+        (
+            SECOND,
+            SECOND + SECOND.replace("code: toy", "code: rival"),
+            "toy.yaml:30: the validity of rival overlaps",
+        ),
     ],
 )
 def test_a_slip_in_a_rule_file_is_refused_with_its_line(

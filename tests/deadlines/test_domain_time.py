@@ -40,7 +40,15 @@ def test_instants_go_out_in_utc_with_z() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["2026-03-02", "2026-03-02T10:00:00", "2026-02-30T10:00:00Z", "2026-W10-1T10:00Z", "now", "", "20260302T1000Z"],
+    [
+        "2026-03-02",
+        "2026-03-02T10:00:00",
+        "2026-02-30T10:00:00Z",
+        "2026-W10-1T10:00Z",
+        "now",
+        "",
+        "20260302T1000Z",
+    ],
 )
 def test_an_instant_without_offset_or_sense_is_malformed(text: str) -> None:
     with pytest.raises(Malformed) as refused:

@@ -142,7 +142,8 @@ TEXTS: Final[dict[str, Names]] = {
         "ar": "تاريخ مؤقت: {why} في {day} لم يعلن عنه بعد وقد يغير آخر يوم.",
         "fr": "Date provisoire : {why}, estimé au {day}, n'est pas encore annoncé et pourrait déplacer"
         " le dernier jour.",
-        "en": "Provisional date: {why}, estimated on {day}, is not announced yet and could move the last day.",
+        "en": "Provisional date: {why}, estimated on {day}, is not announced yet and could move the last"
+        " day.",
     },
     "not_before": {
         "ar": "أعلن عن تغيير التقويم متأخرا: لا يحل الأجل قبل منتصف الليل الموالي للإعلان،"
