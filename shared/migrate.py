@@ -36,7 +36,9 @@ def dsn_for(admin_dsn: str, *, user: str, password: str, database: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}", path=f"/{database}"))
 
 
-async def provision(admin_dsn: str, service: str, passwords: dict[str, str]) -> None:
+async def provision(
+    admin_dsn: str, service: str, passwords: dict[str, str], *, database: str | None = None
+) -> None:
     """Creates what is missing: the migrator, the two roles and the database. Needs a superuser's DSN.
 
     `passwords` maps each role to its password and is written again at every start, so that a changed
@@ -53,7 +55,7 @@ async def provision(admin_dsn: str, service: str, passwords: dict[str, str]) -> 
             await connection.execute(
                 f"{verb} ROLE {role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS PASSWORD {secret}"
             )
-        database = database_of(service)
+        database = database or database_of(service)
         if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", database):
             await connection.execute(f"GRANT {MIGRATOR} TO CURRENT_USER")
             await connection.execute(f"CREATE DATABASE {database} OWNER {MIGRATOR} TEMPLATE template0")

@@ -1,0 +1,221 @@
+"""Producing: gap-free sequences, the lease, what a relay does when the broker or the process fails."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from shared.bus import Record
+from shared.outbox import Relay, RepairRequest, Unsent, resend
+from tests.support.core import COMMUNE, THING, Echoed, Made, MemoryBus, UnfencedRelay, drain, make, rows
+from tests.support.databases import ServiceDatabase
+
+
+async def pending(database: ServiceDatabase) -> list[int]:
+    return [pos for (pos,) in await rows(database.worker, "SELECT pos FROM msg.outbox_pending ORDER BY pos")]
+
+
+async def test_a_rolled_back_transaction_leaves_no_gap(database: ServiceDatabase) -> None:
+    subject = str(uuid4())
+    assert await make(database.api, subject) == 1
+
+    async def refused() -> None:
+        async with database.api.transaction() as tx:
+            assert await tx.emit(THING, subject, COMMUNE, Made(n=2)) == 2
+            raise RuntimeError("the command was refused after it had announced")
+
+    with pytest.raises(RuntimeError, match="refused"):
+        await refused()
+    assert await make(database.api, subject, 3) == 2
+    assert [seq for (seq,) in await rows(database.worker, "SELECT seq FROM msg.event_log ORDER BY pos")] == [
+        1,
+        2,
+    ]
+
+
+async def test_an_event_is_identified_by_what_it_is(database: ServiceDatabase) -> None:
+    await make(database.api, "a")
+    await make(database.api, "b")
+    await make(database.api, "a")
+    identifiers = [i for (i,) in await rows(database.worker, "SELECT id FROM msg.event_log ORDER BY pos")]
+    assert len(set(identifiers)) == 3
+    assert {UUID(str(i)).version for i in identifiers} == {8}
+
+
+async def test_an_event_of_another_stream_is_refused(database: ServiceDatabase) -> None:
+    async with database.api.transaction() as tx:
+        with pytest.raises(TypeError, match="not declared"):
+            await tx.emit(THING, "a", COMMUNE, Echoed(n=1))
+
+
+async def test_an_oversize_event_is_refused_when_it_is_announced(database: ServiceDatabase) -> None:
+    async with database.api.engine.connect() as connection:
+        with pytest.raises(DBAPIError, match="object store"):
+            await connection.execute(
+                text(
+                    "SELECT msg.emit('thing', 'a', '/toy', 't', 'c', repeat('x', 262145)::bytea, '{}', now())"
+                )
+            )
+    assert await rows(database.worker, "SELECT pos FROM msg.event_log") == []
+
+
+async def test_emitting_wakes_the_relay_after_the_commit_only(database: ServiceDatabase) -> None:
+    woken: list[int] = []
+    database.api.on_emit.append(lambda: woken.append(1))
+    async with database.api.transaction() as tx:
+        await tx.emit(THING, "a", COMMUNE, Made(n=1))
+        assert woken == []
+    assert woken == [1]
+
+
+# --- the relay ------------------------------------------------------------------------------------
+
+
+async def test_what_the_broker_refuses_stays_and_what_came_before_goes(database: ServiceDatabase) -> None:
+    for n in range(4):
+        await make(database.api, "a", n)
+    bus = MemoryBus()
+    relay = UnfencedRelay("toy", database.worker, bus)
+
+    class Refusing(MemoryBus):
+        async def send(self, records: Sequence[Record]) -> list[BaseException | None]:
+            outcomes = await super().send(records)
+            return [outcomes[0], RuntimeError("refused"), *outcomes[2:]]
+
+    async with Refusing().sender() as sender:
+        with pytest.raises(Unsent, match=r"made\.v1 at position 2"):
+            await relay.relay_once(sender)
+    assert await pending(database) == [2, 3, 4]
+
+
+async def test_a_relay_that_lost_its_lease_deletes_nothing(database: ServiceDatabase) -> None:
+    bus = MemoryBus()
+    first, second = (Relay("toy", database.worker, bus) for _ in range(2))
+    assert await first._leads()
+    assert not await second._leads()
+    await rows(database.worker, "UPDATE msg.relay_lease SET expires_at = now() - interval '1 s' RETURNING 1")
+    assert await second._leads()
+    assert (first.epoch, second.epoch) == (1, 2)
+
+    await make(database.api, "a")
+    async with bus.sender() as sender:
+        await first.relay_once(sender)
+        assert await pending(database) == [1]
+        await second.relay_once(sender)
+    assert await pending(database) == []
+
+
+async def test_a_released_lease_is_taken_at_once(database: ServiceDatabase) -> None:
+    first, second = (Relay("toy", database.worker, MemoryBus()) for _ in range(2))
+    assert await first._leads()
+    await first._release()
+    assert await second._leads()
+    assert second.epoch == 2
+
+
+async def test_a_relay_survives_whatever_it_meets(database: ServiceDatabase) -> None:
+    """Broker errors, a foreign CancelledError and a plain bug: after each of them it sends."""
+    troubles: list[BaseException] = [OSError("no broker"), asyncio.CancelledError(), AttributeError("a bug")]
+
+    class Troubled(MemoryBus):
+        async def send(self, records: Sequence[Record]) -> list[BaseException | None]:
+            if troubles:
+                raise troubles.pop()
+            return await super().send(records)
+
+    bus = Troubled()
+    await make(database.api, "a")
+    relay = Relay("toy", database.worker, bus)
+    running = asyncio.create_task(relay.run())
+    async with asyncio.timeout(15):
+        while not bus.sent:  # noqa: ASYNC110  # what is awaited is the broker's content, not an event
+            await asyncio.sleep(0.02)
+    running.cancel()
+    await asyncio.wait({running})
+    assert running.cancelled()
+    assert not troubles
+
+
+async def test_topics_are_made_before_they_are_written(database: ServiceDatabase) -> None:
+    bus = MemoryBus()
+    await make(database.api, "a")
+    await drain(UnfencedRelay("toy", database.worker, bus), bus)
+    assert THING.topic in bus.made
+
+
+async def test_resending_twice_is_resending_once(database: ServiceDatabase) -> None:
+    for _ in range(3):
+        await make(database.api, "a")
+    await make(database.api, "b")
+    bus = MemoryBus()
+    await drain(UnfencedRelay("toy", database.worker, bus), bus)
+    request = RepairRequest(consumer="toy.echo", aggregate="thing", subject="a", first=2, last=9)
+    assert await resend(database.worker, request) == 2
+    assert await resend(database.worker, request) == 0
+    assert await pending(database) == [2, 3]
+
+
+async def test_the_log_gets_its_next_partition_in_time(database: ServiceDatabase) -> None:
+    admin = await asyncpg.connect(database.admin_dsn)
+    await admin.execute("SELECT setval('msg.event_pos', 10000000)")
+    await Relay("toy", database.worker, MemoryBus())._leads()
+    await admin.execute("SELECT setval('msg.event_pos', 20000000)")
+    await admin.close()
+    await make(database.api, "a")
+    assert await pending(database) == [20000001]
+
+
+# --- least privilege ------------------------------------------------------------------------------
+
+WRITES = [
+    "INSERT INTO msg.event_log (pos) VALUES (1)",
+    "UPDATE msg.event_log SET type = 'x'",
+    "DELETE FROM msg.event_log",
+    "TRUNCATE msg.event_log",
+    "DELETE FROM msg.event_log_0",
+    "UPDATE msg.aggregate_head SET last_seq = 9",
+    "SELECT setval('msg.event_pos', 1)",
+    "UPDATE msg.legal_clock SET shift = interval '1 day'",
+    "UPDATE msg.legal_clock SET profile = 'development'",
+    "UPDATE msg.skip_register SET proposed_by = 'x'",
+    "DELETE FROM msg.skip_register",
+]
+
+
+@pytest.mark.parametrize(
+    "statement", [*WRITES, "INSERT INTO msg.outbox_pending VALUES (1)", "SELECT FROM msg.event_log"]
+)
+async def test_the_api_writes_nothing_but_by_emit(database: ServiceDatabase, statement: str) -> None:
+    with pytest.raises(DBAPIError, match=r"permission denied|must be owner"):
+        await rows(database.api, statement)
+
+
+@pytest.mark.parametrize("statement", WRITES)
+async def test_the_worker_does_not_rewrite_history(database: ServiceDatabase, statement: str) -> None:
+    with pytest.raises(DBAPIError, match=r"permission denied|must be owner"):
+        await rows(database.worker, statement)
+
+
+async def test_production_lives_in_the_present(database: ServiceDatabase) -> None:
+    owner = await asyncpg.connect(database.migrator_dsn)
+    await owner.execute("UPDATE msg.legal_clock SET shift = interval '60 days'")
+    ahead = "SELECT msg.legal_now() > clock_timestamp() + interval '59 days'"
+    assert await owner.fetchval(ahead)
+    with pytest.raises(asyncpg.CheckViolationError):
+        await owner.execute("UPDATE msg.legal_clock SET profile = 'production'")
+    await owner.execute("UPDATE msg.legal_clock SET profile = 'production', shift = interval '0'")
+    with pytest.raises(asyncpg.CheckViolationError):
+        await owner.execute("UPDATE msg.legal_clock SET shift = interval '1 second'")
+    assert not await owner.fetchval(ahead)
+    await owner.close()
+
+
+async def test_the_sender_of_an_event_is_in_its_log(database: ServiceDatabase) -> None:
+    await make(database.api, "a")
+    (headers,) = (await rows(database.worker, "SELECT headers FROM msg.event_log"))[0]
+    assert (json.loads(headers) if isinstance(headers, str) else headers)["actor"] == "system"
