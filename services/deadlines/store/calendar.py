@@ -44,6 +44,9 @@ IN_FORCE = _read(f"SELECT {COLUMNS} FROM deadlines.calendar_day WHERE state = 'i
 YEAR = _read(f"""
     SELECT {COLUMNS} FROM deadlines.calendar_day WHERE date BETWEEN :first AND :last
       AND state = ANY(CAST(:states AS text[])) ORDER BY date, id""")
+ON = text("""
+    SELECT id FROM deadlines.calendar_day
+    WHERE date = :day AND state = 'in_force' AND scope IS NOT DISTINCT FROM CAST(:scope AS text)""")
 REVISION = text("SELECT max(revision) FROM deadlines.calendar_revision")
 SINCE = text("""
     SELECT reason, source, announced_at FROM deadlines.calendar_revision
@@ -96,6 +99,14 @@ async def locked(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, Entry]:
     found = {row.id: from_row(row) for row in await tx.execute(LOCK, {"ids": list(ids)})}
     if missing := set(ids) - set(found):
         raise NotFound("calendar_day_unknown", f"No calendar entry {min(map(str, missing))}.")
+    return found
+
+
+async def on(tx: Tx, day: date, scope: str | None) -> list[UUID]:
+    """The entries in force on a day. Raises `NotFound` when there is none."""
+    found = [row.id for row in await tx.execute(ON, {"day": day, "scope": scope})]
+    if not found:
+        raise NotFound("calendar_day_unknown", f"No day off is recorded on {day}.")
     return found
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Row, Text, text
@@ -189,10 +189,14 @@ async def failed(tx: Tx, clock_id: UUID, error: str) -> int:
     return failures
 
 
-async def history(tx: Tx, clock_id: UUID, as_of: datetime) -> list[tuple[str, dict[str, Any], datetime]]:
-    """(type, data, instant) of what a clock announced up to an instant."""
+async def history(tx: Tx, clock_id: UUID, as_of: datetime) -> list[tuple[ClockEvent, datetime]]:
+    """What a clock announced up to an instant, in order, and when."""
     rows = await tx.execute(HISTORY, {"id": str(clock_id)})
-    return [(row.type, json.loads(row.payload), row.occurred_at) for row in rows if row.occurred_at <= as_of]
+    return [
+        (cast("ClockEvent", CLOCKS.types[row.type].read(row.payload)), row.occurred_at)
+        for row in rows
+        if row.occurred_at <= as_of
+    ]
 
 
 def to_row(clock: Clock) -> dict[str, Any]:

@@ -1,0 +1,43 @@
+"""What the parts of this API share."""
+
+from datetime import date
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from services.deadlines.domain.permissions import MAY
+from services.deadlines.events import Step
+from shared.http import Authorizer
+from shared.territory import territory
+
+authorize = Authorizer(MAY)
+
+
+class Texts(BaseModel):
+    ar: str
+    fr: str
+    en: str
+
+
+class StepOut(BaseModel):
+    """One step from the start to the date. `date` is null where the law gives none."""
+
+    step: str
+    date: date | None
+    article: str
+    text: Texts
+
+    @classmethod
+    def of(cls, step: Step) -> "StepOut":
+        return cls(step=step.step, date=step.date, article=step.article, text=Texts(**step.text))
+
+
+def _known(code: str) -> str:
+    territory().get(code)
+    return code
+
+
+Collectivity = Annotated[
+    str, Field(pattern=r"^\d{2}(\.\d{1,3}){0,3}$", examples=["06.141.01.0"]), AfterValidator(_known)
+]
+"""A code of the territory; an unknown one is a problem, not an empty answer."""

@@ -1,0 +1,86 @@
+"""A database of clocks, and a way to tell it what happened to a file."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from services.deadlines.app import SERVICE
+from services.deadlines.consumers import hear
+from services.deadlines.domain.clock import File
+from services.deadlines.store.clocks import Clocks
+from shared.events import Envelope
+from tests.support.databases import Databases, ServiceDatabase
+
+CASABLANCA = "06.141.01.0"
+Tell = Callable[..., Awaitable[UUID]]
+
+
+@pytest.fixture
+async def deadlines(databases: Databases) -> ServiceDatabase:
+    return await databases.clone("deadlines", SERVICE.migrations)
+
+
+@pytest.fixture
+async def at(deadlines: ServiceDatabase) -> AsyncIterator[Callable[[datetime], Awaitable[None]]]:
+    """Puts legal time at an instant, as `jamaa clock` does in development."""
+    connection = await asyncpg.connect(deadlines.migrator_dsn)
+
+    async def move(instant: datetime) -> None:
+        await connection.execute(
+            "UPDATE msg.legal_clock SET shift = $1::timestamptz - clock_timestamp()", instant
+        )
+
+    yield move
+    await connection.close()
+
+
+@pytest.fixture
+def tell(deadlines: ServiceDatabase) -> Tell:
+    """One event of a permit file, through the consumer, in a transaction of its own."""
+    sequences: dict[UUID, int] = {}
+
+    async def happened(
+        what: str,
+        file: UUID | None = None,
+        procedure: str = "construction_small",
+        collectivity: str = CASABLANCA,
+        **data: Any,
+    ) -> UUID:
+        subject = file or uuid4()
+        sequences[subject] = sequences.get(subject, 0) + 1
+        payload = {"procedure": procedure, "collectivity": collectivity} | {
+            name: value.isoformat() if isinstance(value, datetime) else value for name, value in data.items()
+        }
+        envelope = Envelope(
+            id=uuid4(),
+            source="/rokhas",
+            type=f"ma.jamaa.rokhas.dossier.{what}.v1",
+            aggregate="dossier",
+            subject=str(subject),
+            sequence=sequences[subject],
+            time=datetime.fromisoformat("2026-11-22T00:00:00Z"),
+            collectivity=collectivity,
+            data=json.dumps(payload).encode(),
+        )
+        async with deadlines.worker.transaction() as tx:
+            await hear(tx, envelope)
+        return subject
+
+    return happened
+
+
+async def clocks_of(database: ServiceDatabase, file: UUID) -> dict[str, Any]:
+    """The clocks of a file by rule."""
+    async with database.worker.transaction() as tx:
+        found = await Clocks(tx, 0).of_file(
+            File(service="rokhas", aggregate="dossier", id=str(file), procedure=None, collectivity="")
+        )
+    return {clock.rule.code: clock for clock in found}
+
+
+A_DAY = timedelta(days=1)

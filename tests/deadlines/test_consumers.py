@@ -1,0 +1,130 @@
+"""Events of permit files become clocks, and time makes them speak: on a real database."""
+
+from collections.abc import Awaitable, Callable
+from datetime import date, datetime
+
+import pytest
+
+from services.deadlines.announce import announce_one, each
+from services.deadlines.domain.clock import State
+from services.deadlines.store import clocks
+from tests.deadlines.conftest import Tell, clocks_of
+from tests.support.databases import ServiceDatabase
+
+FILED = datetime.fromisoformat("2026-11-23T10:00:00Z")  # a Monday
+DUE = datetime.fromisoformat("2026-12-10T00:00:00Z")
+At = Callable[[datetime], Awaitable[None]]
+
+
+async def announced(database: ServiceDatabase) -> list[str]:
+    """Everything that is due now, then the types announced so far, in order."""
+    while True:
+        async with database.worker.transaction() as tx:
+            found = await clocks.due(tx, 100)
+        if not found:
+            break
+        await each(database.worker, found, announce_one)
+    async with database.worker.transaction() as tx:
+        rows = await tx.execute(clocks.text("SELECT type FROM msg.event_log ORDER BY pos"))
+        return [row.type.split(".")[-2] for row in rows]
+
+
+async def test_a_complete_file_starts_its_clock(deadlines: ServiceDatabase, at: At, tell: Tell) -> None:
+    await at(FILED)
+    file = await tell("submitted", submitted_at=FILED, complete=True)
+    clock = (await clocks_of(deadlines, file))["construction_small"]
+    assert (clock.state, clock.last_day, clock.answer_by) == (State.RUNNING, date(2026, 12, 9), DUE)
+
+
+async def test_an_incomplete_file_starts_it_when_the_last_item_comes(
+    deadlines: ServiceDatabase, at: At, tell: Tell
+) -> None:
+    await at(FILED)
+    file = await tell("submitted", submitted_at=FILED.replace(day=19), complete=False)
+    assert "construction_small" not in await clocks_of(deadlines, file)
+    await tell("completed", file, completed_at=FILED)
+    assert (await clocks_of(deadlines, file))["construction_small"].answer_by == DUE
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"), [("2026-12-09T23:59:59Z", False), ("2026-12-10T00:00:00Z", True)]
+)
+async def test_silence_is_announced_at_its_instant_and_not_before(
+    deadlines: ServiceDatabase, at: At, tell: Tell, now: str, expected: bool
+) -> None:
+    await at(FILED)
+    file = await tell("submitted", submitted_at=FILED, complete=True)
+    await at(datetime.fromisoformat(now))
+    assert ("elapsed" in await announced(deadlines)) is expected
+    clock = (await clocks_of(deadlines, file))["construction_small"]
+    assert (clock.elapsed_at == DUE) is expected
+
+
+async def test_warnings_come_before_the_expiry_and_once(
+    deadlines: ServiceDatabase, at: At, tell: Tell
+) -> None:
+    await at(FILED)
+    await tell("submitted", submitted_at=FILED, complete=True)
+    for count, day in enumerate((2, 6, 8), start=1):  # half time, 80 %, two days before
+        await at(FILED.replace(month=12, day=day))
+        assert (await announced(deadlines)).count("warned") == count
+        assert (await announced(deadlines)).count("warned") == count
+    await at(DUE)
+    assert (await announced(deadlines))[-1] == "elapsed"
+
+
+async def test_an_expiry_noticed_late_has_its_effect_at_the_due_instant(
+    deadlines: ServiceDatabase, at: At, tell: Tell
+) -> None:
+    await at(FILED)
+    file = await tell("submitted", submitted_at=FILED, complete=True)
+    await at(datetime.fromisoformat("2027-02-01T00:00:00Z"))
+    await announced(deadlines)
+    assert (await clocks_of(deadlines, file))["construction_small"].elapsed_at == DUE
+
+
+async def test_a_decision_before_the_instant_wins_though_heard_after_it(
+    deadlines: ServiceDatabase, at: At, tell: Tell
+) -> None:
+    await at(FILED)
+    file = await tell("submitted", submitted_at=FILED, complete=True)
+    await at(DUE)
+    assert (await announced(deadlines))[-1] == "elapsed"
+    await tell("refused", file, notified_at=datetime.fromisoformat("2026-12-09T16:00:00Z"))
+    clock = (await clocks_of(deadlines, file))["construction_small"]
+    assert (clock.state, clock.in_time) == (State.ANSWERED, True)
+
+
+async def test_a_suspension_keeps_the_remaining_days(deadlines: ServiceDatabase, at: At, tell: Tell) -> None:
+    await at(FILED)
+    file = await tell("submitted", submitted_at=FILED, complete=True)
+    asked = FILED.replace(day=25)
+    await tell("information_requested", file, requested_at=asked, request="r1", suspends=True)
+    clock = (await clocks_of(deadlines, file))["construction_small"]
+    assert (clock.state, clock.answer_by, clock.remaining_days) == (State.SUSPENDED, None, 14)
+    await tell(
+        "answered_request",
+        file,
+        answered_at=FILED.replace(day=30),
+        request="r1",
+        suspension_ends=True,
+        restarts=False,
+    )
+    clock = (await clocks_of(deadlines, file))["construction_small"]
+    # One whole day before (24 November), fourteen from 1 December: the 15th is the 14th, francs the 15th.
+    assert (clock.state, clock.last_day) == (State.RUNNING, date(2026, 12, 15))
+
+
+async def test_a_poisoned_clock_holds_up_no_other(deadlines: ServiceDatabase, at: At, tell: Tell) -> None:
+    await at(FILED)
+    files = [await tell("submitted", submitted_at=FILED, complete=True) for _ in range(5)]
+    async with deadlines.worker.transaction() as tx:
+        await tx.execute(
+            clocks.text("UPDATE deadlines.clock SET rule_version = 99 WHERE aggregate_id = :file"),
+            {"file": str(files[2])},
+        )
+    await at(DUE)
+    assert (await announced(deadlines)).count("elapsed") == 4
+    async with deadlines.worker.transaction() as tx:
+        rows = await tx.execute(clocks.text("SELECT aggregate_id FROM deadlines.clock WHERE failures > 0"))
+        assert [row.aggregate_id for row in rows] == [str(files[2])]
