@@ -1,6 +1,7 @@
 """HTTP, the same in every service: what a route module needs is imported from here."""
 
 from shared.http.app import create_app, unguarded
+from shared.http.idempotency import forget_keys
 from shared.http.openapi import problems
 from shared.http.problems import Refusal, refused
 from shared.http.route import PUBLIC, Authorizer, Caller, Router
@@ -20,6 +21,7 @@ __all__ = [
     "Router",
     "create_app",
     "etag",
+    "forget_keys",
     "problems",
     "refused",
     "unguarded",

@@ -1,5 +1,6 @@
 """One effect per Idempotency-Key: the answer is stored in the transaction of the effect."""
 
+import asyncio
 import json
 import re
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from sqlalchemy import text
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.db import Tx
+from shared.db import Database, Tx
 from shared.errors import Invalid, Malformed, Unavailable
 
 HEADER: Final = "Idempotency-Key"
@@ -29,6 +30,9 @@ STORE: Final = text(
     "UPDATE msg.idempotency SET status = :status, body = :body, headers = CAST(:headers AS jsonb)"
     " WHERE principal = :principal AND key = :key"
 )
+
+PURGE: Final = text("SELECT msg.purge_idempotency()")
+PURGE_SECONDS: Final = 3600.0
 
 
 class Replayed(Exception):
@@ -122,3 +126,11 @@ async def claim(tx: Tx, request: Request, body: bytes) -> Claim:
     response.headers["content-length"] = str(len(found.body))
     response.headers["Idempotency-Replayed"] = "true"
     raise Replayed(response)
+
+
+async def forget_keys(database: Database) -> None:
+    """A service's task, on the worker's pool: every hour, forgets the keys older than seven days."""
+    while True:
+        async with database.transaction() as tx:
+            await tx.execute(PURGE)
+        await asyncio.sleep(PURGE_SECONDS)
