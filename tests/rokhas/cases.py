@@ -38,9 +38,7 @@ INSTRUCTOR: Final = _officer("instructor-1", Role.INSTRUCTOR)
 COVER: Final = _officer("instructor-2", Role.INSTRUCTOR)
 PRESIDENT: Final = _officer("president-1", Role.PRESIDENT)
 VICE_PRESIDENT: Final = _officer("vice-president-1")
-ELSEWHERE: Final = Actor(
-    subject="president-2", roles=frozenset(Role), communes=frozenset({"01.051.01.01"})
-)
+ELSEWHERE: Final = Actor(subject="president-2", roles=frozenset(Role), communes=frozenset({"01.051.01.01"}))
 GOVERNOR: Final = Actor(
     subject="governor-1", roles=frozenset({Role.GOVERNOR}), provinces=frozenset({PROVINCE})
 )
@@ -109,7 +107,9 @@ def running(code: str = "construction_large", answer_by: datetime = ANSWER_BY) -
 
 def incomplete() -> Dossier:
     dossier = submitted(without=("site_plan",))
-    dossier.observe(clock("missing_items", ClockRole.APPLICANT, FILED + timedelta(days=31)), ClockChange.STARTED)
+    dossier.observe(
+        clock("missing_items", ClockRole.APPLICANT, FILED + timedelta(days=31)), ClockChange.STARTED
+    )
     return dossier
 
 

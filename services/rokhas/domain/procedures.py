@@ -118,8 +118,8 @@ def _procedure(file: str, node: yaml.Node, catalogue: Catalogue) -> Procedure:
         for entry in section:
             if entry.code == code:
                 return entry.label
-        place = _line_of(where[field][1], code)
-        raise refuse(file, place, f"{code!r} is not in catalogue.yaml")
+        listed = where[field][1]
+        raise refuse(file, _line_of(listed, code) or listed, f"{code!r} is not in catalogue.yaml")
 
     def labelled(items: tuple[L, ...], change: Callable[[L], L]) -> tuple[L, ...]:
         return tuple(change(item) for item in items)
@@ -143,17 +143,12 @@ def _procedure(file: str, node: yaml.Node, catalogue: Catalogue) -> Procedure:
     )
 
 
-def _line_of(node: yaml.Node, value: str) -> yaml.Node:
-    """The scalar that says `value` below `node`, to point at it; `node` itself when there is none."""
-    if isinstance(node, yaml.ScalarNode) and node.value == value:
-        return node
-    children = node.value if isinstance(node, yaml.CollectionNode) else []
-    for child in children:
-        for part in child if isinstance(child, tuple) else (child,):
-            found = _line_of(part, value)
-            if isinstance(found, yaml.ScalarNode):
-                return found
-    return node
+def _line_of(node: yaml.Node, value: str) -> yaml.Node | None:
+    """The scalar that says `value` below `node`, to point at it."""
+    if isinstance(node, yaml.ScalarNode):
+        return node if node.value == value else None
+    parts = (part for child in node.value for part in (child if isinstance(child, tuple) else (child,)))
+    return next((found for part in parts if (found := _line_of(part, value))), None)
 
 
 __all__ = ["FOLDER", "BadProcedure", "Procedures", "load"]

@@ -286,13 +286,10 @@ class Requests(Core):
         return clock.discriminator in {"", *self._owed}
 
     def _returned(self, now: datetime) -> Returned:
+        reasons = tuple(f"missing:{document}" for document in self._owed)
         self.ended_at = now
-        return self._announce(
-            Returned,
-            State.RETURNED,
-            returned_at=now,
-            reasons=tuple(f"missing:{document}" for document in self._owed),
-        )
+        self._forget_clocks(ClockRole.APPLICANT)
+        return self._announce(Returned, State.RETURNED, returned_at=now, reasons=reasons)
 
     def _in_first_half(self, now: datetime, *, or_raise: bool = False) -> bool:
         """While suspended no day passes: what was in the first half still is."""

@@ -1,0 +1,216 @@
+"""What the office may ask, and what it does to the clock."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.rokhas.domain import Dossier, State
+from services.rokhas.domain.values import ClockChange, ExtensionGround
+from shared.errors import Conflict, Forbidden, Invalid, NotFound
+from tests.rokhas.cases import (
+    AGENT,
+    ANSWER_BY,
+    CITIZEN,
+    COVER,
+    DIGEST,
+    FIRST_HALF,
+    INSTRUCTOR,
+    LATE,
+    PRESIDENT,
+    SOON,
+    clock,
+    running,
+    submitted,
+    suspended,
+)
+
+LAST_MOMENT = datetime(2026, 3, 20, 23, 59, tzinfo=UTC)  # Ramadan 2026: Casablanca is at UTC+0
+TOO_LATE = datetime(2026, 3, 21, 0, 0, tzinfo=UTC)
+
+
+def test_55_19_art_10_2_a_replacement_suspends_until_it_comes() -> None:
+    dossier = running()
+    asked = dossier.request_replacement("r1", "site_plan", "Illisible", by=INSTRUCTOR, now=SOON)
+    assert (asked.suspends, asked.document, asked.requested_at) == (True, "site_plan", SOON)
+    assert dossier.awaiting == {ClockChange.SUSPENDED}
+    answered = dossier.answer("r1", documents={"site_plan": "sha256:new"}, by=CITIZEN, now=LATE)
+    assert (answered.suspension_ends, answered.restarts) == (True, False)
+    assert dossier.state is State.UNDER_REVIEW
+    assert dossier.documents["site_plan"].file == "sha256:new"
+
+
+def test_55_19_art_10_2_one_replacement_per_document() -> None:
+    dossier = running()
+    dossier.request_replacement("r1", "site_plan", "Illisible", by=INSTRUCTOR, now=SOON)
+    with pytest.raises(Conflict, match="already_requested"):
+        dossier.request_replacement("r2", "site_plan", "Encore", by=INSTRUCTOR, now=SOON)
+    other = dossier.request_replacement("r3", "elevations", "Illisible", by=INSTRUCTOR, now=SOON)
+    assert other.suspends
+
+
+def test_the_suspension_ends_with_the_last_open_request() -> None:
+    dossier = running()
+    dossier.request_replacement("r1", "site_plan", "Illisible", by=INSTRUCTOR, now=SOON)
+    dossier.request_replacement("r2", "elevations", "Illisible", by=INSTRUCTOR, now=SOON)
+    first = dossier.answer("r1", documents={"site_plan": DIGEST}, by=CITIZEN, now=SOON)
+    assert not first.suspension_ends
+    assert dossier.state is State.SUSPENDED
+    assert dossier.answer("r2", documents={"elevations": DIGEST}, by=CITIZEN, now=SOON).suspension_ends
+
+
+def test_55_19_art_14_one_information_request() -> None:
+    dossier = running()
+    asked = dossier.request_information("r1", "Hauteur ?", by=INSTRUCTOR, now=SOON)
+    assert asked.suspends
+    with pytest.raises(Conflict, match="already_requested"):
+        dossier.request_information("r2", "Encore", by=INSTRUCTOR, now=SOON)
+    assert dossier.answer("r1", text="12 m", by=CITIZEN, now=SOON).suspension_ends
+
+
+@pytest.mark.parametrize("now", [SOON, LAST_MOMENT])
+def test_55_19_art_14_in_the_first_half(now: datetime) -> None:
+    assert running().request_information("r1", "Hauteur ?", by=INSTRUCTOR, now=now).suspends
+
+
+@pytest.mark.parametrize("now", [TOO_LATE, ANSWER_BY - timedelta(seconds=1), LATE])
+def test_55_19_art_10_14_later_is_refused_with_the_date_on_which_it_was_possible(now: datetime) -> None:
+    asks: list[Callable[[Dossier], object]] = [
+        lambda d: d.request_information("r1", "Hauteur ?", by=INSTRUCTOR, now=now),
+        lambda d: d.request_replacement("r1", "site_plan", "Illisible", by=INSTRUCTOR, now=now),
+    ]
+    for ask in asks:
+        dossier = running()
+        with pytest.raises(Conflict, match="first_half_over") as refusal:
+            ask(dossier)
+        assert refusal.value.extra["possible_until"] == FIRST_HALF.isoformat() == "2026-03-20"
+        assert dossier.requests == []
+
+
+def test_a_request_waits_for_a_known_date() -> None:
+    with pytest.raises(Conflict, match="clock_unknown"):
+        submitted().request_information("r1", "Hauteur ?", by=INSTRUCTOR, now=SOON)
+    dossier = running()
+    dossier.observe(clock(first_half_until=None), ClockChange.MOVED)
+    with pytest.raises(Conflict, match="clock_unknown"):
+        dossier.request_information("r1", "Hauteur ?", by=INSTRUCTOR, now=SOON)
+
+
+def test_while_suspended_no_day_passes_and_another_document_may_be_asked() -> None:
+    later = ANSWER_BY - timedelta(days=1)
+    assert suspended().request_replacement("r2", "elevations", "Illisible", by=INSTRUCTOR, now=later).suspends
+
+
+def test_rgc_41_a_request_for_modifications_counts_as_the_information_request() -> None:
+    dossier = running()
+    assert dossier.request_modification("r1", "Retrait", by=INSTRUCTOR, now=SOON).suspends
+    with pytest.raises(Conflict, match="already_requested"):
+        dossier.request_information("r2", "Hauteur ?", by=INSTRUCTOR, now=SOON)
+    other = running()
+    other.request_information("r1", "Hauteur ?", by=INSTRUCTOR, now=SOON)
+    assert not other.request_modification("r2", "Retrait", by=INSTRUCTOR, now=SOON).suspends
+
+
+def test_rgc_41_made_late_it_suspends_nothing() -> None:
+    dossier = running()
+    known = dossier.clock
+    assert not dossier.request_modification("r1", "Retrait", by=INSTRUCTOR, now=TOO_LATE).suspends
+    assert (dossier.state, dossier.clock, dossier.awaiting) == (State.UNDER_REVIEW, known, frozenset())
+    answered = dossier.answer("r1", documents={"site_plan": DIGEST}, by=CITIZEN, now=TOO_LATE)
+    assert (answered.suspension_ends, answered.restarts) == (False, False)
+
+
+@pytest.mark.parametrize(("substantive", "restarts"), [(True, True), (False, False)])
+def test_rgc_41_only_a_substantively_modified_project_restarts_the_clock(
+    substantive: bool, restarts: bool
+) -> None:
+    dossier = running()
+    dossier.request_modification("r1", "Retrait", by=INSTRUCTOR, now=SOON)
+    answered = dossier.answer(
+        "r1", documents={"architectural_plans": DIGEST}, substantive=substantive, by=CITIZEN, now=LATE
+    )
+    assert answered.restarts is restarts
+    assert dossier.awaiting == {ClockChange.RESTARTED if restarts else ClockChange.RESUMED}
+
+
+def test_a_mere_replacement_never_restarts_the_clock() -> None:
+    dossier = suspended()
+    answered = dossier.answer("r1", documents={"site_plan": DIGEST}, substantive=True, by=CITIZEN, now=LATE)
+    assert not answered.restarts
+
+
+def test_55_19_art_3_what_the_recueil_does_not_list_cannot_be_asked_for() -> None:
+    with pytest.raises(Invalid, match="not_in_recueil"):
+        running().request_replacement("r1", "blood_group", "Manque", by=INSTRUCTOR, now=SOON)
+    with pytest.raises(Invalid, match="not_in_recueil"):
+        running().request_information("r1", "Manque", documents=["blood_group"], by=INSTRUCTOR, now=SOON)
+    with pytest.raises(Invalid, match="not_in_recueil"):
+        running().request_modification("r1", "Manque", document="blood_group", by=INSTRUCTOR, now=SOON)
+    with pytest.raises(Conflict, match="document_not_supplied"):
+        running().request_replacement("r1", "surface_certificate", "Manque", by=INSTRUCTOR, now=SOON)
+
+
+def test_a_request_is_reasoned() -> None:
+    with pytest.raises(Invalid, match="reasons_missing"):
+        running().request_replacement("r1", "site_plan", "  ", by=INSTRUCTOR, now=SOON)
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        ({}, "documents_missing"),
+        ({"documents": {"elevations": DIGEST}}, "documents_missing"),
+        ({"documents": {"site_plan": DIGEST, "elevations": DIGEST}}, "documents_not_requested"),
+        ({"documents": {"site_plan": DIGEST, "blood_group": DIGEST}}, "not_in_recueil"),
+        ({"documents": {"site_plan": ""}}, "file_missing"),
+    ],
+)
+def test_an_answer_brings_what_was_asked(answer: dict[str, dict[str, str]], problem: str) -> None:
+    dossier = suspended()
+    with pytest.raises(Invalid, match=problem):
+        dossier.answer("r1", by=CITIZEN, now=SOON, documents=answer.get("documents"))
+    assert dossier.state is State.SUSPENDED
+
+
+def test_an_answer_is_not_empty_and_comes_once() -> None:
+    dossier = running()
+    dossier.request_information("r1", "Hauteur ?", by=INSTRUCTOR, now=SOON)
+    with pytest.raises(Invalid, match="answer_empty"):
+        dossier.answer("r1", by=CITIZEN, now=SOON)
+    with pytest.raises(NotFound, match="request_unknown"):
+        dossier.answer("r2", text="12 m", by=CITIZEN, now=SOON)
+    dossier.answer("r1", text="12 m", by=CITIZEN, now=SOON)
+    with pytest.raises(Conflict, match="request_answered"):
+        dossier.answer("r1", text="13 m", by=CITIZEN, now=SOON)
+
+
+def test_55_19_art_17_one_extension_for_an_expertise_or_an_inquiry() -> None:
+    dossier = running()
+    event = dossier.extend(20, ExtensionGround.PUBLIC_INQUIRY, by=INSTRUCTOR, now=SOON)
+    assert (event.days, event.ground) == (20, "public_inquiry")
+    with pytest.raises(Conflict, match="already_extended"):
+        dossier.extend(1, ExtensionGround.EXPERTISE, by=INSTRUCTOR, now=SOON)
+
+
+@pytest.mark.parametrize("days", [0, -1, 31])
+def test_55_19_art_17_an_extension_has_a_length(days: int) -> None:
+    with pytest.raises(Invalid, match="extension_days"):
+        running().extend(days, ExtensionGround.EXPERTISE, by=INSTRUCTOR, now=SOON)
+
+
+def test_55_19_art_17_an_expired_period_is_not_extended() -> None:
+    with pytest.raises(Conflict, match="deadline_passed"):
+        running().extend(10, ExtensionGround.EXPERTISE, by=INSTRUCTOR, now=ANSWER_BY)
+    with pytest.raises(Conflict, match="clock_unknown"):
+        submitted().extend(10, ExtensionGround.EXPERTISE, by=INSTRUCTOR, now=SOON)
+
+
+def test_reassignment_names_who_had_it() -> None:
+    dossier = running()
+    assert dossier.assign(INSTRUCTOR.subject, by=PRESIDENT, now=SOON).previous is None
+    event = dossier.assign(COVER.subject, by=AGENT, now=SOON)
+    assert (event.instructor, event.previous) == (COVER.subject, INSTRUCTOR.subject)
+    with pytest.raises(Conflict, match="already_assigned"):
+        dossier.assign(COVER.subject, by=PRESIDENT, now=SOON)
+    with pytest.raises(Forbidden, match="separation_of_duties"):
+        dossier.assign(CITIZEN.subject, by=PRESIDENT, now=SOON)
