@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,9 +16,11 @@ from services.deadlines.domain.clock import File
 from services.deadlines.store.clocks import Clocks
 from shared.events import Envelope
 from tests.support.databases import Databases, ServiceDatabase
+from tests.support.http import Api, api_of
 
 CASABLANCA = "06.141.01.0"
 Tell = Callable[..., Awaitable[UUID]]
+At = Callable[[datetime], Awaitable[None]]
 
 
 @pytest.fixture
@@ -83,4 +86,7 @@ async def clocks_of(database: ServiceDatabase, file: UUID) -> dict[str, Any]:
     return {clock.rule.code: clock for clock in found}
 
 
-A_DAY = timedelta(days=1)
+@pytest.fixture
+async def api(deadlines: ServiceDatabase, tmp_path: Path) -> AsyncIterator[Api]:
+    async with api_of(SERVICE, deadlines, tmp_path) as served:
+        yield served

@@ -1,6 +1,5 @@
 """Events of permit files become clocks, and time makes them speak: on a real database."""
 
-from collections.abc import Awaitable, Callable
 from datetime import date, datetime
 
 import pytest
@@ -8,12 +7,11 @@ import pytest
 from services.deadlines.announce import announce_one, each
 from services.deadlines.domain.clock import State
 from services.deadlines.store import clocks
-from tests.deadlines.conftest import Tell, clocks_of
+from tests.deadlines.conftest import At, Tell, clocks_of
 from tests.support.databases import ServiceDatabase
 
 FILED = datetime.fromisoformat("2026-11-23T10:00:00Z")  # a Monday
 DUE = datetime.fromisoformat("2026-12-10T00:00:00Z")
-At = Callable[[datetime], Awaitable[None]]
 
 
 async def announced(database: ServiceDatabase) -> list[str]:

@@ -17,7 +17,7 @@ from shared.db import Tx
 from shared.errors import Conflict
 from shared.http import PUBLIC, Body, Instant, Router, etag
 
-router = Router()
+router = Router(prefix="")
 
 Day = date
 Year = Annotated[int, Query(ge=2000, le=2100)]
@@ -91,14 +91,14 @@ class YearOut(BaseModel):
     days: list[DayOut]
 
 
-@router.get("/v1/calendar")
+@router.get("/calendar")
 async def read_year(tx: Annotated[Tx, authorize(PUBLIC)], year: Year) -> YearOut:
     """The days off of a year: those confirmed, and those that wait for the moon."""
     entries = await calendar.year(tx, year, [EntryState.IN_FORCE])
     return YearOut(days=[DayOut.of(entry) for entry in entries if entry.off])
 
 
-@router.get("/v1/calendar.ics", response_class=Response, responses={200: {"content": {"text/calendar": {}}}})
+@router.get("/calendar.ics", response_class=Response, responses={200: {"content": {"text/calendar": {}}}})
 async def export_year(tx: Annotated[Tx, authorize(PUBLIC)], year: Year) -> Response:
     """The same as iCalendar; an estimated day is tentative."""
     entries = await calendar.year(tx, year, [EntryState.IN_FORCE])
@@ -122,14 +122,14 @@ async def export_year(tx: Annotated[Tx, authorize(PUBLIC)], year: Year) -> Respo
     return Response(feed.to_ical(), media_type="text/calendar")
 
 
-@router.get("/v1/calendar/proposals")
+@router.get("/calendar/proposals")
 async def read_proposals(tx: Annotated[Tx, authorize(Action.READ_PROPOSALS)], year: Year) -> YearOut:
     """What waits for a second person."""
     entries = await calendar.year(tx, year, [EntryState.PROPOSED])
     return YearOut(days=[DayOut.of(entry) for entry in entries])
 
 
-@router.post("/v1/calendar/days", status_code=201)
+@router.post("/calendar/days", status_code=201)
 async def propose_day(
     tx: Annotated[Tx, authorize(Action.PROPOSE_DAY)], body: DayIn, response: Response
 ) -> DayOut:
@@ -160,7 +160,7 @@ async def propose_day(
     return DayOut.of(entry)
 
 
-@router.post("/v1/calendar/days/{entry_id}/confirmation")
+@router.post("/calendar/days/{entry_id}/confirmation")
 async def confirm_day(
     tx: Annotated[Tx, authorize(Action.CONFIRM_DAY)], entry_id: UUID, response: Response
 ) -> DayOut:
@@ -180,7 +180,7 @@ async def confirm_day(
     return DayOut.of(entry)
 
 
-@router.post("/v1/calendar/days/{entry_id}/rejection")
+@router.post("/calendar/days/{entry_id}/rejection")
 async def reject_day(
     tx: Annotated[Tx, authorize(Action.REJECT_DAY)], entry_id: UUID, body: RejectionIn, response: Response
 ) -> DayOut:

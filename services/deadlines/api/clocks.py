@@ -20,7 +20,7 @@ from shared.http import Instant, Listing, Page, Router, etag
 from shared.territory import territory
 from shared.time import civil_day, midnight
 
-router = Router()
+router = Router(prefix="")
 
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -106,7 +106,7 @@ class ExplanationOut(BaseModel):
     explanation: list[StepOut]
 
 
-@router.get("/v1/clocks")
+@router.get("/clocks")
 async def list_clocks(
     tx: Annotated[Tx, authorize(Action.LIST_CLOCKS)],
     paging: Listing,
@@ -137,7 +137,7 @@ async def list_clocks(
     return paging.page(found, key=lambda clock: (clock.answer_by or FAR, clock.id), to=ClockOut.of)
 
 
-@router.get("/v1/clocks/{clock_id}")
+@router.get("/clocks/{clock_id}")
 async def read_clock(
     tx: Annotated[Tx, authorize(Action.READ_CLOCK)], clock_id: UUID, response: Response
 ) -> ClockOut:
@@ -147,7 +147,7 @@ async def read_clock(
     return ClockOut.of(clock)
 
 
-@router.get("/v1/clocks/{clock_id}/explanation")
+@router.get("/clocks/{clock_id}/explanation")
 async def explain_clock(
     tx: Annotated[Tx, authorize(Action.READ_CLOCK)], clock_id: UUID, as_of: Instant | None = None
 ) -> ExplanationOut:

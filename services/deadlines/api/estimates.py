@@ -17,7 +17,7 @@ from shared.errors import Invalid
 from shared.http import PUBLIC, Body, Instant, Router
 from shared.time import civil_day
 
-router = Router()
+router = Router(prefix="")
 
 AHEAD = timedelta(days=366)
 
@@ -77,7 +77,7 @@ class EstimateOut(BaseModel):
     explanation: list[StepOut]
 
 
-@router.post("/v1/estimates")
+@router.post("/estimates")
 async def estimate_date(
     tx: Annotated[Tx, authorize(PUBLIC, idempotent=False, limit="600/minute")], body: EstimateIn
 ) -> EstimateOut:

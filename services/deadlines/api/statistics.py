@@ -14,7 +14,7 @@ from shared.http import PUBLIC, Router
 from shared.territory import territory
 from shared.time import civil_day, midnight
 
-router = Router()
+router = Router(prefix="")
 
 
 class FiguresOut(BaseModel):
@@ -50,7 +50,7 @@ class StatisticsOut(BaseModel):
     overdue_change_percent: float | None
 
 
-@router.get("/v1/statistics")
+@router.get("/statistics")
 async def statistics(
     tx: Annotated[Tx, authorize(PUBLIC, limit="120/minute")],
     commune: Collectivity | None = None,

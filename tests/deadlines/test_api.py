@@ -1,0 +1,253 @@
+"""The clocks over HTTP: what citizens are told before they file, and what officers see."""
+
+from datetime import datetime
+from typing import Any
+
+import icalendar
+import pytest
+
+from services.deadlines.announce import each, recount_one
+from services.deadlines.store import calendar, clocks
+from tests.deadlines.conftest import CASABLANCA, At, Tell
+from tests.deadlines.test_consumers import FILED, announced
+from tests.support.databases import ServiceDatabase
+from tests.support.http import Api
+
+ESTIMATE = {
+    "procedure": "construction_small",
+    "commune": CASABLANCA,
+    "starts_at": "2026-11-23T10:00:00+00:00",
+}
+
+
+async def estimated(api: Api, **changes: Any) -> dict[str, Any]:
+    answer = await api.request("POST", "/v1/estimates", json=ESTIMATE | changes)
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+async def test_an_estimate_needs_no_token_and_no_key_and_explains_itself(api: Api, at: At) -> None:
+    await at(FILED)
+    body = await estimated(api)
+    assert (body["last_day"], body["effective_at"]) == ("2026-12-09", "2026-12-10T00:00:00Z")
+    assert (body["state"], body["remaining_days"], body["provisional"]) == ("running", 0, False)
+    assert body["on_expiry"] == "approval"
+    assert all(step["text"][language] for step in body["explanation"] for language in ("ar", "fr", "en"))
+    assert any("55-19" in step["article"] for step in body["explanation"])
+
+
+@pytest.mark.parametrize(
+    ("interruptions", "last_day", "remaining"),
+    [
+        ([{"kind": "suspension", "from": "2026-11-25", "to": "2026-11-27"}], "2026-12-14", 0),
+        ([{"kind": "suspension", "from": "2026-11-25", "to": None}], None, 14),
+        ([{"kind": "extension", "days": 5}], "2026-12-14", 0),
+        ([{"kind": "restart", "to": "2026-11-30"}], "2026-12-16", 0),
+    ],
+)
+async def test_interruptions_move_the_date(
+    api: Api, at: At, interruptions: list[dict[str, Any]], last_day: str | None, remaining: int
+) -> None:
+    await at(FILED)
+    body = await estimated(api, interruptions=interruptions)
+    assert (body["last_day"], body["remaining_days"]) == (last_day, remaining)
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code"),
+    [
+        ({"procedure": "castle"}, 422, "unknown_procedure"),
+        ({"commune": "99.999.99.99"}, 422, "unknown_collectivity"),
+        ({"starts_at": "2026-11-23T10:00:00"}, 422, "invalid"),
+        ({"starts_at": "2028-11-23T10:00:00Z"}, 422, "starts_too_far_ahead"),
+        ({"surprise": 1}, 422, "invalid"),
+        (
+            {"interruptions": [{"kind": "suspension", "from": "2026-12-02", "to": "2026-12-01"}]},
+            422,
+            "interruption_ends_before_it_starts",
+        ),
+        ({"interruptions": [{"kind": "pause"}]}, 422, "invalid"),
+        ({"interruptions": [{"kind": "restart", "to": None}]}, 422, "invalid"),
+        (
+            {"interruptions": [{"kind": "extension", "days": 5}, {"kind": "extension", "days": 5}]},
+            422,
+            "extension_already_used",
+        ),
+    ],
+)
+async def test_bad_input_is_one_clear_problem(
+    api: Api, at: At, changes: dict[str, Any], status: int, code: str
+) -> None:
+    await at(FILED)
+    answer = await api.request("POST", "/v1/estimates", json=ESTIMATE | changes)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_officers_see_the_clocks_of_their_commune_only(api: Api, at: At, tell: Tell) -> None:
+    await at(FILED)
+    await tell("submitted", submitted_at=FILED, complete=True)
+    await tell("submitted", submitted_at=FILED, complete=True, collectivity="01.051.01.01")
+    seen = (await api.get("/v1/clocks", "instructor")).json()["items"]
+    assert {clock["collectivity"] for clock in seen} == {CASABLANCA}
+    other = (await api.get("/v1/clocks", "instructor", commune="01.051.01.01")).json()["items"]
+    assert {clock["collectivity"] for clock in other} == {"01.051.01.01"}
+    hidden = await api.get(f"/v1/clocks/{other[0]['id']}", "president")
+    assert hidden.status_code == 404
+    assert (await api.get("/v1/clocks", "citizen")).status_code == 403
+    governor = (await api.get("/v1/clocks", "governor")).json()["items"]
+    assert {clock["collectivity"] for clock in governor} == {CASABLANCA}
+
+
+async def test_clocks_come_by_urgency_and_pages_neither_repeat_nor_omit(api: Api, at: At, tell: Tell) -> None:
+    await at(FILED)
+    for procedure in ("demolition", "construction_small", "construction_large", "construction_small"):
+        await tell("submitted", procedure=procedure, submitted_at=FILED, complete=True)
+    whole = (await api.get("/v1/clocks", "president")).json()["items"]
+    due = [clock["answer_by"] for clock in whole]
+    assert due == sorted(due)
+    pages: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        query = {"limit": 2} | ({"cursor": cursor} if cursor else {})
+        page = (await api.get("/v1/clocks", "president", params=query)).json()
+        pages += [clock["id"] for clock in page["items"]]
+        cursor = page["next"]
+    assert pages == [clock["id"] for clock in whole]
+    this_week = await api.get("/v1/clocks", "president", params={"due_within": 7, "rule": "construction_small"})
+    assert this_week.json()["items"] == []
+
+
+async def test_why_a_date_was_what_it_was_at_a_past_instant(api: Api, at: At, tell: Tell) -> None:
+    await at(FILED)
+    file = await tell("submitted", submitted_at=FILED, complete=True)
+    clock = (await api.get("/v1/clocks", "president", params={"rule": "construction_small"})).json()["items"][
+        0
+    ]
+    asked = FILED.replace(day=25)
+    await at(asked)
+    await tell("information_requested", file, requested_at=asked, request="r", suspends=True)
+    why = f"/v1/clocks/{clock['id']}/explanation"
+    now = (await api.get(why, "president")).json()
+    before = (await api.get(why, "president", params={"as_of": "2026-11-24T12:00:00Z"})).json()
+    assert (now["last_day"], before["last_day"]) == (None, "2026-12-09")
+    assert before["explanation"][-1]["text"]["ar"]
+    too_early = await api.get(why, "president", params={"as_of": "2026-11-01T00:00:00Z"})
+    assert (too_early.status_code, too_early.json()["code"]) == (404, "not_started_then")
+
+
+HOLIDAY = {
+    "date": "2026-12-09",
+    "kind": "closure",
+    "status": "confirmed",
+    "name": {"ar": "عطلة استثنائية", "fr": "Journée chômée exceptionnelle", "en": "Exceptional day off"},
+    "replaces": [],
+    "source": "décision du Chef du gouvernement du 7 décembre 2026 (fictive)",
+    "announced_at": "2026-12-07T09:00:00Z",
+}
+
+
+async def recounted(database: ServiceDatabase) -> None:
+    async with database.worker.transaction() as tx:
+        revision, _ = await calendar.current(tx)
+        found = await clocks.stale(tx, revision, 100)
+    await each(database.worker, found, recount_one)
+
+
+async def test_a_late_holiday_moves_open_dates_by_a_day_with_its_reason(
+    api: Api, deadlines: ServiceDatabase, at: At, tell: Tell
+) -> None:
+    await at(FILED)
+    await tell("submitted", submitted_at=FILED, complete=True)
+    await at(datetime.fromisoformat("2026-12-07T10:00:00Z"))
+    proposed = await api.post("/v1/calendar/days", "operator", json=HOLIDAY)
+    assert proposed.status_code == 201, proposed.text
+    await recounted(deadlines)
+    assert "moved" not in await announced(deadlines)
+    confirmation = f"/v1/calendar/days/{proposed.json()['id']}/confirmation"
+    alone = await api.post(confirmation, "operator")
+    assert (alone.status_code, alone.json()["code"]) == (403, "second_person_required")
+    assert (await api.post(confirmation, "operator2")).status_code == 200
+    await recounted(deadlines)
+    assert "moved" in await announced(deadlines)
+    clock = (await api.get("/v1/clocks", "president", params={"rule": "construction_small"})).json()["items"][
+        0
+    ]
+    assert clock["last_day"] == "2026-12-10"
+    again = await api.post(confirmation, "operator3")
+    assert (again.status_code, again.json()["code"]) == (409, "entry_state")
+
+
+async def test_a_day_that_is_no_day_off_after_all_ends_the_entry_of_its_date(
+    api: Api, deadlines: ServiceDatabase, at: At
+) -> None:
+    await at(FILED)
+    first = await api.post("/v1/calendar/days", "operator", json=HOLIDAY | {"announced_at": None})
+    await api.post(f"/v1/calendar/days/{first.json()['id']}/confirmation", "operator2")
+    assert (await estimated(api))["last_day"] == "2026-12-10"
+    ended = HOLIDAY | {"announced_at": None, "replaces": ["2026-12-09"], "off": False}
+    second = await api.post("/v1/calendar/days", "operator", json=ended)
+    assert second.status_code == 201, second.text
+    await api.post(f"/v1/calendar/days/{second.json()['id']}/confirmation", "operator2")
+    assert (await estimated(api))["last_day"] == "2026-12-09"
+    days = (await api.get("/v1/calendar", params={"year": 2026})).json()["days"]
+    assert "2026-12-09" not in {day["date"] for day in days}
+
+
+async def test_the_calendar_holds_the_days_of_the_texts(api: Api) -> None:
+    by_year = {
+        year: (await api.get("/v1/calendar", params={"year": year})).json()["days"]
+        for year in (2023, 2024, 2025, 2027)
+    }
+    dates = {year: {day["date"]: day["status"] for day in days} for year, days in by_year.items()}
+    assert "2023-01-14" not in dates[2023]
+    assert dates[2024]["2024-01-14"] == "confirmed"
+    assert "2024-10-31" not in dates[2024]
+    assert dates[2025]["2025-10-31"] == "confirmed"
+    assert dates[2023]["2023-04-22"] == dates[2023]["2023-04-24"] == "confirmed"
+    religious = [day for day in by_year[2027] if day["kind"] == "religious"]
+    assert religious
+    assert {day["status"] for day in religious} == {"estimated"}
+
+
+async def test_the_calendar_exports_as_icalendar(api: Api) -> None:
+    feed = icalendar.Calendar.from_ical((await api.get("/v1/calendar.ics", params={"year": 2027})).content)
+    statuses = {str(event["STATUS"]) for event in feed.walk("VEVENT")}
+    assert statuses == {"CONFIRMED", "TENTATIVE"}
+
+
+async def test_statistics_count_what_became_of_silence(
+    api: Api, deadlines: ServiceDatabase, at: At, tell: Tell
+) -> None:
+    await at(FILED)
+    files = [await tell("submitted", submitted_at=FILED, complete=True) for _ in range(4)]
+    await tell(
+        "granted", files[0], notified_at=FILED.replace(day=30), late=False, binding_opinion="favourable"
+    )
+    due = datetime.fromisoformat("2026-12-10T00:00:00Z")
+    await at(due)
+    await announced(deadlines)
+    for file in files[1:]:
+        await tell("approved_by_silence", file, effective_at=due, binding_opinion="favourable")
+    later = due.replace(day=12)
+    await tell("silence_invoked", files[1], invoked_at=later)
+    await tell("silence_invoked", files[2], invoked_at=later)
+    await tell("permit_delivered", files[1], delivered_at=later.replace(day=14))
+    await tell("attested", files[2], attested_at=later.replace(day=28))
+    query = {"since": "2026-11-01", "until": "2026-11-30", "by": "commune"}
+    body = (await api.get("/v1/statistics", params=query)).json()["period"]
+    total = {
+        name: body["total"][name]
+        for name in ("files", "decided", "overdue", "eligible", "invoked", "delivered", "attested")
+    }
+    assert total == {
+        "files": 4,
+        "decided": 1,
+        "overdue": 3,
+        "eligible": 3,
+        "invoked": 2,
+        "delivered": 1,
+        "attested": 1,
+    }
+    assert [group["group"] for group in body["groups"]] == [CASABLANCA]
