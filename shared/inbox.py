@@ -205,8 +205,8 @@ class Inbox:
             await self._apply(envelopes)
 
     async def _until_database_answers(self, work: Callable[..., Awaitable[T]], *args: Any) -> T:
-        """Raises what the message is to blame for: also what looks like the database's fault again and again
-        while the database answers others (a deadlock or a lock that this very message always meets).
+        """Raises what the message is to blame for, never while the database does not answer: also what looks
+        like the database's fault again and again while it answers others (a lock that is always taken).
         """
         delay = 0.2
         suspicions = 0
@@ -214,11 +214,12 @@ class Inbox:
             try:
                 return await work(*args)
             except Exception as error:
-                if not is_infrastructure(error):
-                    raise
-                suspicions = suspicions + 1 if await self._database_answers() else 0
-                if suspicions >= PATIENCE:
-                    raise
+                if await self._database_answers():
+                    suspicions += 1
+                    if suspicions >= PATIENCE or not is_infrastructure(error):
+                        raise
+                else:
+                    suspicions = 0
                 log.warning("inbox.database_unavailable", consumer=self.consumer.name, error=repr(error))
                 await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311  # jitter, not a secret
                 delay = min(delay * 2, 10.0)
@@ -227,10 +228,8 @@ class Inbox:
         try:
             async with self.database.transaction():
                 return True
-        except Exception as error:
-            if is_infrastructure(error):
-                return False
-            raise
+        except Exception:  # noqa: BLE001  # refused, restarting, renamed: whatever it is, no message did it
+            return False
 
     # --- applying ---------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ import itertools
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import asyncpg
@@ -16,6 +17,7 @@ from shared.db import Database
 
 TOY = Path(__file__).parent / "toy"
 _numbers = itertools.count(1)
+_templates: set[str] = set()  # those that this process has seen finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,14 @@ class Databases:
 
     async def _template(self, service: str, migrations: Path) -> str:
         template = f"jamaa_template_{service}_{_digest(migrations)}"
+        if template in _templates:
+            return template
         admin = await asyncpg.connect(self._postgres.dsn())
         try:
             await admin.execute("SELECT pg_advisory_lock(hashtext($1))", "jamaa test templates")
             done = "SELECT datistemplate FROM pg_database WHERE datname = $1"
             if await admin.fetchval(done, template):
+                _templates.add(template)
                 return template
             names = (migrate.MIGRATOR, *migrate.roles(service))
             passwords = {role: self._postgres.password(role) for role in names}
@@ -87,9 +92,11 @@ class Databases:
             await admin.execute(f"ALTER DATABASE {template} IS_TEMPLATE true ALLOW_CONNECTIONS false")
         finally:
             await admin.close()  # and the lock goes with the session
+        _templates.add(template)
         return template
 
 
+@cache
 def _digest(migrations: Path) -> str:
     folders = (Path(migrate.__file__).parent / "migrations", migrations)
     files = [f for folder in folders for f in folder.glob("**/*") if f.suffix in {".py", ".sql"}]
