@@ -20,17 +20,20 @@ SECONDS: Final = Histogram(
 )
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+PROBES: Final = frozenset({"/livez", "/readyz", "/metrics"})  # asked every few seconds, for ever
 NO_ROUTE: Final = "(none)"  # one value for every unknown path: labels come from a closed set
 
 
-def observe_request(scope: Scope, status: int, seconds: float) -> None:
-    """Counts under the route's template, never under the path: a path holds identifiers."""
+def observe_request(scope: Scope, status: int, seconds: float) -> str:
+    """Counts under the route's template, and returns it; never under the path, which holds identifiers."""
     service = scope.get("root_path", "").strip("/") or "-"
     matched = scope.get("route")
-    route = matched.path if isinstance(matched, Route) else NO_ROUTE
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    route = matched.path if isinstance(matched, Route) else path if path in PROBES else NO_ROUTE
     method = scope["method"] if scope["method"] in METHODS else "OTHER"
     REQUESTS.labels(service, method, route, str(status)).inc()
     SECONDS.labels(service, method, route).observe(seconds)
+    return route
 
 
 class _OfService(Collector):

@@ -25,6 +25,7 @@ from shared.http.edge import Edge
 from shared.http.openapi import describe
 from shared.http.route import Route, Site, authorization_of
 from shared.service import Service
+from shared.settings import Settings
 from shared.tokens import Tokens
 
 CHECK_SECONDS: Final = 2.0
@@ -42,11 +43,13 @@ def create_app(
     databases: Mapping[str, Database],
     tokens: Tokens,
     *,
+    settings: Mapping[str, Settings] | None = None,
     checks: Mapping[str, Mapping[str, Check]] | None = None,
     lifespan: Lifespan[FastAPI] | None = None,
 ) -> FastAPI:
     """`databases` maps a service's name to the pool of its API role; `checks` adds named readiness checks
-    (relay, consumers) to the database's. The caller opens and closes what it passes.
+    (relay, consumers) to the database's; `settings` are what routes get by `Configured`. The caller opens
+    and closes what it passes.
     """
     root = FastAPI(
         openapi_url=None,
@@ -56,11 +59,9 @@ def create_app(
     )
     root.add_middleware(Edge)
     for service in services:
-        root.mount(
-            f"/{service.name}",
-            _application(service, databases[service.name], tokens, (checks or {}).get(service.name, {})),
-            name=service.name,
-        )
+        app = _application(service, databases[service.name], tokens, (checks or {}).get(service.name, {}))
+        app.state.settings = (settings or {}).get(service.name)
+        root.mount(f"/{service.name}", app, name=service.name)
     return root
 
 

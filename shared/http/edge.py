@@ -2,6 +2,7 @@
 
 import time
 
+import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -9,6 +10,8 @@ from shared import metrics
 from shared.http.context import ARRIVAL, Arrival
 from shared.http.problems import logged, unexpected
 from shared.log import context
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class Edge:
@@ -45,5 +48,8 @@ class Edge:
                 if not started:
                     await unexpected(arrival.language)(scope, receive, sender)
             finally:
-                metrics.observe_request(scope, status, time.perf_counter() - before)
+                route = metrics.observe_request(scope, status, time.perf_counter() - before)
+                if route not in metrics.PROBES:
+                    elapsed = round((time.perf_counter() - before) * 1000, 1)
+                    log.info("http.answered", method=scope["method"], route=route, status=status, ms=elapsed)
                 ARRIVAL.reset(token)

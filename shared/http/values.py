@@ -23,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.errors import Malformed, PreconditionRequired
+from shared.settings import Settings
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -165,3 +166,15 @@ IfMatch = Annotated[int, Depends(if_match)]
 def etag(response: Response, version: int) -> None:
     """An aggregate's version is its entity tag."""
     response.headers["ETag"] = f'"{version}"'
+
+
+def _settings(request: Request) -> Settings:
+    settings = request.app.state.settings
+    if settings is None:
+        raise TypeError("this application was made without settings")
+    assert isinstance(settings, Settings)
+    return settings
+
+
+Configured = Annotated[Settings, Depends(_settings)]
+"""The service's own settings, for a route that needs one."""

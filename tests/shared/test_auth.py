@@ -2,13 +2,16 @@
 
 import hmac
 import json
+import threading
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from hashlib import sha256
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qs, urlsplit
@@ -134,6 +137,21 @@ async def test_rsa_keys_are_accepted(tmp_path: Path) -> None:
     verifier = Tokens(jwks_url=url, issuer=ISSUER, audience="jamaa", within=territory().within)
     token = jwt.encode({"alg": "RS256", "kid": key.kid}, CLAIMS, key)
     assert (await verifier.actor(token)).subject == "citizen"
+
+
+async def test_keys_come_over_http_as_well(issuer: Issuer, tmp_path: Path) -> None:
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "issuer"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        base = f"http://127.0.0.1:{server.server_port}"
+        right = Tokens(
+            jwks_url=f"{base}/jwks.json", issuer=ISSUER, audience="jamaa", within=territory().within
+        )
+        wrong = Tokens(jwks_url=f"{base}/none", issuer=ISSUER, audience="jamaa", within=territory().within)
+        assert (await right.actor(signed(issuer))).subject == "citizen"
+        with pytest.raises(Unavailable):
+            await wrong.actor(signed(issuer))
+        server.shutdown()
 
 
 async def test_a_new_key_is_fetched_but_not_for_every_unknown_one(

@@ -1,9 +1,11 @@
 """What every API does alike: problems, keys, versions, pages, limits, health, documentation."""
 
 import asyncio
+import io
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,11 +18,11 @@ from sqlalchemy.exc import DBAPIError
 
 from shared.db import Database
 from shared.errors import Malformed
-from shared.http import Body, Instant, Paging, forget_keys
+from shared.http import Body, Instant, Paging, create_app, forget_keys
 from shared.http.context import preferred
 from shared.http.values import encode_cursor
 from tests.shared.conftest import Toy
-from tests.shared.toy.service import runs
+from tests.shared.toy.service import SERVICE, runs
 
 NOTE = {"commune": "06.141.01.0", "body": "hello"}
 ABSENT = object()
@@ -347,6 +349,31 @@ async def test_metrics_count_by_template(toy: Toy) -> None:
     assert 'route="/v1/notes/{note}",service="toy",status="404"' in text
     assert 'route="(none)",service="toy",status="404"' in text
     assert "/v1/nothing" not in text
+
+
+async def test_an_answer_is_one_line_of_the_log_without_identifiers(toy: Toy, logged: io.StringIO) -> None:
+    note = uuid4()
+    answer = await toy.client.get(f"/toy/v1/notes/{note}?x=AB123456", headers=toy.headers())
+    await toy.client.get("/toy/livez")
+    lines = [json.loads(line) for line in logged.getvalue().splitlines()]
+    (line,) = [line for line in lines if line["event"] == "http.answered"]
+    assert (line["method"], line["route"], line["status"]) == ("GET", "/v1/notes/{note}", 422)
+    assert line["correlation_id"] == answer.headers["X-Correlation-ID"]
+    assert str(note) not in logged.getvalue()
+
+
+async def test_services_share_a_process_or_not(toy: Toy) -> None:
+    other = replace(SERVICE, name="other")
+    tokens = toy.app.routes[-1].app.state.site.tokens
+    app = create_app([SERVICE, other], {"toy": toy.database, "other": toy.database}, tokens)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://toy") as client:
+        for name in ("toy", "other"):
+            document = (await client.get(f"/{name}/openapi.json")).json()
+            assert document["servers"] == [{"url": f"/{name}"}]
+            assert (await client.get(f"/{name}/readyz")).status_code == 200
+        metrics = (await client.get("/other/metrics")).text
+    assert 'service="other"' in metrics
+    assert 'service="toy"' not in metrics
 
 
 async def test_the_description_is_valid_and_complete(toy: Toy) -> None:
