@@ -380,11 +380,12 @@ def test_no_step_approves() -> None:
 
 # Any history: the clock agrees with the count of its facts, and ends once
 
+WITH_A_HOLIDAY: Final = with_day("2026-12-09")
 MOVES: Final[list[Callable[[Clock, datetime], ClockEvent | None]]] = [
     lambda clock, at: clock.react(Reaction(Effect.SUSPEND, at, "asked"), seed_calendar()),
     lambda clock, at: clock.react(Reaction(Effect.RESUME, at, "answered"), seed_calendar()),
     lambda clock, at: clock.react(Reaction(Effect.RESTART, at, "deposited"), seed_calendar()),
-    lambda clock, at: recount(clock, with_day("2026-12-09"), at.isoformat()),
+    lambda clock, at: recount(clock, WITH_A_HOLIDAY, at.isoformat()),
     lambda clock, at: recount(clock, seed_calendar(), at.isoformat()),
     lambda clock, at: clock.warn(at),
     lambda clock, at: clock.elapse(at) if clock.due(at) else None,

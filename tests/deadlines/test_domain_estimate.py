@@ -249,6 +249,12 @@ def test_the_explanation_goes_from_the_start_to_the_date() -> None:
         ),
         pytest.param(
             "2026-11-23",
+            [Suspension(D("2026-11-20"))],
+            ("remaining", "2026-11-24", "arrêté 1839-23", "Restent : 15 jours."),
+            id="suspended since before the start",
+        ),
+        pytest.param(
+            "2026-11-23",
             [Suspension(D("2026-12-10"), D("2026-12-12"))],
             ("ignored", "2026-12-10", "arrêté 1839-23", "postérieur au dernier jour"),
             id="after the last day",
