@@ -8,7 +8,7 @@ from typing import Any
 from services.rokhas.domain.core import Core, too_early, wanted
 from services.rokhas.domain.permissions import Delegation
 from services.rokhas.domain.states import Action, State
-from services.rokhas.domain.values import Appeal, ClockRole, Counter, Decision
+from services.rokhas.domain.values import Appeal, ClockRule, Counter, Decision
 from services.rokhas.events import AppealAnswered, AppealLodged, Authority, Outcome, PresidentInvited
 from shared.auth import Actor
 from shared.errors import Conflict
@@ -19,8 +19,7 @@ class Appeals(Core):
         """To the president, within 30 days. Raises Conflict `appeal_window_closed` once they are over."""
         self._may(Action.APPEAL, by, now, counter=counter)
         wanted(text, "appeal_empty")
-        windows = self._clocks_of(ClockRole.APPLICANT, ClockRole.APPEAL)
-        ends = min((clock.answer_by for clock in windows if clock.answer_by), default=None)
+        ends = self._due(ClockRule.APPEAL_LODGING)
         if ends is not None and now >= ends:
             raise Conflict(
                 "appeal_window_closed",
@@ -39,9 +38,7 @@ class Appeals(Core):
         """To the governor, once the president's 15 days passed unanswered. Raises Conflict `too_early`."""
         self._may(Action.ESCALATE_APPEAL, by, now, counter=counter)
         wanted(text, "appeal_empty")
-        due = min(
-            (clock.answer_by for clock in self._clocks_of(ClockRole.APPEAL) if clock.answer_by), default=None
-        )
+        due = self._due(ClockRule.APPEAL_PRESIDENT)
         if due is None or now < due:
             raise too_early(due)
         lodged = Appeal(authority=Authority.GOVERNOR, lodged_at=now, text=text)
@@ -67,7 +64,7 @@ class Appeals(Core):
         return self._answered(outcome, reasons, by, now)
 
     def _lodged(self, lodged: Appeal, to: State, received: dict[str, Any]) -> AppealLodged:
-        self._forget_clocks(ClockRole.APPLICANT, ClockRole.APPEAL)  # another period begins
+        self._forget(ClockRule.APPEAL_LODGING, ClockRule.APPEAL_PRESIDENT)
         self.appeals = [*self.appeals, lodged]
         return self._announce(
             AppealLodged, to, lodged_at=lodged.lodged_at, authority=lodged.authority, **received
@@ -80,7 +77,6 @@ class Appeals(Core):
             replace(latest, answered_at=now, outcome=outcome, reasons=reasons),
         ]
         self._acted(Action.ANSWER_APPEAL, by)
-        self._forget_clocks(ClockRole.APPEAL)
         granted = outcome is Outcome.GRANTED
         if granted:
             self.effective_at = now

@@ -21,7 +21,7 @@ from services.rokhas.domain.values import (
     Attachment,
     Clock,
     ClockChange,
-    ClockRole,
+    ClockRule,
     Counter,
     Decision,
     Extension,
@@ -84,9 +84,11 @@ class Core:
     handover: Handover | None = None
     late_attempts: int = 0
     clock: Clock | None = None
-    awaiting: frozenset[ClockChange] = frozenset()
-    """Which announcement of the deadlines service reacts to this file's own last change of its clock: until
-    one of them comes, `clock` is not known."""
+    awaiting: ClockChange | None = None
+    """The announcement by which the deadlines service reacts to this file's own last change of its clock:
+    until it comes, `clock` is not known."""
+    awaiting_since: datetime | None = None
+    restart_due: bool = False
     clocks: dict[str, Clock] = field(default_factory=dict)
     silence_at: datetime | None = None
     effective_at: datetime | None = None
@@ -212,14 +214,19 @@ class Core:
         known = self.clock is not None and self.clock.answer_by is not None and not self.awaiting
         return known and now >= self._answer_by()
 
-    def _await(self, *changes: ClockChange) -> None:
-        self.awaiting = frozenset(changes)
+    def _await(self, change: ClockChange, since: datetime) -> None:
+        self.awaiting = change
+        self.awaiting_since = min(since, self.awaiting_since or since)
 
-    def _clocks_of(self, *roles: ClockRole) -> list[Clock]:
-        return [clock for clock in self.clocks.values() if clock.role in roles]
+    def _due(self, rule: ClockRule) -> datetime | None:
+        """When the clock of this rule runs out, if it has one."""
+        return min(
+            (c.answer_by for c in self.clocks.values() if c.rule == rule and c.answer_by), default=None
+        )
 
-    def _forget_clocks(self, *roles: ClockRole) -> None:
-        self.clocks = {key: clock for key, clock in self.clocks.items() if clock.role not in roles}
+    def _forget(self, *rules: ClockRule) -> None:
+        """Their period ended otherwise, or another one begins."""
+        self.clocks = {key: clock for key, clock in self.clocks.items() if clock.rule not in rules}
 
     def _replace_request(self, answered: Request, **changes: Any) -> None:
         self.requests = [

@@ -1,16 +1,15 @@
 """How a file ends otherwise: renounced, annulled, lapsed, closed as a repeat."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from services.rokhas.domain.core import Core, too_early, wanted
 from services.rokhas.domain.permissions import Delegation
 from services.rokhas.domain.states import Action, State
-from services.rokhas.domain.values import Counter
+from services.rokhas.domain.values import LAPSE, Clock, Counter
 from services.rokhas.events import Annulled, ClosedAsRepeat, Lapsed, Renounced, WorksStarted
 from shared.auth import Actor
 from shared.errors import Conflict
-from shared.time import civil_day, midnight
 
 
 class Ends(Core):
@@ -32,35 +31,29 @@ class Ends(Core):
         self._may(Action.START_WORKS, by, now, counter=counter)
         if self.works_started_at is not None:
             raise Conflict("works_started", "The works have begun.")
-        lapses_at = self.lapses_at
-        if lapses_at is not None and now >= lapses_at:
+        lapse = self._lapse_clock
+        if lapse is not None and lapse.answer_by is not None and now >= lapse.answer_by:
             raise Conflict("validity_over", "The validity of the permit is over.")
         self.works_started_at = now
         return self._announce(WorksStarted, started_at=now, **self._received(by, counter))
 
-    @property
-    def lapses_at(self) -> datetime | None:
-        """00:00 (Casablanca) of the day after the last day of validity, which runs from the approval, be it
-        by silence; the day of the approval does not count (DOC art. 131). Nothing for a permit that stays.
-        """
-        validity = self.procedure.validity
-        if validity is None or self.effective_at is None:
-            return None
-        if validity.kept_by_works and self.works_started_at is not None:
-            return None
-        return midnight(civil_day(self.effective_at) + timedelta(days=validity.days + 1))
-
     def lapse(self, *, by: Actor, now: datetime, delegations: Sequence[Delegation] = ()) -> Lapsed:
-        """Raises Conflict `too_early` while the permit is valid, `works_started` where that keeps it."""
+        """Once the validity is over, which runs from the delivery, or from the silence that approved.
+
+        Raises Conflict `too_early`, `clock_unknown`, or `works_started` where that keeps the permit.
+        """
         self._may(Action.LAPSE, by, now, delegations=delegations)
-        lapses_at = self.lapses_at
-        if lapses_at is None:
+        if self.works_started_at is not None:
             raise Conflict("works_started", "The works began in time: the permit does not lapse.")
-        if now < lapses_at:
-            raise too_early(lapses_at)
+        lapse = self._lapse_clock
+        if lapse is None or lapse.answer_by is None or lapse.last_day is None or now < lapse.answer_by:
+            raise too_early(lapse.answer_by if lapse else None)
         self.ended_at = now
-        last_day = civil_day(lapses_at) - timedelta(days=1)
-        return self._announce(Lapsed, State.LAPSED, lapsed_at=now, last_day=last_day)
+        return self._announce(Lapsed, State.LAPSED, lapsed_at=now, last_day=lapse.last_day)
+
+    @property
+    def _lapse_clock(self) -> Clock | None:
+        return next((clock for clock in self.clocks.values() if clock.rule.startswith(LAPSE)), None)
 
     def repeats_of(self, earlier: "Core") -> bool:
         """Whether this is the same application as a refused one, with nothing changed (55-19 art. 15)."""

@@ -9,7 +9,7 @@ from services.rokhas.domain.core import Core, wanted
 from services.rokhas.domain.permissions import Delegation
 from services.rokhas.domain.recueil import Procedure
 from services.rokhas.domain.states import Action, State
-from services.rokhas.domain.values import Attachment, ClockChange, ClockRole, Counter, TransferBasis
+from services.rokhas.domain.values import Attachment, ClockChange, ClockRule, Counter, TransferBasis
 from services.rokhas.events import (
     Channel,
     Completed,
@@ -154,8 +154,8 @@ class Filing(Core):
         self.missing = tuple(code for code in self.missing if code != document)
         if self.state is State.INCOMPLETE and waiting and not self.missing:
             self.completed_at = now
-            self._await(ClockChange.STARTED)
-            self._forget_clocks(ClockRole.APPLICANT)
+            self._await(ClockChange.STARTED, now)
+            self._forget(ClockRule.MISSING_ITEMS)
             return self._announce(
                 Completed, State.UNDER_REVIEW, completed_at=now, document=document, file=file, **received
             )
@@ -200,7 +200,7 @@ class Filing(Core):
         self.missing = missing
         if not missing:
             self.completed_at = at
-            self._await(ClockChange.STARTED)
+            self._await(ClockChange.STARTED, at)
         return self._announce(
             Submitted,
             State.INCOMPLETE if missing else State.UNDER_REVIEW,

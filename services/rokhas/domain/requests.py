@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 from services.rokhas.domain.core import Core, clock_unknown, too_early, wanted
 from services.rokhas.domain.permissions import Delegation
 from services.rokhas.domain.states import Action, State
 from services.rokhas.domain.values import (
     Attachment,
-    Clock,
     ClockChange,
-    ClockRole,
+    ClockRule,
     Counter,
     Extension,
     ExtensionGround,
@@ -29,6 +29,8 @@ from services.rokhas.events import (
 from shared.auth import Actor
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
 from shared.time import civil_day
+
+APPLICANTS_PERIODS: Final = frozenset({ClockRule.MISSING_ITEMS, ClockRule.REPLACEMENT})
 
 
 class Requests(Core):
@@ -179,16 +181,12 @@ class Requests(Core):
             self.documents[code] = Attachment(document=code, file=file, attached_at=now, by=by.subject)
         self._replace_request(asked, answered_at=now, answer=text)
         suspension_ends = asked.suspends and not self._suspended_by
-        self.clocks = {
-            key: clock
-            for key, clock in self.clocks.items()
-            if clock.role is not ClockRole.APPLICANT or clock.discriminator != (asked.document or "")
-        }
-        restarts = substantive and asked.kind is RequestKind.MODIFICATION
+        self.clocks.pop(f"{ClockRule.REPLACEMENT}/{request}", None)
+        restarts = self._restarts(asked, now, substantive=substantive)
         if restarts:
-            self._await(ClockChange.RESTARTED)
+            self._await(ClockChange.RESTARTED, now)
         elif suspension_ends:
-            self._await(ClockChange.RESUMED)
+            self._await(ClockChange.RESUMED, now)
         return self._announce(
             RequestAnswered,
             State.UNDER_REVIEW if suspension_ends else None,
@@ -206,10 +204,12 @@ class Requests(Core):
         Raises Conflict `too_early` with the instant, or `clock_unknown`.
         """
         self._may(Action.RETURN, by, now, delegations=delegations)
-        if not self._owed:
+        owed = self._owed
+        if not owed:
             raise Conflict("nothing_owed", "The applicant owes no document.")
-        clocks = [clock for clock in self._clocks_of(ClockRole.APPLICANT) if self._times_owed(clock)]
-        due = min((clock.answer_by for clock in clocks if clock.answer_by), default=None)
+        periods = (clock for clock in self.clocks.values() if clock.discriminator in owed)
+        dates = (clock.answer_by for clock in periods if clock.rule in APPLICANTS_PERIODS)
+        due = min((date for date in dates if date), default=None)
         if due is None or now < due:
             raise too_early(due)
         self._acted(Action.RETURN, by)
@@ -236,7 +236,7 @@ class Requests(Core):
         if self.state is State.UNDER_REVIEW and now >= self._answer_by():
             raise Conflict("deadline_passed", "The period has passed.")
         self.extension = Extension(days=days, ground=ground, extended_at=now)
-        self._await(ClockChange.EXTENDED)
+        self._await(ClockChange.EXTENDED, now)
         self._acted(Action.EXTEND, by)
         return self._announce(Extended, extended_at=now, days=days, ground=ground)
 
@@ -274,21 +274,29 @@ class Requests(Core):
         return [made for made in self.requests if made.suspends and made.open]
 
     @property
-    def _owed(self) -> tuple[str, ...]:
-        """The documents whose absence returns the file: the receipt's, or the replacements asked for."""
+    def _owed(self) -> dict[str, tuple[str, ...]]:
+        """What returns the file when it stays away: the receipt's list, or each replacement asked for. By the
+        discriminator of the clock that times it.
+        """
         if self.state is State.INCOMPLETE:
-            return self.missing
-        asked = (made for made in self._suspended_by if made.kind is RequestKind.REPLACEMENT)
-        return tuple(made.document for made in asked if made.document)
+            return {"": self.missing}
+        if self.state is not State.SUSPENDED:
+            return {}
+        replacements = (made for made in self._suspended_by if made.kind is RequestKind.REPLACEMENT)
+        return {made.id: (made.document,) for made in replacements if made.document}
 
-    def _times_owed(self, clock: Clock) -> bool:
-        """Whether this clock of the applicant's times something still owed, its document if it names one."""
-        return clock.discriminator in {"", *self._owed}
+    def _restarts(self, asked: Request, now: datetime, *, substantive: bool) -> bool:
+        """A new deposit restarts the clock once nothing else suspends it, and not after the period passed."""
+        self.restart_due |= substantive and asked.kind is RequestKind.MODIFICATION
+        if not self.restart_due or self._suspended_by:
+            return False
+        self.restart_due = False
+        return self.state is State.SUSPENDED or not self._is_late(now)
 
     def _returned(self, now: datetime) -> Returned:
-        reasons = tuple(f"missing:{document}" for document in self._owed)
+        owed = [document for documents in self._owed.values() for document in documents]
+        reasons = tuple(f"missing:{document}" for document in owed)
         self.ended_at = now
-        self._forget_clocks(ClockRole.APPLICANT)
         return self._announce(Returned, State.RETURNED, returned_at=now, reasons=reasons)
 
     def _in_first_half(self, now: datetime, *, or_raise: bool = False) -> bool:
@@ -319,5 +327,5 @@ class Requests(Core):
         self._acted(action, by)
         if not made.suspends or self.state is State.SUSPENDED:
             return None
-        self._await(ClockChange.SUSPENDED)
+        self._await(ClockChange.SUSPENDED, made.requested_at)
         return State.SUSPENDED

@@ -10,9 +10,9 @@ from datetime import datetime
 from services.rokhas.domain.core import too_early
 from services.rokhas.domain.permissions import Delegation
 from services.rokhas.domain.recueil import SilenceEffect
-from services.rokhas.domain.requests import Requests
+from services.rokhas.domain.requests import APPLICANTS_PERIODS, Requests
 from services.rokhas.domain.states import Action, State
-from services.rokhas.domain.values import Clock, ClockChange, ClockRole, Counter
+from services.rokhas.domain.values import Clock, ClockChange, ClockRole, ClockRule, Counter
 from services.rokhas.events import (
     ApprovedBySilence,
     AttestationRequested,
@@ -43,12 +43,13 @@ class Silence(Requests):
             return None
         decision = clock.role is ClockRole.DECISION
         previous = self.clock if decision else self.clocks.get(clock.key)
-        settles = decision and change in self.awaiting
+        settles = decision and change is self.awaiting
         if previous == clock and not settles:
             return None
         if decision:
             self.clock = clock
-            self.awaiting = frozenset() if settles else self.awaiting
+            if settles:
+                self.awaiting, self.awaiting_since = None, None
         else:
             self.clocks = self.clocks | {clock.key: clock}
         if previous is None:
@@ -78,9 +79,8 @@ class Silence(Requests):
             return self._silent(effective_at)
         if clock.role is ClockRole.STEP:
             return None
-        if clock.role is ClockRole.APPLICANT and self.state in {State.INCOMPLETE, State.SUSPENDED}:
-            owes = bool(self._owed) and self._times_owed(clock)
-            return self._returned(now) if owes else None
+        if clock.rule in APPLICANTS_PERIODS:
+            return self._returned(now) if clock.discriminator in self._owed else None
         known = self.clocks.get(clock.key)
         if known is None or known.elapsed:
             return None
@@ -100,8 +100,7 @@ class Silence(Requests):
     ) -> AttestationRequested:
         """From the governor, after the president's 7 days (55-19 art. 20). Raises Conflict `too_early`."""
         self._may(Action.REQUEST_ATTESTATION, by, now, counter=counter)
-        invoked = self._clocks_of(ClockRole.INVOCATION)
-        due = min((clock.answer_by for clock in invoked if clock.answer_by), default=None)
+        due = self._due(ClockRule.DELIVERY)
         if due is None or now < due:
             raise too_early(due)
         self.attestation_requested_at = now
@@ -126,10 +125,13 @@ class Silence(Requests):
         )
 
     def _silent(self, effective_at: datetime) -> ApprovedBySilence | SilenceWithoutApproval | None:
-        # A decision taken meanwhile wins, and so does a suspension or an answer that the clock had not seen.
-        if self.state is not State.UNDER_REVIEW or (self.clock is not None and self.awaiting):
+        # A decision taken meanwhile wins, and so does a change of the clock made before the due instant: the
+        # deadlines service will hear of it and count again.
+        if self.state is not State.UNDER_REVIEW or (
+            self.clock is not None and self.awaiting_since is not None and self.awaiting_since < effective_at
+        ):
             return None
-        self.awaiting = frozenset()
+        self.awaiting, self.awaiting_since = None, None
         self.silence_at = effective_at
         if self.procedure.silence.effect is not SilenceEffect.APPROVAL:
             return self._announce(SilenceWithoutApproval, State.SILENCE_NO_EFFECT, effective_at=effective_at)

@@ -141,6 +141,20 @@ class ClockRole(StrEnum):
     APPEAL = "appeal"
 
 
+class ClockRule(StrEnum):
+    """The rules whose dates open or close something here; the period of the file is `Procedure.rule`."""
+
+    MISSING_ITEMS = "completion.missing_items"
+    REPLACEMENT = "completion.replacement"
+    DELIVERY = "invocation.delivery"
+    APPEAL_LODGING = "appeal.lodging"
+    APPEAL_PRESIDENT = "appeal.president"
+
+
+LAPSE = "lapse."
+"""How the rules begin under which a permit lapses, one per kind of permit."""
+
+
 class ClockChange(StrEnum):
     """The last word of the type of a clock's event."""
 
