@@ -51,9 +51,13 @@ SOON: Final = FILED + timedelta(days=3)
 ANSWER_BY: Final = datetime(2026, 4, 15, tzinfo=UTC)
 FIRST_HALF: Final = date(2026, 3, 20)
 LATE: Final = ANSWER_BY + timedelta(hours=9)
+LAPSES_AT: Final = datetime(2027, 4, 16, tzinfo=UTC)
 MUCH_LATER: Final = FILED + timedelta(days=800)
 
 PROCEDURES: Final = load()
+LAPSE: Final = Clock(
+    rule="lapse.construction", role=ClockRole.APPLICANT, answer_by=LAPSES_AT, last_day=date(2027, 4, 15)
+)
 REASON: Final = Reason(article="12-90, art. 43", text="L'alignement n'est pas respecté.")
 DIGEST: Final = "sha256:00"
 
@@ -108,7 +112,8 @@ def running(code: str = "construction_large", answer_by: datetime = ANSWER_BY) -
 def incomplete() -> Dossier:
     dossier = submitted(without=("site_plan",))
     dossier.observe(
-        clock("missing_items", ClockRole.APPLICANT, FILED + timedelta(days=31)), ClockChange.STARTED
+        clock("completion.missing_items", ClockRole.APPLICANT, FILED + timedelta(days=31)),
+        ClockChange.STARTED,
     )
     return dossier
 
@@ -119,7 +124,7 @@ def suspended() -> Dossier:
     due = SOON + timedelta(days=31)
     dossier.observe(clock(answer_by=None), ClockChange.SUSPENDED)
     dossier.observe(
-        clock("replacement", ClockRole.APPLICANT, due, discriminator="site_plan"), ClockChange.STARTED
+        clock("completion.replacement", ClockRole.APPLICANT, due, discriminator="r1"), ClockChange.STARTED
     )
     return dossier
 
@@ -128,6 +133,7 @@ def silent(code: str = "construction_large") -> Dossier:
     """Its date passed unanswered."""
     dossier = running(code)
     dossier.elapsed(clock(code), effective_at=ANSWER_BY, now=LATE)
+    dossier.observe(LAPSE, ClockChange.STARTED)
     return dossier
 
 
@@ -135,7 +141,7 @@ def invoked() -> Dossier:
     dossier = silent()
     dossier.invoke(by=CITIZEN, now=LATE)
     due = LATE + timedelta(days=9)
-    dossier.observe(clock("delivery", ClockRole.INVOCATION, due), ClockChange.STARTED)
+    dossier.observe(clock("invocation.delivery", ClockRole.INVOCATION, due), ClockChange.STARTED)
     return dossier
 
 
@@ -160,6 +166,7 @@ def granted(code: str = "construction_large") -> Dossier:
 def delivered(code: str = "construction_large") -> Dossier:
     dossier = granted(code)
     dossier.deliver(by=PRESIDENT, now=SOON)
+    dossier.observe(LAPSE, ClockChange.STARTED)
     return dossier
 
 
@@ -173,7 +180,7 @@ def appealed() -> Dossier:
     dossier = refused()
     dossier.appeal("Le retrait est respecté.", by=CITIZEN, now=SOON)
     due = SOON + timedelta(days=17)
-    dossier.observe(clock("appeal_president", ClockRole.APPEAL, due), ClockChange.STARTED)
+    dossier.observe(clock("appeal.president", ClockRole.APPEAL, due), ClockChange.STARTED)
     return dossier
 
 

@@ -64,7 +64,7 @@ def test_55_19_art_10_the_clock_starts_with_the_last_missing_item() -> None:
     assert isinstance(last, Completed)
     assert last.completed_at == dossier.completed_at == SOON + timedelta(days=1)
     assert dossier.state is State.UNDER_REVIEW
-    assert dossier.awaiting == {ClockChange.STARTED}
+    assert dossier.awaiting is ClockChange.STARTED
 
 
 def test_rgc_art_37_complementary_documents_never_delay() -> None:
@@ -108,7 +108,7 @@ def test_a_draft_may_be_corrected() -> None:
 
 def test_55_19_art_10_an_incomplete_file_is_returned_after_30_days_with_reasons() -> None:
     dossier = incomplete()
-    due = dossier.clocks["missing_items"].answer_by
+    due = dossier.clocks["completion.missing_items"].answer_by
     assert due is not None
     with pytest.raises(Conflict, match="too_early") as refusal:
         dossier.return_file(by=INSTRUCTOR, now=due - timedelta(seconds=1))
@@ -120,7 +120,7 @@ def test_55_19_art_10_an_incomplete_file_is_returned_after_30_days_with_reasons(
 
 def test_what_is_supplied_before_the_notice_of_return_counts() -> None:
     dossier = incomplete()
-    due = dossier.clocks["missing_items"].answer_by
+    due = dossier.clocks["completion.missing_items"].answer_by
     assert due is not None
     dossier.attach("site_plan", DIGEST, by=CITIZEN, now=due + timedelta(days=3))
     with pytest.raises(Conflict, match="action_not_permitted"):
@@ -134,7 +134,7 @@ def test_the_return_waits_for_a_known_date() -> None:
 
 def test_a_replacement_that_never_came_returns_the_file() -> None:
     dossier = suspended()
-    due = dossier.clocks["replacement/site_plan"].answer_by
+    due = dossier.clocks["completion.replacement/r1"].answer_by
     assert due is not None
     with pytest.raises(Conflict, match="too_early"):
         dossier.return_file(by=INSTRUCTOR, now=due - timedelta(days=1))

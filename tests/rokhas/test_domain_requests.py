@@ -33,7 +33,7 @@ def test_55_19_art_10_2_a_replacement_suspends_until_it_comes() -> None:
     dossier = running()
     asked = dossier.request_replacement("r1", "site_plan", "Illisible", by=INSTRUCTOR, now=SOON)
     assert (asked.suspends, asked.document, asked.requested_at) == (True, "site_plan", SOON)
-    assert dossier.awaiting == {ClockChange.SUSPENDED}
+    assert dossier.awaiting is ClockChange.SUSPENDED
     answered = dossier.answer("r1", documents={"site_plan": "sha256:new"}, by=CITIZEN, now=LATE)
     assert (answered.suspension_ends, answered.restarts) == (True, False)
     assert dossier.state is State.UNDER_REVIEW
@@ -115,7 +115,7 @@ def test_rgc_41_made_late_it_suspends_nothing() -> None:
     dossier = running()
     known = dossier.clock
     assert not dossier.request_modification("r1", "Retrait", by=INSTRUCTOR, now=TOO_LATE).suspends
-    assert (dossier.state, dossier.clock, dossier.awaiting) == (State.UNDER_REVIEW, known, frozenset())
+    assert (dossier.state, dossier.clock, dossier.awaiting) == (State.UNDER_REVIEW, known, None)
     answered = dossier.answer("r1", documents={"site_plan": DIGEST}, by=CITIZEN, now=TOO_LATE)
     assert (answered.suspension_ends, answered.restarts) == (False, False)
 
@@ -130,7 +130,17 @@ def test_rgc_41_only_a_substantively_modified_project_restarts_the_clock(
         "r1", documents={"architectural_plans": DIGEST}, substantive=substantive, by=CITIZEN, now=LATE
     )
     assert answered.restarts is restarts
-    assert dossier.awaiting == {ClockChange.RESTARTED if restarts else ClockChange.RESUMED}
+    assert dossier.awaiting is (ClockChange.RESTARTED if restarts else ClockChange.RESUMED)
+
+
+def test_rgc_41_the_restart_waits_for_the_last_suspending_request() -> None:
+    dossier = running()
+    dossier.request_modification("r1", "Retrait", by=INSTRUCTOR, now=SOON)
+    dossier.request_replacement("r2", "elevations", "Illisible", by=INSTRUCTOR, now=SOON)
+    first = dossier.answer("r1", documents={"site_plan": DIGEST}, substantive=True, by=CITIZEN, now=SOON)
+    assert (first.suspension_ends, first.restarts) == (False, False)
+    last = dossier.answer("r2", documents={"elevations": DIGEST}, by=CITIZEN, now=SOON)
+    assert (last.suspension_ends, last.restarts) == (True, True)
 
 
 def test_a_mere_replacement_never_restarts_the_clock() -> None:

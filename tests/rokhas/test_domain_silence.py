@@ -29,6 +29,7 @@ from tests.rokhas.cases import (
     DIGEST,
     GOVERNOR,
     INSTRUCTOR,
+    LAPSES_AT,
     LATE,
     MUCH_LATER,
     PRESIDENT,
@@ -118,6 +119,24 @@ def test_what_the_clock_had_not_seen_keeps_it_from_approving() -> None:
     assert isinstance(elapse(dossier), ApprovedBySilence)
 
 
+def test_a_change_at_the_due_instant_or_after_it_does_not_outdate_the_expiry() -> None:
+    dossier = running()
+    dossier.request_modification("r1", "Retrait", by=INSTRUCTOR, now=LATE)
+    answered = dossier.answer("r1", documents={"site_plan": DIGEST}, substantive=True, by=CITIZEN, now=LATE)
+    assert not answered.restarts
+    assert isinstance(elapse(dossier), ApprovedBySilence)
+
+
+def test_an_answer_that_the_clock_had_not_seen_outdates_the_expiry() -> None:
+    dossier = running()
+    dossier.request_replacement("r1", "site_plan", "Illisible", by=INSTRUCTOR, now=SOON)
+    dossier.answer("r1", documents={"site_plan": DIGEST}, by=CITIZEN, now=LATE)
+    assert elapse(dossier) is None
+    dossier.observe(clock(answer_by=None), ClockChange.SUSPENDED)
+    dossier.observe(clock(answer_by=LATE + timedelta(days=30)), ClockChange.RESUMED)
+    assert dossier.awaiting is None
+
+
 def test_an_expiry_in_the_future_is_a_fault() -> None:
     with pytest.raises(ValueError, match="elapses at"):
         running().elapsed(clock(), effective_at=LATE + timedelta(seconds=1), now=LATE)
@@ -161,7 +180,7 @@ def test_an_expiry_noticed_before_a_paper_refusal_is_entered_is_undone() -> None
 
 def test_55_19_art_10_the_applicants_30_days_return_the_file() -> None:
     dossier = incomplete()
-    owed = dossier.clocks["missing_items"]
+    owed = dossier.clocks["completion.missing_items"]
     event = dossier.elapsed(owed, effective_at=SOON, now=LATE)
     assert isinstance(event, Returned)
     assert event.reasons == ("missing:site_plan",)
@@ -170,17 +189,17 @@ def test_55_19_art_10_the_applicants_30_days_return_the_file() -> None:
 
 def test_a_replacement_of_another_document_returns_nothing() -> None:
     dossier = suspended()
-    other = clock("replacement", ClockRole.APPLICANT, SOON, discriminator="elevations")
+    other = clock("completion.replacement", ClockRole.APPLICANT, SOON, discriminator="r2")
     assert dossier.elapsed(other, effective_at=SOON, now=LATE) is None
     assert isinstance(
-        dossier.elapsed(dossier.clocks["replacement/site_plan"], effective_at=SOON, now=LATE), Returned
+        dossier.elapsed(dossier.clocks["completion.replacement/r1"], effective_at=SOON, now=LATE), Returned
     )
 
 
 def test_information_that_never_comes_returns_nothing() -> None:
     dossier = running()
     dossier.request_information("r1", "Hauteur ?", by=INSTRUCTOR, now=SOON)
-    waiting = clock("replacement", ClockRole.APPLICANT, SOON)
+    waiting = clock("completion.replacement", ClockRole.APPLICANT, SOON, discriminator="r1")
     assert dossier.elapsed(waiting, effective_at=SOON, now=LATE) is None
     assert dossier.state is State.SUSPENDED
 
@@ -221,7 +240,7 @@ def test_55_19_art_19_20_invoked_delivered_within_7_days() -> None:
 
 def test_55_19_art_20_the_attestation_waits_for_the_presidents_7_days() -> None:
     dossier = invoked()
-    due = dossier.clocks["delivery"].answer_by
+    due = dossier.clocks["invocation.delivery"].answer_by
     assert due is not None
     with pytest.raises(Conflict, match="too_early"):
         dossier.request_attestation(by=CITIZEN, now=due - timedelta(seconds=1))
@@ -234,12 +253,12 @@ def test_55_19_art_20_the_attestation_waits_for_the_presidents_7_days() -> None:
 
 def test_55_19_art_20_the_applicant_is_told_when_the_7_days_passed() -> None:
     dossier = invoked()
-    seven = dossier.clocks["delivery"]
+    seven = dossier.clocks["invocation.delivery"]
     due = seven.answer_by
     assert due is not None
     event = dossier.elapsed(seven, effective_at=due, now=due)
     assert isinstance(event, DeadlinePassed)
-    assert (event.rule, event.due_at) == ("delivery", due)
+    assert (event.rule, event.due_at) == ("invocation.delivery", due)
     assert dossier.elapsed(seven, effective_at=due, now=due) is None
     dossier.request_attestation(by=CITIZEN, now=due)
 
@@ -257,7 +276,7 @@ def test_2_22_141_art_3_attestation_exempts_from_no_fee() -> None:
     dossier.invoke(by=CITIZEN, now=LATE)
     with pytest.raises(Conflict, match="fees_unpaid"):
         dossier.deliver(by=PRESIDENT, now=LATE)
-    dossier.observe(clock("delivery", ClockRole.INVOCATION, LATE), ClockChange.STARTED)
+    dossier.observe(clock("invocation.delivery", ClockRole.INVOCATION, LATE), ClockChange.STARTED)
     dossier.request_attestation(by=CITIZEN, now=LATE)
     dossier.attest(by=GOVERNOR, now=LATE)
     assert dossier.unpaid_before_delivery == ["network_fees"]
@@ -265,7 +284,7 @@ def test_2_22_141_art_3_attestation_exempts_from_no_fee() -> None:
 
 def test_55_19_art_21_the_appeal_window_closes() -> None:
     dossier = refused()
-    dossier.observe(clock("appeal", ClockRole.APPLICANT, LATE), ClockChange.STARTED)
+    dossier.observe(clock("appeal.lodging", ClockRole.APPLICANT, LATE), ClockChange.STARTED)
     with pytest.raises(Conflict, match="appeal_window_closed"):
         dossier.appeal("Recours", by=CITIZEN, now=LATE)
     assert dossier.appeal("Recours", by=CITIZEN, now=LATE - timedelta(seconds=1))
@@ -273,7 +292,7 @@ def test_55_19_art_21_the_appeal_window_closes() -> None:
 
 def test_55_19_art_21_the_governor_after_the_presidents_15_days() -> None:
     dossier = appealed()
-    due = dossier.clocks["appeal_president"].answer_by
+    due = dossier.clocks["appeal.president"].answer_by
     assert due is not None
     with pytest.raises(Conflict, match="too_early"):
         dossier.escalate_appeal("Sans réponse", by=CITIZEN, now=due - timedelta(seconds=1))
@@ -297,11 +316,9 @@ def test_55_19_art_21_a_rejected_appeal_is_reasoned() -> None:
 @pytest.mark.parametrize("approve", [silent, REACH[State.ATTESTED]], ids=["silence", "attested"])
 def test_12_90_art_49_the_lapse_runs_from_the_silence(approve: Callable[[], Dossier]) -> None:
     dossier = approve()
-    last_day = date(2027, 4, 15)  # 365 days after 15 April 2026
-    assert dossier.lapses_at is not None
     with pytest.raises(Conflict, match="too_early"):
-        dossier.lapse(by=AGENT, now=dossier.lapses_at - timedelta(seconds=1))
-    assert dossier.lapse(by=AGENT, now=dossier.lapses_at).last_day == last_day
+        dossier.lapse(by=AGENT, now=LAPSES_AT - timedelta(seconds=1))
+    assert dossier.lapse(by=AGENT, now=LAPSES_AT).last_day == date(2027, 4, 15)
     assert dossier.state is State.LAPSED
 
 

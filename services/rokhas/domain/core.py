@@ -17,6 +17,7 @@ from services.rokhas.domain.permissions import (
 from services.rokhas.domain.recueil import Category, Procedure, Session
 from services.rokhas.domain.states import ACTIONS, NEXT, Action, State
 from services.rokhas.domain.values import (
+    LAPSE,
     Appeal,
     Attachment,
     Clock,
@@ -125,7 +126,7 @@ class Core:
             moot.add(Action.FORWARD)
         if not self.procedure.opinions:
             moot |= {Action.REQUEST_OPINION, Action.GIVE_OPINION}
-        if self.procedure.validity is None:
+        if self._lapse_clock is None:
             moot.add(Action.LAPSE)
         if self.procedure.validity is None or not self.procedure.validity.kept_by_works:
             moot.add(Action.START_WORKS)
@@ -220,9 +221,13 @@ class Core:
 
     def _due(self, rule: ClockRule) -> datetime | None:
         """When the clock of this rule runs out, if it has one."""
-        return min(
-            (c.answer_by for c in self.clocks.values() if c.rule == rule and c.answer_by), default=None
-        )
+        dates = (clock.answer_by for clock in self.clocks.values() if clock.rule == rule)
+        return min((date for date in dates if date), default=None)
+
+    @property
+    def _lapse_clock(self) -> Clock | None:
+        """The validity of the permit, from its delivery or from the silence that approved (12-90 art. 49)."""
+        return next((clock for clock in self.clocks.values() if clock.rule.startswith(LAPSE)), None)
 
     def _forget(self, *rules: ClockRule) -> None:
         """Their period ended otherwise, or another one begins."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from services.rokhas.domain.core import Core, too_early, wanted
 from services.rokhas.domain.permissions import Delegation
 from services.rokhas.domain.states import Action, State
-from services.rokhas.domain.values import LAPSE, Clock, Counter
+from services.rokhas.domain.values import Counter
 from services.rokhas.events import Annulled, ClosedAsRepeat, Lapsed, Renounced, WorksStarted
 from shared.auth import Actor
 from shared.errors import Conflict
@@ -50,10 +50,6 @@ class Ends(Core):
             raise too_early(lapse.answer_by if lapse else None)
         self.ended_at = now
         return self._announce(Lapsed, State.LAPSED, lapsed_at=now, last_day=lapse.last_day)
-
-    @property
-    def _lapse_clock(self) -> Clock | None:
-        return next((clock for clock in self.clocks.values() if clock.rule.startswith(LAPSE)), None)
 
     def repeats_of(self, earlier: "Core") -> bool:
         """Whether this is the same application as a refused one, with nothing changed (55-19 art. 15)."""

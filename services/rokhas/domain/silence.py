@@ -124,12 +124,17 @@ class Silence(Requests):
             Attested, State.ATTESTED, attested_at=now, binding_opinion=self.binding_opinion()
         )
 
+    def _outdates(self, effective_at: datetime) -> bool:
+        """Whether this file changed its clock before that due instant, unseen, or knows it suspended."""
+        if self.clock is None:
+            return False
+        unseen = self.awaiting_since is not None and self.awaiting_since < effective_at
+        return unseen or self.clock.answer_by is None
+
     def _silent(self, effective_at: datetime) -> ApprovedBySilence | SilenceWithoutApproval | None:
         # A decision taken meanwhile wins, and so does a change of the clock made before the due instant: the
         # deadlines service will hear of it and count again.
-        if self.state is not State.UNDER_REVIEW or (
-            self.clock is not None and self.awaiting_since is not None and self.awaiting_since < effective_at
-        ):
+        if self.state is not State.UNDER_REVIEW or self._outdates(effective_at):
             return None
         self.awaiting, self.awaiting_since = None, None
         self.silence_at = effective_at
