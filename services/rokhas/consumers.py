@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from services.rokhas.domain.values import Clock, ClockChange, ClockRole
+from services.rokhas.events import DossierEvent
 from services.rokhas.store import dossiers
 from shared.db import Tx
 from shared.events import Envelope, topic_of
@@ -20,7 +21,8 @@ ELAPSED: Final = f"{CLOCK}elapsed.v1"
 
 EXPLAIN = text("""
     INSERT INTO rokhas.explanation AS e (dossier, clock, rule, label, answer_by, last_day, said_at, steps)
-    VALUES (:dossier, :clock, :rule, CAST(:label AS jsonb), :answer_by, :last_day, :said_at, CAST(:steps AS jsonb))
+    VALUES (:dossier, :clock, :rule, CAST(:label AS jsonb), :answer_by, :last_day, :said_at,
+      CAST(:steps AS jsonb))
     ON CONFLICT (dossier, clock) DO UPDATE SET label = coalesce(excluded.label, e.label),
       answer_by = excluded.answer_by, last_day = excluded.last_day, said_at = excluded.said_at,
       steps = excluded.steps""")
@@ -70,6 +72,7 @@ async def keep_time(tx: Tx, envelope: Envelope) -> None:
     if (facts.service, facts.aggregate) != ("rokhas", "dossier"):
         return
     dossier = await dossiers.locked(tx, facts.aggregate_id)
+    event: DossierEvent | None
     if envelope.type == ELAPSED:
         assert facts.effective_at is not None  # every elapsed event has it
         event = dossier.elapsed(facts.clock(), effective_at=facts.effective_at, now=tx.now)
