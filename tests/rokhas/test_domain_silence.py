@@ -1,14 +1,14 @@
 """The administration's silence, the invocation chain, appeals and the other ends."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import permutations
 from uuid import UUID
 
 import pytest
 
 from services.rokhas.domain import Dossier, State
-from services.rokhas.domain.values import Clock, ClockChange, ClockRole
+from services.rokhas.domain.values import Clock, ClockChange, ClockRole, ExtensionGround
 from services.rokhas.events import (
     ApprovedBySilence,
     Authority,
@@ -125,6 +125,14 @@ def test_a_change_at_the_due_instant_or_after_it_does_not_outdate_the_expiry() -
     answered = dossier.answer("r1", documents={"site_plan": DIGEST}, substantive=True, by=CITIZEN, now=LATE)
     assert not answered.restarts
     assert isinstance(elapse(dossier), ApprovedBySilence)
+
+
+def test_a_change_made_after_the_due_instant_does_not_outdate_the_expiry() -> None:
+    """The file believed in a later date than the clock, which had been moved forward meanwhile."""
+    dossier = running(answer_by=LATE + timedelta(days=1))
+    dossier.extend(10, ExtensionGround.EXPERTISE, by=INSTRUCTOR, now=LATE)
+    assert isinstance(elapse(dossier), ApprovedBySilence)
+    assert dossier.awaiting is None
 
 
 def test_an_answer_that_the_clock_had_not_seen_outdates_the_expiry() -> None:
@@ -374,7 +382,8 @@ def test_55_19_art_15_another_plan_or_no_refusal_is_no_repeat() -> None:
     assert not running().repeats_of(delivered())
 
 
-def test_55_19_art_15_not_after_the_silence() -> None:
+@pytest.mark.parametrize("now", [ANSWER_BY, LATE])
+def test_55_19_art_15_not_after_the_silence(now: datetime) -> None:
     earlier, again = repeat()
     with pytest.raises(Conflict, match="deadline_passed"):
-        again.close_as_repeat(earlier, by=INSTRUCTOR, now=LATE)
+        again.close_as_repeat(earlier, by=INSTRUCTOR, now=now)
