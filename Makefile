@@ -85,4 +85,5 @@ $(STAMP): requirements.lock
 			Collecting*) n=$$((n + 1)); [ -t 1 ] && printf '\r  %s packages' "$$n" || { (( n % 25 )) || echo "  $$n packages"; } ;; \
 			Installing*) [ -t 1 ] && printf '\n'; echo '  unpacking …' ;; \
 			esac; done; true; } ; exit $${PIPESTATUS[0]}
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
