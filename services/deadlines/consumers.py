@@ -3,7 +3,7 @@
 import json
 from typing import Any, Final
 
-from services.deadlines.domain.clock import Clock, File, State
+from services.deadlines.domain.clock import Clock, File, next_ordinal
 from services.deadlines.domain.loading import rulebook
 from services.deadlines.domain.rules import Role
 from services.deadlines.store import calendar
@@ -11,8 +11,6 @@ from services.deadlines.store.clocks import Clocks
 from shared.db import Tx
 from shared.events import Envelope, topic_of
 from shared.service import Consumer
-
-OPEN: Final = frozenset({State.RUNNING, State.SUSPENDED})
 
 
 async def hear(tx: Tx, envelope: Envelope) -> None:
@@ -37,15 +35,11 @@ async def hear(tx: Tx, envelope: Envelope) -> None:
         for meaning, at in clock.rule.meanings(envelope.type, data):
             await clocks.milestone(clock, meaning, at)
     for opening in rules.openings(envelope.type, data, file.procedure):
-        same = [
-            clock
-            for clock in known
-            if (clock.rule.code, clock.discriminator) == (opening.rule.code, opening.discriminator)
-        ]
-        if any(clock.state in OPEN for clock in same):
+        ordinal = next_ordinal(opening, known)
+        if ordinal is None:
             continue
         parent = next((clock.id for clock in known if clock.rule.role is Role.DECISION), None)
-        clock, started = Clock.start(opening, file, days, ordinal=len(same) + 1, parent=parent)
+        clock, started = Clock.start(opening, file, days, ordinal=ordinal, parent=parent)
         await clocks.save(clock, because=started)
         known.append(clock)
 

@@ -79,17 +79,18 @@ def documented(
     public: bool,
     idempotent: bool,
     limited: bool,
-    conditional: bool,
+    conditional: bool | None,
     has_body: bool,
 ) -> tuple[dict[int | str, dict[str, Any]], dict[str, Any]]:
     """The answers and parameters that follow from how a route is declared."""
     statuses = [400, 401, 403, 404, 422, 503]
     statuses += [409] if set(methods) - {"GET", "HEAD"} else []
-    statuses += [412, 428] if conditional else []
+    statuses += [412] * (conditional is not None) + [428] * bool(conditional)
     statuses += [413, 415] if has_body else []
     statuses += [429] if limited else []
     out = dict(extra or {})
-    parameters = [IDEMPOTENCY_KEY] * idempotent + [IF_MATCH] * conditional
+    parameters = [IDEMPOTENCY_KEY] * idempotent
+    parameters += [] if conditional is None else [IF_MATCH | {"required": conditional}]
     if parameters:
         out["parameters"] = [*out.get("parameters", []), *parameters]
     if not public:

@@ -42,7 +42,7 @@ from shared.http import idempotency
 from shared.http.context import ARRIVAL
 from shared.http.openapi import documented
 from shared.http.problems import Refusal, invalid, log, logged, rendered, sqlstate
-from shared.http.values import if_match
+from shared.http.values import if_match, if_read
 from shared.tokens import Tokens
 
 ATTEMPTS: Final = 3
@@ -232,6 +232,12 @@ def dependants(of: Dependant) -> Iterator[Dependant]:
         yield from dependants(one)
 
 
+def _conditional(of: Dependant) -> bool | None:
+    """Whether `If-Match` is required (True), heeded when sent (False), or not read at all (None)."""
+    calls = {d.call for d in dependants(of)}
+    return True if if_match in calls else False if if_read in calls else None
+
+
 def authorization_of(route: APIRoute) -> Authorization | None:
     return next((d.call for d in dependants(route.dependant) if isinstance(d.call, Authorization)), None)
 
@@ -259,7 +265,7 @@ class Route(APIRoute):
             public=mark is None or mark.public,
             idempotent=mark is not None and mark.idempotent(methods),
             limited=mark is not None and mark.limit is not None,
-            conditional=any(d.call is if_match for d in dependants(self.dependant)),
+            conditional=any(d.call in (if_match, if_read) for d in dependants(self.dependant)),
             has_body=self.body_field is not None,
         )
 

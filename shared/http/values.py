@@ -160,7 +160,13 @@ def if_match(request: Request) -> int:
     return min(int(version[1]), INT4 - 1)  # a version that no aggregate can have is stale like any other
 
 
+def if_read(request: Request) -> int | None:
+    """The same where saying it is optional: None without the header."""
+    return if_match(request) if "if-match" in request.headers else None
+
+
 IfMatch = Annotated[int, Depends(if_match)]
+IfRead = Annotated[int | None, Depends(if_read)]
 
 
 def etag(response: Response, version: int) -> None:

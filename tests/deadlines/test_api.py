@@ -31,7 +31,7 @@ async def test_an_estimate_needs_no_token_and_no_key_and_explains_itself(api: Ap
     await at(FILED)
     body = await estimated(api)
     assert (body["last_day"], body["effective_at"]) == ("2026-12-09", "2026-12-10T00:00:00Z")
-    assert (body["state"], body["remaining_days"], body["provisional"]) == ("running", 0, False)
+    assert (body["state"], body["remaining_days"], body["provisional"]) == ("running", 15, False)
     assert body["on_expiry"] == "approval"
     assert all(step["text"][language] for step in body["explanation"] for language in ("ar", "fr", "en"))
     assert any("55-19" in step["article"] for step in body["explanation"])
@@ -40,10 +40,10 @@ async def test_an_estimate_needs_no_token_and_no_key_and_explains_itself(api: Ap
 @pytest.mark.parametrize(
     ("interruptions", "last_day", "remaining"),
     [
-        ([{"kind": "suspension", "from": "2026-11-25", "to": "2026-11-27"}], "2026-12-14", 0),
+        ([{"kind": "suspension", "from": "2026-11-25", "to": "2026-11-27"}], "2026-12-14", 15),
         ([{"kind": "suspension", "from": "2026-11-25", "to": None}], None, 14),
-        ([{"kind": "extension", "days": 5}], "2026-12-14", 0),
-        ([{"kind": "restart", "to": "2026-11-30"}], "2026-12-16", 0),
+        ([{"kind": "extension", "days": 5}], "2026-12-14", 20),
+        ([{"kind": "restart", "to": "2026-11-30"}], "2026-12-16", 15),
     ],
 )
 async def test_interruptions_move_the_date(

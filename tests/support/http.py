@@ -11,6 +11,7 @@ import httpx
 
 from deploy.issuer import Issuer
 from shared.http import create_app
+from shared.log import configure
 from shared.service import Service
 from shared.territory import territory
 from shared.tokens import Tokens
@@ -58,6 +59,7 @@ class Api:
 
 @asynccontextmanager
 async def api_of(service: Service, database: ServiceDatabase, home: Path) -> AsyncIterator[Api]:
+    configure(level="ERROR")  # structlog's own tracebacks take seconds each
     issuer = Issuer(home, "development", ISSUER)
     tokens = Tokens(
         jwks_url=issuer.jwks_url,

@@ -61,8 +61,8 @@ class EstimateIn(Body):
 
 
 class EstimateOut(BaseModel):
-    """While suspended, the dates are null. `officer_safe_by` and `applicant_safe_from` are
-    the dates that hold under every plausible reading of the law.
+    """`remaining_days` are those that a suspension leaves, or those left today. While suspended, dates are
+    null. `officer_safe_by` and `applicant_safe_from` hold under every plausible reading of the law.
     """
 
     rule: str
@@ -94,7 +94,9 @@ async def estimate_date(
         last_day=counted.last_day,
         effective_at=counted.effective_at,
         state=counted.state,
-        remaining_days=counted.remaining_days(),
+        remaining_days=counted.remaining_days(
+            None if counted.state is Running.SUSPENDED else civil_day(tx.now)
+        ),
         provisional=counted.provisional,
         officer_safe_by=counted.officer_safe_by,
         applicant_safe_from=counted.applicant_safe_from,

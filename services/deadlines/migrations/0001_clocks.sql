@@ -75,10 +75,12 @@ GRANT SELECT ON deadlines.calendar_day, deadlines.calendar_revision TO @worker;
 CREATE VIEW deadlines.case_figures AS
   SELECT c.collectivity, left(c.collectivity, 6) AS province, c.procedure, c.on_expiry, c.state, c.started_at,
     c.answer_by, c.closed_at, c.outcome, c.in_time,
-    c.elapsed_at IS NOT NULL AND c.in_time IS NOT TRUE AS overdue,
-    c.elapsed_at IS NOT NULL AND c.in_time IS NOT TRUE AND c.on_expiry = 'approval' AS eligible,
+    late AS overdue, late AND c.on_expiry = 'approval' AS eligible,
     (SELECT at FROM deadlines.milestone m WHERE m.clock = c.id AND meaning = 'invoked') AS invoked_at,
     (SELECT at FROM deadlines.milestone m WHERE m.clock = c.id AND meaning = 'delivered') AS delivered_at,
     (SELECT at FROM deadlines.milestone m WHERE m.clock = c.id AND meaning = 'attested') AS attested_at
-  FROM deadlines.clock c WHERE c.role = 'decision';
+  FROM deadlines.clock c,
+    -- The owner's outcome counts, and the expiry only while there is none.
+    LATERAL (SELECT coalesce(NOT c.in_time, c.elapsed_at IS NOT NULL) AS late) AS l
+  WHERE c.role = 'decision';
 GRANT SELECT ON deadlines.case_figures TO @api;

@@ -46,8 +46,9 @@ COUNT = text("""
       count(*) FILTER (WHERE eligible AND invoked_at IS NOT NULL) AS invoked,
       count(*) FILTER (WHERE eligible AND delivered_at >= invoked_at) AS delivered,
       count(*) FILTER (WHERE eligible AND attested_at IS NOT NULL) AS attested,
-      round(CAST(percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM closed_at - started_at) / 86400)
-        FILTER (WHERE state = 'answered') AS numeric), 1)
+      round(CAST(percentile_cont(0.5) WITHIN GROUP (
+        ORDER BY extract(epoch FROM closed_at - started_at) / 86400
+      ) FILTER (WHERE state = 'answered') AS numeric), 1)
     FROM deadlines.case_figures
     WHERE started_at >= :since AND started_at < :until
       AND (CAST(:collectivities AS text[]) IS NULL OR collectivity = ANY(CAST(:collectivities AS text[])))
