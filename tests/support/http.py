@@ -13,6 +13,7 @@ from deploy.issuer import Issuer
 from shared.http import create_app
 from shared.log import configure
 from shared.service import Service
+from shared.settings import Settings, settings_for
 from shared.territory import territory
 from shared.tokens import Tokens
 from tests.support.databases import ServiceDatabase
@@ -57,8 +58,29 @@ class Api:
         )
 
 
+def settings_of(service: Service, home: Path, **changes: str) -> Settings:
+    """As little as a service's routes need, files below `home`; `changes` are variables without JAMAA_."""
+    nowhere = "postgresql://nobody@127.0.0.1/none"  # the test brings the database itself
+    name = service.name.upper()
+    variables = {
+        "PROFILE": "development",
+        "HOME": str(home),
+        f"{name}_DATABASE_URL": nowhere,
+        f"{name}_WORKER_DATABASE_URL": nowhere,
+        "KAFKA_BOOTSTRAP": "127.0.0.1:1",
+        "ISSUER": ISSUER,
+        "JWKS_URL": "file:///none",
+        "PAYMENT_SECRET": "a secret that the tests share with the provider",
+    }
+    return settings_for(
+        service.name, {f"JAMAA_{name}": value for name, value in (variables | changes).items()}
+    )
+
+
 @asynccontextmanager
-async def api_of(service: Service, database: ServiceDatabase, home: Path) -> AsyncIterator[Api]:
+async def api_of(
+    service: Service, database: ServiceDatabase, home: Path, *, settings: Settings | None = None
+) -> AsyncIterator[Api]:
     configure(level="ERROR")  # structlog's own tracebacks take seconds each
     issuer = Issuer(home, "development", ISSUER)
     tokens = Tokens(
@@ -67,7 +89,12 @@ async def api_of(service: Service, database: ServiceDatabase, home: Path) -> Asy
         audience="jamaa",
         within=lambda code: territory().within(code),
     )
-    app = create_app([service], {service.name: database.api}, tokens)
+    app = create_app(
+        [service],
+        {service.name: database.api},
+        tokens,
+        settings={service.name: settings or settings_of(service, home)},
+    )
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield Api(service.name, client, issuer)

@@ -96,3 +96,13 @@ LANGUAGE sql SECURITY DEFINER SET search_path = rokhas, pg_temp AS $$
 $$;
 REVOKE EXECUTE ON FUNCTION rokhas.become_payer(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION rokhas.become_payer(uuid) TO @api;
+
+-- The media type of a content, for those who were allowed to load the file that holds it; the name only as
+-- given by the one who attached it, for others may have brought the same content under a name of theirs.
+CREATE FUNCTION rokhas.content(p_sha256 text, p_uploader text) RETURNS TABLE (name text, media_type text, size bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = rokhas, pg_temp AS $$
+  SELECT CASE WHEN uploader = p_uploader THEN name END, media_type, size FROM rokhas.upload
+   WHERE sha256 = p_sha256 ORDER BY uploader = p_uploader DESC LIMIT 1
+$$;
+REVOKE EXECUTE ON FUNCTION rokhas.content(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION rokhas.content(text, text) TO @api;
