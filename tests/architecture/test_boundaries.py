@@ -21,8 +21,8 @@ KERNEL_LINES = 3_900
 PLANTS = {
     "independence": ("services/rokhas/consumers.py", "import services.deadlines.events"),
     "kernel": ("shared/outbox.py", "import services.rokhas.events"),
-    "launcher": ("services/rokhas/store.py", "import deploy.platform"),
-    "layers": ("services/rokhas/store.py", "import services.rokhas.api"),
+    "launcher": ("services/rokhas/store/dossiers.py", "import deploy.platform"),
+    "layers": ("services/rokhas/store/dossiers.py", "import services.rokhas.api"),
     "pure": ("services/deadlines/events.py", "import sqlalchemy"),
     "kafka": ("services/rokhas/consumers.py", "import aiokafka"),
 }

@@ -115,8 +115,24 @@ async def test_clocks_come_by_urgency_and_pages_neither_repeat_nor_omit(api: Api
         pages += [clock["id"] for clock in page["items"]]
         cursor = page["next"]
     assert pages == [clock["id"] for clock in whole]
-    this_week = await api.get("/v1/clocks", "president", params={"due_within": 7, "rule": "construction_small"})
+    this_week = await api.get(
+        "/v1/clocks", "president", params={"due_within": 7, "rule": "construction_small"}
+    )
     assert this_week.json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ({"rule": "castle"}, "unknown_rule"),
+        ({"procedure": "castle"}, "unknown_procedure"),
+        ({"commune": "99"}, "unknown_collectivity"),
+        ({"state": "asleep"}, "invalid"),
+    ],
+)
+async def test_a_filter_that_names_nothing_is_a_problem(api: Api, query: dict[str, str], code: str) -> None:
+    answer = await api.get("/v1/clocks", "president", params=query)
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
 
 
 async def test_why_a_date_was_what_it_was_at_a_past_instant(api: Api, at: At, tell: Tell) -> None:

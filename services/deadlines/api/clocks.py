@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Query, Response
 from pydantic import BaseModel
 
-from services.deadlines.api.common import Collectivity, StepOut, Texts, authorize
+from services.deadlines.api.common import Collectivity, Procedure, RuleCode, StepOut, Texts, authorize
 from services.deadlines.domain.clock import Clock, State
 from services.deadlines.domain.permissions import Action
 from services.deadlines.domain.rules import Expiry, Role
@@ -113,8 +113,8 @@ async def list_clocks(
     commune: Collectivity | None = None,
     service: Annotated[str | None, Query(max_length=64)] = None,
     aggregate_id: Annotated[str | None, Query(max_length=64)] = None,
-    procedure: Annotated[str | None, Query(max_length=64)] = None,
-    rule: Annotated[str | None, Query(max_length=64)] = None,
+    procedure: Procedure | None = None,
+    rule: RuleCode | None = None,
     state: Annotated[list[State] | None, Query()] = None,
     due_within: Annotated[int | None, Query(ge=0, le=366, description="days from today")] = None,
     elapsed_within: Annotated[int | None, Query(ge=0, le=3660, description="days back from today")] = None,

@@ -5,8 +5,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from services.deadlines.domain.loading import rulebook
 from services.deadlines.domain.permissions import MAY
 from services.deadlines.events import Step
+from shared.errors import Invalid
 from shared.http import Authorizer
 from shared.territory import territory
 
@@ -37,7 +39,22 @@ def _known(code: str) -> str:
     return code
 
 
+def _procedure(code: str) -> str:
+    if code not in rulebook().procedures:
+        raise Invalid("unknown_procedure", f"There is no procedure {code}.")
+    return code
+
+
+def _rule(code: str) -> str:
+    if all(rule.code != code for rule in rulebook().rules):
+        raise Invalid("unknown_rule", f"There is no rule {code}.")
+    return code
+
+
 Collectivity = Annotated[
     str, Field(pattern=r"^\d{2}(\.\d{1,3}){0,3}$", examples=["06.141.01.0"]), AfterValidator(_known)
 ]
 """A code of the territory; an unknown one is a problem, not an empty answer."""
+
+Procedure = Annotated[str, Field(max_length=64), AfterValidator(_procedure)]
+RuleCode = Annotated[str, Field(max_length=64), AfterValidator(_rule)]

@@ -79,7 +79,7 @@ class EstimateOut(BaseModel):
 
 @router.post("/estimates")
 async def estimate_date(
-    tx: Annotated[Tx, authorize(PUBLIC, idempotent=False, limit="600/minute")], body: EstimateIn
+    tx: Annotated[Tx, authorize(PUBLIC, idempotent=False, limit="1000/second")], body: EstimateIn
 ) -> EstimateOut:
     """The last day of a procedure's period and why, article by article."""
     if body.starts_at > tx.now + AHEAD:

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import BaseModel
 
-from services.deadlines.api.common import Collectivity, authorize
+from services.deadlines.api.common import Collectivity, Procedure, authorize
 from services.deadlines.store.figures import Figures, Grouping, count
 from shared.db import Tx
 from shared.errors import Invalid
@@ -52,10 +52,10 @@ class StatisticsOut(BaseModel):
 
 @router.get("/statistics")
 async def statistics(
-    tx: Annotated[Tx, authorize(PUBLIC, limit="120/minute")],
+    tx: Annotated[Tx, authorize(PUBLIC, limit="50/second")],
     commune: Collectivity | None = None,
     province: Collectivity | None = None,
-    procedure: Annotated[str | None, Query(max_length=64)] = None,
+    procedure: Procedure | None = None,
     by: Grouping = Grouping.NONE,
     since: date | None = None,
     until: Annotated[date | None, Query(description="last day, included")] = None,
