@@ -1,4 +1,4 @@
-"""A database of permit files, the API on it, and what the law's clocks and the service's own relay tell it."""
+"""A database of permit files, the API on it, and what the law's clocks and its own relay tell it."""
 
 import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -116,7 +116,7 @@ def clock_says(rokhas: ServiceDatabase) -> Says:
             "reason": {"ar": "سبب", "fr": "motif", "en": "reason"},
             "explanation": [],
             "effective_at": answer_by,
-            **{name: now for name in ("at", "started_at", "announced_at", "due_at", "noticed_at")},
+            **dict.fromkeys(("at", "started_at", "announced_at", "due_at", "noticed_at"), now),
             **more,
         }
         event = kind(**{field.name: values[field.name] for field in dataclasses.fields(kind)})

@@ -22,7 +22,7 @@ async def record(tx: Tx, stored: StoredFile) -> None:
 
 
 async def uploaded(tx: Tx, sha256: str, dossier: Dossier | None = None) -> str:
-    """The digest, if the caller brought this content or if `dossier`, which they may act on, holds it already.
+    """The digest, if the caller brought this content or if `dossier`, on which they may act, holds it.
 
     Raises Invalid `file_unknown` for every other digest, whether or not somebody else brought it.
     """
