@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import gc
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -22,6 +22,7 @@ from deploy.issuer import PERSONAS, Issuer, issuer_app
 from shared.bus import Bus
 from shared.db import Database
 from shared.http import create_app
+from shared.http.app import Check
 from shared.runtime import background
 from shared.service import Service
 from shared.settings import Settings, settings_for
@@ -32,20 +33,30 @@ from shared.tokens import Tokens
 PAGE: Final = Environment(autoescape=True).from_string(
     files("deploy").joinpath("start.html").read_text(encoding="utf-8")
 )
+BROKER_DECIDES: Final = -1
 EMBEDDED_SESSION_MS: Final = 1_000  # the embedded broker lets a group wait for half a session
 
 
 @asynccontextmanager
 async def serve(
-    services: Sequence[Service], variables: Mapping[str, str], *, port: int, front: bool = False
+    services: Sequence[Service],
+    variables: Mapping[str, str],
+    *,
+    port: int,
+    host: str = "127.0.0.1",
+    front: bool = False,
+    on_epoch: Sequence[Callable[[], None]] = (),
 ) -> AsyncIterator[None]:
-    """Answers on 127.0.0.1 while the block runs. `front` adds the development issuer and the start page.
+    """Answers on `host`:`port` while the block runs. `front` adds the development issuer and the start page;
+    `on_epoch` is called when the broker turned out to have lost what it held.
 
     Raises SettingsError for an incomplete environment and EngineError for a port that is taken.
     """
     settings = {service.name: settings_for(service.name, variables) for service in services}
     async with AsyncExitStack() as stack:
         databases: dict[str, Database] = {}
+        checks: dict[str, dict[str, Check]] = {}
+        begun: list[AbstractAsyncContextManager[dict[str, Check]]] = []
         for service in services:
             own = settings[service.name]
             api = Database(own.database_url.get_secret_value(), name=service.name)
@@ -53,25 +64,33 @@ async def serve(
             stack.push_async_callback(api.close)
             stack.push_async_callback(worker.close)
             databases[service.name] = api
-            await stack.enter_async_context(background(service, worker, bus_of(own)))
+            work = background(service, worker, bus_of(own), on_epoch=on_epoch)
+            checks[service.name] = await work.__aenter__()
+            begun.append(work)
             api.on_emit += worker.on_emit
-        app = create_app(services, databases, tokens_of(next(iter(settings.values()))), settings=settings)
+        stack.push_async_callback(_end_together, begun)
+        app = create_app(
+            services, databases, tokens_of(next(iter(settings.values()))), settings=settings, checks=checks
+        )
         if front:
             add_front(app, services, variables)
-        await stack.enter_async_context(listening(app, port))
+        await stack.enter_async_context(listening(app, host, port))
         # What lives as long as the process is not looked at again: a full collection costs 40 ms.
         gc.collect()
         gc.freeze()
         yield
 
 
+async def _end_together(begun: Sequence[AbstractAsyncContextManager[dict[str, Check]]]) -> None:
+    """Each waits for its Kafka clients to take leave: one after the other, that would add up."""
+    await asyncio.gather(*(work.__aexit__(None, None, None) for work in begun))
+
+
 def bus_of(settings: Settings) -> Bus:
-    durable = settings.kafka_idempotence
-    return Bus(
-        settings.kafka_bootstrap,
-        idempotence=durable,
-        session_timeout_ms=10_000 if durable else EMBEDDED_SESSION_MS,
-    )
+    """Apache Kafka decides on the copies of a topic (`default.replication.factor`)."""
+    if not settings.kafka_idempotence:
+        return Bus(settings.kafka_bootstrap, idempotence=False, session_timeout_ms=EMBEDDED_SESSION_MS)
+    return Bus(settings.kafka_bootstrap, replication=BROKER_DECIDES)
 
 
 def tokens_of(settings: Settings) -> Tokens:
@@ -84,12 +103,14 @@ def tokens_of(settings: Settings) -> Tokens:
 
 
 @asynccontextmanager
-async def listening(app: FastAPI, port: int) -> AsyncIterator[None]:
+async def listening(app: FastAPI, host: str, port: int) -> AsyncIterator[None]:
     """Bound before anything is announced, so that a taken port is one line and not a half-started platform."""
     try:
-        listener = socket.create_server(("127.0.0.1", port), backlog=1024)
+        listener = socket.create_server((host, port), backlog=1024)
     except OSError as error:
-        raise EngineError(f"port {port} is taken ({error.strerror}): set PORT to a free one") from error
+        raise EngineError(
+            f"cannot listen on {host}:{port} ({error.strerror}): set PORT to a free port"
+        ) from error
     server = uvicorn.Server(
         uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=5)
     )

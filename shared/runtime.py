@@ -14,6 +14,7 @@ from shared.events import repair_topic_of
 from shared.inbox import Inbox, answer_repairs
 from shared.outbox import Relay
 from shared.service import Service
+from shared.settings import Settings
 
 log = structlog.get_logger()
 
@@ -21,7 +22,9 @@ DEATHS = Counter("jamaa_task_deaths_total", "Background tasks that died and were
 
 
 @asynccontextmanager
-async def background(service: Service, database: Database, bus: Bus) -> AsyncIterator[None]:
+async def background(
+    service: Service, settings: Settings, database: Database, bus: Bus
+) -> AsyncIterator[None]:
     """Everything a service does besides answering: relay, repairs, consumers, its own tasks.
 
     `database` is the worker's pool. All of it ends when the block ends.
@@ -37,7 +40,7 @@ async def background(service: Service, database: Database, bus: Bus) -> AsyncIte
         work[inbox.consumer.name] = inbox.run
         work[f"{inbox.consumer.name}.mend"] = inbox.mend
     for task in service.tasks:
-        work[task.__name__] = partial(task, database)
+        work[task.__name__] = partial(task, database, settings)
     await bus.ensure_topics([*(s.topic for s in service.streams), repair_topic_of(service.name)])
     async with asyncio.TaskGroup() as group:
         running = [

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 
 from shared.db import Database, Tx
 from shared.events import Envelope, Stream
+from shared.settings import Settings
 
 Handler = Callable[[Tx, Envelope], Awaitable[None]]
 """What a consumer does about one event, inside the transaction that also moves its inbox head.
@@ -18,11 +19,13 @@ Raises pydantic's ValidationError or any exception to have the event retried, th
 
 
 class Task(Protocol):
-    """Work that runs as long as the service: the worker's pool is passed, cancellation ends it."""
+    """Work that runs as long as the service: the worker's pool is passed, and the service's settings;
+    cancellation ends it.
+    """
 
     __name__: str
 
-    def __call__(self, database: Database, /) -> Awaitable[None]: ...
+    def __call__(self, database: Database, settings: Settings, /) -> Awaitable[None]: ...
 
 
 @dataclass(frozen=True, slots=True)

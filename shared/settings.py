@@ -122,13 +122,28 @@ class Settings(_Common):
         description=f"the secret shared with the payment provider, at least {SECRET_LENGTH} characters",
     )
 
+    notify_url: Annotated[str, _url("https", "http", "file")] | None = Field(
+        default_factory=lambda known: (
+            (known["home"] / "notices.jsonl").as_uri() if known["profile"] == "development" else None
+        ),
+        description="the gateway that tells people, an https:// URL, or file:///path to read the notices in",
+    )
+
     def secret(self, name: Literal["payment_secret"]) -> str:
         """A secret that only some services need. Raises SettingsError when it is not set."""
+        value: SecretStr = self._needed(name)
+        return value.get_secret_value()
+
+    def needed(self, name: Literal["notify_url"]) -> str:
+        """What only some services need. Raises SettingsError when it is not set."""
+        value: str = self._needed(name)
+        return value
+
+    def _needed(self, name: str) -> Any:
         value = getattr(self, name)
         if value is None:
             raise SettingsError(_line(type(self), self.service, name, {}))
-        revealed: str = value.get_secret_value()
-        return revealed
+        return value
 
 
 class MigratorSettings(_Common):

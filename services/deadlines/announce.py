@@ -19,6 +19,7 @@ from services.deadlines.store import calendar, clocks
 from services.deadlines.store.clocks import Clocks
 from shared.db import Database, Tx
 from shared.inbox import describe, is_infrastructure
+from shared.settings import Settings
 
 log = structlog.get_logger()
 
@@ -31,12 +32,12 @@ POISONED = Counter("jamaa_clocks_poisoned_total", "Failures to announce a clock;
 LATENESS = Gauge("jamaa_clocks_lateness_seconds", "How late the last expiry was noticed")
 
 
-async def announce(database: Database) -> None:
+async def announce(database: Database, _: Settings) -> None:
     """Warnings and expiries that are due by legal time. Runs until cancelled."""
     await _forever(database, _due, announce_one)
 
 
-async def recount(database: Database) -> None:
+async def recount(database: Database, _: Settings) -> None:
     """Counts running clocks again after a change of the calendar. Runs until cancelled."""
     await _forever(database, _stale, recount_one)
 
