@@ -64,7 +64,7 @@ async def serve(
             stack.push_async_callback(api.close)
             stack.push_async_callback(worker.close)
             databases[service.name] = api
-            work = background(service, worker, bus_of(own), on_epoch=on_epoch)
+            work = background(service, own, worker, bus_of(own), on_epoch=on_epoch)
             checks[service.name] = await work.__aenter__()
             begun.append(work)
             api.on_emit += worker.on_emit
