@@ -2,50 +2,25 @@
 
 import asyncio
 import os
-import sys
-from collections.abc import Callable, Coroutine
-from functools import wraps
-from pathlib import Path
-from typing import Annotated, Any, ParamSpec
+import signal
+from typing import Annotated
 
 import typer
 
-from deploy.engines import EngineError, EngineSettings
-from shared.settings import SettingsError
+from deploy.command import Jamaa, command
+from deploy.engines import EngineSettings
 
-P = ParamSpec("P")
-
-app = typer.Typer(
+app = Jamaa(
     name="jamaa", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
 
-
-def command(function: Callable[P, Coroutine[Any, Any, int | None]]) -> Callable[P, None]:
-    """An asynchronous command: a mistake of the person or of the machine is one line and exit status 1."""
-
-    @wraps(function)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            status = asyncio.run(function(*args, **kwargs))
-        except (EngineError, SettingsError, LookupError, ValueError) as error:
-            typer.echo(f"jamaa: {error}", err=True)
-            raise typer.Exit(1) from error
-        except KeyboardInterrupt:
-            raise typer.Exit(130) from None
-        if status:
-            raise typer.Exit(status)
-
-    return run
-
-
-def home() -> Path:
-    return Path(os.environ.get("JAMAA_HOME") or ".jamaa").resolve()
+Port = Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="where it answers")]
 
 
 @app.command()
 @command
 async def run(
-    port: Annotated[int, typer.Option(envvar="PORT", help="where the services answer")] = 8000,
+    port: Port = 8000,
     separate: Annotated[bool, typer.Option(help="one process per service, as in production")] = False,
 ) -> None:
     """Start the engines, migrate, and serve every service until Ctrl-C."""
@@ -54,9 +29,70 @@ async def run(
     await run_(EngineSettings.from_environment(), port, separate=separate)
 
 
-def main() -> None:
-    app()
+@app.command()
+@command
+async def kafka(port: Port = 8000) -> None:
+    """The same on real Apache Kafka, one process per service, until Ctrl-C."""
+    from deploy.run import run as run_  # noqa: PLC0415
+
+    await run_(EngineSettings.from_environment(), port, separate=True, real_kafka=True)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+@app.command()
+@command
+async def serve(
+    service: Annotated[str, typer.Argument(help="the service's name")],
+    port: Port = 8000,
+    host: Annotated[str, typer.Option(help="the address to listen on")] = "127.0.0.1",
+) -> None:
+    """Serve one service, told everything by the environment: production's entry point."""
+    from deploy import registry  # noqa: PLC0415
+    from deploy.serve import serve as serve_  # noqa: PLC0415
+    from shared import log  # noqa: PLC0415
+    from shared.settings import settings_for  # noqa: PLC0415
+
+    chosen = registry.service(service)
+    log.configure(level=settings_for(service).log_level)
+    async with serve_([chosen], os.environ, port=port, host=host):
+        await _told_to_stop()
+
+
+@app.command()
+@command
+async def auditor() -> None:
+    """Compare the heads of producers and consumers for ever: once per installation, beside the services."""
+    from deploy.auditor import auditor as auditor_  # noqa: PLC0415
+    from shared import log  # noqa: PLC0415
+
+    log.configure()
+    async with auditor_(os.environ) as watch:
+        looking = asyncio.create_task(watch.run())
+        await _told_to_stop()
+        looking.cancel()
+
+
+@app.command()
+@command
+async def migrate(
+    services: Annotated[list[str] | None, typer.Argument(help="all, unless named")] = None,
+) -> None:
+    """Bring the databases to their newest version, as their owner (JAMAA_<SERVICE>_MIGRATOR_DATABASE_URL)."""
+    from deploy import registry  # noqa: PLC0415
+    from shared.migrate import migrate as migrate_  # noqa: PLC0415
+    from shared.settings import migrator_settings_for  # noqa: PLC0415
+
+    chosen = [registry.service(name) for name in services] if services else registry.SERVICES
+    owners = {service.name: migrator_settings_for(service.name) for service in chosen}
+    for service in chosen:
+        owner = owners[service.name]
+        dsn = owner.migrator_database_url.get_secret_value()
+        await migrate_(dsn, service.name, service.migrations, development=owner.development)
+        print(f"{service.name}: newest version")
+
+
+async def _told_to_stop() -> None:
+    """Until SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()

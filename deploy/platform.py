@@ -60,9 +60,13 @@ def remember(home: Path, variables: Mapping[str, str]) -> None:
     unfinished.replace(path)
 
 
-def recall(home: Path | None = None) -> dict[str, str]:
-    """The variables of the platform in `home`, overridden by the environment's own."""
-    directory = home or Path(os.environ.get("JAMAA_HOME") or ".jamaa").resolve()
-    path = directory / FILE
+def home() -> Path:
+    """The data directory: JAMAA_HOME, else `.jamaa` here."""
+    return Path(os.environ.get("JAMAA_HOME") or ".jamaa").resolve()
+
+
+def recall(directory: Path | None = None) -> dict[str, str]:
+    """The variables of the platform in `directory`, overridden by the environment's own."""
+    path = (directory or home()) / FILE
     kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return kept | {name: value for name, value in os.environ.items() if name.startswith("JAMAA_")}

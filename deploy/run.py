@@ -6,28 +6,35 @@
 import asyncio
 import os
 import signal
-import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
-import httpx
+import asyncpg
 from fastapi import FastAPI
 from rich.console import Console
+from rich.markup import escape
+from sqlalchemy.exc import DBAPIError
 
 from deploy import platform
-from deploy.auditor import audit
-from deploy.engines import Engines, EngineSettings, engines, require_free
+from deploy.auditor import auditor
+from deploy.engines import EmbeddedBroker, EngineError, Engines, EngineSettings, engines, require_free
+from deploy.engines.errors import disk_full, explained
+from deploy.kafka import KafkaCluster, single
+from deploy.processes import processes
 from deploy.registry import SERVICES
-from deploy.serve import add_front, listening, serve
+from deploy.serve import add_front, bus_of, listening, serve
 from shared import log
+from shared.auditor import Auditor
+from shared.events import repair_topic_of
 from shared.migrate import MIGRATOR, database_of, migrate, provision, roles
 from shared.service import Service
+from shared.settings import settings_for
 from shared.time import check_zone
 
-console = Console(highlight=False)
+DISK_FULL = "53100"  # SQLSTATE
+console = Console(highlight=False, soft_wrap=True)
 
 
 class Steps:
@@ -38,149 +45,193 @@ class Steps:
 
     def done(self, what: str) -> None:
         now = time.monotonic()
-        console.print(f"  [green]✓[/] {what} [dim]{now - self.last:.1f} s[/]")
+        console.print(f"  [green]✓[/] {escape(what)} [dim]{now - self.last:.1f} s[/]")
         self.last = now
+
+    def note(self, what: str) -> None:
+        console.print(f"  [yellow]![/] {escape(what)}")
 
     @property
     def total(self) -> float:
         return time.monotonic() - self.began
 
 
-@asynccontextmanager
-async def prepared(
-    settings: EngineSettings, port: int, steps: Steps, *, separate: bool = False
-) -> AsyncIterator[dict[str, str]]:
-    """Engines that run and databases that are up to date; yields the services' environment.
+async def run(
+    settings: EngineSettings, port: int, *, separate: bool = False, real_kafka: bool = False
+) -> None:
+    """Serves until SIGINT or SIGTERM; a second Ctrl-C does not wait for anything to end in order.
 
-    Raises EngineError with one line for whatever a person can mend.
+    Raises EngineError and SettingsError with one line for whatever a person can mend.
     """
-    async with engines(settings) as running:
-        steps.done(f"PostgreSQL and the broker ({running.broker.bootstrap})")
-        await databases(running)
-        steps.done(f"{len(SERVICES)} databases migrated, territory loaded")
-        variables = platform.environment(
-            settings.home, running.postgres, running.broker, port, separate=separate
-        )
-        platform.remember(settings.home, variables)
-        watchers = [
-            asyncio.create_task(_keep_broker(running, variables)),
-            asyncio.create_task(_keep_postgres(running)),
-            asyncio.create_task(audit(variables)),
-        ]
-        try:
-            yield variables
-        finally:
-            for watcher in watchers:
-                watcher.cancel()
-            await asyncio.gather(*watchers, return_exceptions=True)
-
-
-async def databases(running: Engines, services: Sequence[Service] = SERVICES) -> None:
-    """One database per service, each brought to its newest version."""
-    postgres = running.postgres
-    # Roles belong to the whole cluster: created one after the other. Migrations are independent.
-    for service in services:
-        passwords = {role: postgres.password(role) for role in (MIGRATOR, *roles(service.name))}
-        await provision(postgres.dsn(), service.name, passwords)
-    await asyncio.gather(
-        *(
-            migrate(
-                postgres.dsn(database_of(service.name), MIGRATOR),
-                service.name,
-                service.migrations,
-                development=True,
-            )
-            for service in services
-        )
-    )
-
-
-async def _keep_broker(running: Engines, variables: Mapping[str, str]) -> None:
-    """The embedded broker keeps nothing: begun again, it is filled again from the databases at once."""
-    while True:
-        status = await running.broker.exited()
-        console.print(f"  [yellow]![/] the broker ended (status {status}); starting it again")
-        await running.broker.start()
-        await audit(variables, once=True)
-
-
-async def _keep_postgres(running: Engines) -> None:
-    while True:
-        status = await running.postgres.exited()
-        console.print(f"  [yellow]![/] PostgreSQL ended (status {status}); starting it again")
-        await running.postgres.start()
-
-
-async def run(settings: EngineSettings, port: int, *, separate: bool = False) -> None:
-    """Serves until SIGINT or SIGTERM."""
-    console.print("\n[bold]Jamaa[/] · جماعة")
-    require_free(port, "the services", "PORT")
-    steps = Steps()
     stop = asyncio.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    asked = 0.0
+
+    def interrupted() -> None:
+        nonlocal asked
+        if stop.is_set() and time.monotonic() - asked > 1:
+            os.kill(os.getpid(), signal.SIGKILL)  # the engines get their own signal from the kernel
+        if not stop.is_set():
+            asked = time.monotonic()
+            stop.set()
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, interrupted)
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    serving = asyncio.create_task(_serve(settings, port, separate=separate, real_kafka=real_kafka))
+    waiting = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    if not serving.done():
+        console.print("\n  Stopping…")
+        serving.cancel()
+    waiting.cancel()
+    try:
+        await serving
+    except asyncio.CancelledError:
+        console.print("  Stopped; the data stays in", escape(str(settings.home)))
+
+
+async def _serve(settings: EngineSettings, port: int, *, separate: bool, real_kafka: bool) -> None:
+    console.print("\n[bold]Jamaa[/] · جماعة")
+    require_free(port, "Jamaa", "PORT")
+    steps = Steps()
     async with AsyncExitStack() as stack:
-        variables = await stack.enter_async_context(prepared(settings, port, steps, separate=separate))
-        log.configure(level=variables.get("JAMAA_LOG_LEVEL", "WARNING"), development=True)
+        variables, watch = await stack.enter_async_context(
+            prepared(settings, port, steps, separate=separate, real_kafka=real_kafka)
+        )
+        with explained(settings.home):
+            log.configure(
+                level=variables.get("JAMAA_LOG_LEVEL", "WARNING"),
+                development=True,
+                file=settings.home / "log" / "services.log",
+            )
         if separate:
-            await stack.enter_async_context(processes(variables))
             await stack.enter_async_context(front(variables, port))
+            await stack.enter_async_context(processes(variables, steps.note))
         else:
-            await stack.enter_async_context(serve(SERVICES, variables, port=port, front=True))
-        steps.done(f"{len(SERVICES)} services" + (", one process each" if separate else ""))
+            await stack.enter_async_context(
+                serve(SERVICES, variables, port=port, front=True, on_epoch=[watch.hurry])
+            )
+        steps.done(f"{len(SERVICES)} services" + (", one process each" if separate else " in one process"))
         console.print(f"  [dim]{check_zone(datetime.now(UTC))}[/]")
         console.print(f"\n  Ready in {steps.total:.1f} s: [bold]http://127.0.0.1:{port}/[/]")
         console.print("  In another terminal: [bold]make demo[/]. Ctrl-C stops everything.\n")
-        await stop.wait()
-        console.print("  Stopping…")
+        await asyncio.Event().wait()
 
 
 @asynccontextmanager
-async def processes(variables: Mapping[str, str]) -> AsyncIterator[None]:
-    """Each service in a process of its own, told everything by its environment, as in production.
+async def prepared(
+    settings: EngineSettings, port: int, steps: Steps, *, separate: bool = False, real_kafka: bool = False
+) -> AsyncIterator[tuple[dict[str, str], Auditor]]:
+    """Engines that run and are kept running, databases that are up to date, topics and the auditor; yields
+    the services' environment.
 
-    A process that ends is started again: that is what an orchestrator does.
+    Raises EngineError with one line for whatever a person can mend.
     """
     async with AsyncExitStack() as stack:
-        for service in SERVICES:
-            port = urlsplit(variables[f"JAMAA_{service.name.upper()}_URL"]).port
-            keeper = asyncio.create_task(_keep_process(service.name, str(port), variables))
-            stack.push_async_callback(_end, keeper)
-        async with httpx.AsyncClient() as client:
-            for service in SERVICES:
-                await _until_ready(client, variables[f"JAMAA_{service.name.upper()}_URL"])
-        yield
+        running = _chosen(settings, real_kafka=real_kafka)
+        await stack.enter_async_context(running)
+        for note in (*running.postgres.notes, *running.broker.notes):
+            steps.note(note)
+        steps.done(f"PostgreSQL, and {_kind(running, settings)} on {running.broker.bootstrap}")
+        await databases(running, settings)
+        steps.done(f"{len(SERVICES)} databases migrated, territory loaded")
+        with explained(settings.home):
+            variables = platform.environment(
+                settings.home, running.postgres, running.broker, port, separate=separate
+            )
+            platform.remember(settings.home, variables)
+        await topics(variables)
+        watch = await stack.enter_async_context(auditor(variables))
+        if isinstance(running.broker, EmbeddedBroker):
+            watch.hurry()  # it begins empty: what was sent and not yet applied is sent again
+        kept = [
+            asyncio.create_task(watch.run()),
+            asyncio.create_task(
+                _keep(running.broker.exited, _broker_again(running, variables, watch), steps)
+            ),
+            asyncio.create_task(_keep(running.postgres.exited, running.postgres.start, steps)),
+        ]
+        stack.push_async_callback(_ended, kept)
+        yield variables, watch
 
 
-async def _keep_process(name: str, port: str, variables: Mapping[str, str]) -> None:
+def _chosen(settings: EngineSettings, *, real_kafka: bool) -> Engines:
+    running = engines(settings)
+    if real_kafka and not settings.kafka_bootstrap:
+        running.broker = KafkaCluster(settings.home, single(settings.broker_port))
+    return running
+
+
+def _kind(running: Engines, settings: EngineSettings) -> str:
+    if isinstance(running.broker, EmbeddedBroker):
+        return "the embedded broker"
+    return "your Kafka" if settings.kafka_bootstrap else "Apache Kafka"
+
+
+async def databases(
+    running: Engines, settings: EngineSettings, services: Sequence[Service] = SERVICES
+) -> None:
+    """One database per service, each brought to its newest version. Raises EngineError for a full disk."""
+    postgres = running.postgres
+    try:
+        # One after the other: roles belong to the whole cluster, and Alembic's context to the process.
+        for service in services:
+            passwords = {role: postgres.password(role) for role in (MIGRATOR, *roles(service.name))}
+            await provision(postgres.dsn(), service.name, passwords)
+            dsn = postgres.dsn(database_of(service.name), MIGRATOR)
+            await migrate(dsn, service.name, service.migrations, development=True)
+    except (asyncpg.PostgresError, DBAPIError) as error:
+        refused = error.orig if isinstance(error, DBAPIError) else error
+        if getattr(refused, "sqlstate", None) == DISK_FULL:
+            raise disk_full(settings.home) from error
+        raise
+
+
+async def topics(variables: Mapping[str, str]) -> None:
+    """All at once: left to the services, each of their parts would ask for its own."""
+    wanted = {stream.topic for service in SERVICES for stream in service.streams}
+    wanted |= {repair_topic_of(service.name) for service in SERVICES}
+    await bus_of(settings_for(SERVICES[0].name, variables)).ensure_topics(sorted(wanted))
+
+
+Again = Callable[[], Awaitable[None]]
+
+
+async def _keep(exited: Callable[[], Awaitable[int]], again: Again, steps: Steps) -> None:
+    """Starts an engine again whenever it ends by itself."""
     while True:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "deploy", "serve", name, "--port", port, env=os.environ | dict(variables)
-        )
-        try:
-            status = await process.wait()
-        except asyncio.CancelledError:
-            process.terminate()
-            await process.wait()
-            raise
-        console.print(f"  [yellow]![/] the process of {name} ended (status {status}); starting it again")
-        await asyncio.sleep(0.5)
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
-async def _until_ready(client: httpx.AsyncClient, url: str) -> None:
-    async with asyncio.timeout(60):
+        status = await exited()
+        steps.note(f"an engine ended by itself (status {status}); starting it again")
+        delay = 0.5
         while True:
             try:
-                if (await client.get(f"{url}/readyz")).status_code == 200:
-                    return
-            except httpx.TransportError:
-                pass
-            await asyncio.sleep(0.1)
+                await again()
+            except EngineError as error:
+                steps.note(f"{error}; trying again in {delay:.0f} s")
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 30.0)
+            else:
+                steps.note("it answers again")
+                break
+
+
+def _broker_again(running: Engines, variables: Mapping[str, str], watch: Auditor) -> Again:
+    """The embedded broker keeps nothing: begun again, it is filled again from the databases at once."""
+
+    async def again() -> None:
+        before = running.broker.epoch
+        await running.broker.start()
+        if running.broker.epoch != before:
+            await topics(variables)
+            watch.hurry()
+
+    return again
+
+
+async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -188,5 +239,5 @@ async def front(variables: Mapping[str, str], port: int) -> AsyncIterator[None]:
     """The issuer and the start page alone, for services that run in processes of their own."""
     app = FastAPI(openapi_url=None)
     add_front(app, SERVICES, variables)
-    async with listening(app, port):
+    async with listening(app, "127.0.0.1", port):
         yield

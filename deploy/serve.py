@@ -55,20 +55,24 @@ async def serve(
     settings = {service.name: settings_for(service.name, variables) for service in services}
     async with AsyncExitStack() as stack:
         databases: dict[str, Database] = {}
+        workers: dict[str, Database] = {}
         checks: dict[str, dict[str, Check]] = {}
         begun: list[AbstractAsyncContextManager[dict[str, Check]]] = []
         for service in services:
             own = settings[service.name]
-            api = Database(own.database_url.get_secret_value(), name=service.name)
-            worker = Database(own.worker_database_url.get_secret_value(), name=f"{service.name}-worker")
-            stack.push_async_callback(api.close)
-            stack.push_async_callback(worker.close)
-            databases[service.name] = api
+            databases[service.name] = Database(own.database_url.get_secret_value(), name=service.name)
+            workers[service.name] = Database(
+                own.worker_database_url.get_secret_value(), name=f"{service.name}-worker"
+            )
+            stack.push_async_callback(databases[service.name].close)
+            stack.push_async_callback(workers[service.name].close)
+        stack.push_async_callback(_end_together, begun)
+        for service in services:
+            worker, own = workers[service.name], settings[service.name]
             work = background(service, own, worker, bus_of(own), on_epoch=on_epoch)
             checks[service.name] = await work.__aenter__()
             begun.append(work)
-            api.on_emit += worker.on_emit
-        stack.push_async_callback(_end_together, begun)
+            databases[service.name].on_emit += worker.on_emit
         app = create_app(
             services, databases, tokens_of(next(iter(settings.values()))), settings=settings, checks=checks
         )
@@ -104,7 +108,7 @@ def tokens_of(settings: Settings) -> Tokens:
 
 @asynccontextmanager
 async def listening(app: FastAPI, host: str, port: int) -> AsyncIterator[None]:
-    """Bound before anything is announced, so that a taken port is one line and not a half-started platform."""
+    """Answers while the block runs. Raises EngineError with one line when the port is taken."""
     try:
         listener = socket.create_server((host, port), backlog=1024)
     except OSError as error:
@@ -114,9 +118,8 @@ async def listening(app: FastAPI, host: str, port: int) -> AsyncIterator[None]:
     server = uvicorn.Server(
         uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=5)
     )
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # the launcher's business
     running = asyncio.create_task(server._serve([listener]))  # noqa: SLF001  # serve() would take over Ctrl-C
-    while not server.started and not running.done():
+    while not server.started and not running.done():  # noqa: ASYNC110  # uvicorn tells nobody
         await asyncio.sleep(0.01)
     try:
         if running.done():

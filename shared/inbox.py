@@ -171,6 +171,8 @@ class Inbox:
     gap_age: float = GAP_AGE
     on_epoch: list[Callable[[], None]] = field(default_factory=list)
     """Called when the broker turned out to have lost what it held: the auditor should look at once."""
+    begun: bool = False
+    """Whether it has read from the broker since the start, if only that there is nothing."""
     _positions: Positions = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -185,6 +187,7 @@ class Inbox:
             ) as subscription:
                 while True:
                     deliveries = await subscription.batch(BATCH, wait=0.5)
+                    self.begun = True
                     if deliveries:
                         await self.receive(deliveries)
                         await subscription.commit(deliveries)

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from datetime import date, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from pathlib import PurePath
+from logging.handlers import RotatingFileHandler
+from pathlib import Path, PurePath
 from typing import Any, Final, TextIO
 from uuid import UUID
 
@@ -22,6 +23,7 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 MASK: Final = "[masked]"
+FILE_BYTES: Final = 20 * 2**20  # then the file becomes `<file>.1` and a new one begins
 LONGEST: Final = 10_000  # characters of one value; a traceback that recurses is longer
 
 # Words of a key that say its value is about a person, or opens a door; `_INSIDE` are those that no other
@@ -57,35 +59,65 @@ _SCRUB: Final = re.compile(
 _NOISY: Final = ("aiokafka", "alembic", "asyncio", "httpx", "httpcore", "sqlalchemy")
 
 
-def configure(*, level: str = "INFO", development: bool = False, stream: TextIO | None = None) -> None:
+def configure(
+    *,
+    level: str = "INFO",
+    development: bool = False,
+    stream: TextIO | None = None,
+    file: Path | None = None,
+) -> None:
     """Send structlog's and the standard library's logs to `stream` (standard output).
 
-    Coloured lines for a developer at a terminal, JSON for everybody else. Start uvicorn with
-    `log_config=None`, or it installs handlers of its own that print addresses and query strings.
+    Coloured lines for a developer at a terminal, JSON for everybody else. `file` gets JSON from INFO on,
+    whatever the stream is spared. Start uvicorn with `log_config=None`, or it installs handlers of its own
+    that print addresses and query strings.
     """
     out = stream or sys.stdout
-    first: list[Processor] = [
+    json_lines = structlog.processors.JSONRenderer(serializer=_json)
+    screen: Processor = structlog.dev.ConsoleRenderer() if development and out.isatty() else json_lines
+    handlers: list[logging.Handler] = [_rendered(logging.StreamHandler(out), level, screen)]
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        kept = _File(file, maxBytes=FILE_BYTES, backupCount=1, encoding="utf-8")
+        handlers.append(_rendered(kept, "INFO", json_lines))
+    lowest = min(handler.level for handler in handlers)
+    structlog.configure(
+        processors=[*_first(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(lowest),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,  # loggers are made at import, before this runs
+    )
+    root = logging.getLogger()
+    root.handlers[:] = handlers
+    root.setLevel(lowest)
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        library = logging.getLogger(name)
+        library.handlers.clear()
+        library.propagate = True
+
+
+class _File(RotatingFileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the library's name
+        """A full disk is PostgreSQL's to report; a line that cannot be kept must not flood the screen."""
+
+
+def _first() -> list[Processor]:
+    return [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _trace,
     ]
-    renderer: Processor = (
-        structlog.dev.ConsoleRenderer()
-        if development and out.isatty()
-        else structlog.processors.JSONRenderer(serializer=_json)
-    )
-    structlog.configure(
-        processors=[*first, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=False,  # loggers are made at import, before this runs
-    )
-    handler = logging.StreamHandler(out)
+
+
+def _rendered(handler: logging.Handler, level: str, renderer: Processor) -> logging.Handler:
+    handler.setLevel(level)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*first, _access],
+            foreign_pre_chain=[*_first(), _access],
             pass_foreign_args=True,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
@@ -95,15 +127,7 @@ def configure(*, level: str = "INFO", development: bool = False, stream: TextIO 
             ],
         )
     )
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level)
-    for name in _NOISY:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
-        library = logging.getLogger(name)
-        library.handlers.clear()
-        library.propagate = True
+    return handler
 
 
 @contextmanager

@@ -68,6 +68,7 @@ class Relay:
         self.bus = bus
         self.owner = uuid4()
         self.epoch = 0
+        self.begun = False  # whether it has led or stood by since the start
         self._renewed = 0.0
         self._partitioned = float("-inf")
         self._topics: set[str] = set()  # those that exist as far as the present sender knows
@@ -92,7 +93,9 @@ class Relay:
     async def _relay(self, sender: Sender) -> None:
         idle = IDLE[0]
         while True:
-            if not await self._leads():
+            leads = await self._leads()
+            self.begun = True
+            if not leads:
                 await asyncio.sleep(LEASE_SECONDS / 5)
                 continue
             if await self.relay_once(sender):

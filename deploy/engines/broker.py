@@ -37,6 +37,8 @@ class Broker(Protocol):
 
     bootstrap: str
     """``host:port``, empty until started."""
+    notes: list[str]
+    """What the person who started it should be told, one line each."""
 
     @property
     def epoch(self) -> int:

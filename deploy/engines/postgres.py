@@ -69,6 +69,9 @@ UNSAFE: Final[Mapping[str, str]] = MappingProxyType(
 class Postgres(Protocol):
     """A PostgreSQL of version 15 or later, whose administrator we are."""
 
+    notes: list[str]
+    """What the person who started it should be told, one line each."""
+
     async def start(self) -> None: ...
 
     async def stop(self) -> None: ...
