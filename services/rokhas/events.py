@@ -214,6 +214,7 @@ class InformationRequested(Requested):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModificationRequested(Requested):
     TYPE: ClassVar = "ma.jamaa.rokhas.dossier.modification_requested.v1"
+    documents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

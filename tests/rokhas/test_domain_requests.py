@@ -155,7 +155,7 @@ def test_55_19_art_3_what_the_recueil_does_not_list_cannot_be_asked_for() -> Non
     with pytest.raises(Invalid, match="not_in_recueil"):
         running().request_information("r1", "Manque", documents=["blood_group"], by=INSTRUCTOR, now=SOON)
     with pytest.raises(Invalid, match="not_in_recueil"):
-        running().request_modification("r1", "Manque", document="blood_group", by=INSTRUCTOR, now=SOON)
+        running().request_modification("r1", "Manque", documents=["blood_group"], by=INSTRUCTOR, now=SOON)
     with pytest.raises(Conflict, match="document_not_supplied"):
         running().request_replacement("r1", "surface_certificate", "Manque", by=INSTRUCTOR, now=SOON)
 

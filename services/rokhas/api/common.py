@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import Response
 from pydantic import AfterValidator, BaseModel, Field
 
 from services.rokhas.domain import MAY, Action, Dossier, State
-from services.rokhas.domain.permissions import Delegation
+from services.rokhas.domain.permissions import DELEGABLE, Delegation
 from services.rokhas.domain.values import (
     Appeal,
     Attachment,
@@ -29,11 +29,16 @@ from services.rokhas.domain.values import (
 from services.rokhas.events import BindingOpinion, Channel, DossierEvent
 from services.rokhas.store import delegations, dossiers
 from shared.access import recorded
+from shared.auth import OFFICERS
 from shared.db import Tx
 from shared.http import Authorizer, Body, Instant, etag
 from shared.territory import territory
 
-authorize = Authorizer(MAY)
+_LENT: Final = frozenset[Action]().union(*DELEGABLE.values())
+authorize = Authorizer(
+    {action: roles | OFFICERS if action in _LENT else roles for action, roles in MAY.items()}
+)
+"""A deputy's own role may be another one: whether somebody lent them the action, the file's rules ask."""
 
 
 class Texts(BaseModel):

@@ -45,6 +45,16 @@ _COMMISSION: Final = frozenset(
     {Action.FORWARD, Action.CONVENE, Action.SIGN_MINUTES, Action.REQUEST_MODIFICATION}
 )
 
+DUE: Final[dict[State, ClockRule]] = {
+    State.INCOMPLETE: ClockRule.MISSING_ITEMS,
+    State.SUSPENDED: ClockRule.REPLACEMENT,
+    State.SILENCE_INVOKED: ClockRule.DELIVERY,
+    State.ATTESTATION_REQUESTED: ClockRule.ATTESTATION,
+    State.APPEAL_PRESIDENT: ClockRule.APPEAL_PRESIDENT,
+    State.APPEAL_GOVERNOR: ClockRule.APPEAL_GOVERNOR,
+}
+"""By which rule the office is awaited next, outside the period of the file itself."""
+
 
 @dataclass(kw_only=True)
 class Core:
@@ -223,6 +233,15 @@ class Core:
         """When the clock of this rule runs out, if it has one."""
         dates = (clock.answer_by for clock in self.clocks.values() if clock.rule == rule)
         return min((date for date in dates if date), default=None)
+
+    @property
+    def due_at(self) -> datetime | None:
+        """The office's next date in the order of its work: the end of the period while it runs, then of the
+        period that the present state opened; for what an applicant owes, when the file may be returned.
+        """
+        if self.state is State.UNDER_REVIEW:
+            return self.clock.answer_by if self.clock else None
+        return self._due(DUE[self.state]) if self.state in DUE else None
 
     @property
     def _lapse_clock(self) -> Clock | None:

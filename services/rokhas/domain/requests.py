@@ -122,15 +122,15 @@ class Requests(Core):
         *,
         by: Actor,
         now: datetime,
-        document: str | None = None,
+        documents: Sequence[str] = (),
         delegations: Sequence[Delegation] = (),
     ) -> ModificationRequested:
         """The commission's (RGC art. 41). It counts as the one information request: made in the first half
         and as the first it suspends; later it may still be made and suspends nothing.
         """
         self._may(Action.REQUEST_MODIFICATION, by, now, delegations=delegations)
-        if document is not None:
-            self.procedure.document(document)
+        for code in documents:
+            self.procedure.document(code)
         wanted(reasons, "reasons_missing")
         suspends = self._in_first_half(now) and not self._information_used
         made = Request(
@@ -140,7 +140,7 @@ class Requests(Core):
             by=by.subject,
             reasons=reasons,
             suspends=suspends,
-            document=document,
+            documents=tuple(documents),
         )
         return self._announce(
             ModificationRequested,
@@ -148,7 +148,7 @@ class Requests(Core):
             requested_at=now,
             request=request,
             suspends=suspends,
-            document=document,
+            documents=tuple(documents),
         )
 
     def answer(

@@ -142,13 +142,18 @@ class ClockRole(StrEnum):
 
 
 class ClockRule(StrEnum):
-    """The rules whose dates open or close something here; the period of the file is `Procedure.rule`."""
+    """The rules whose dates open or close something here, or order the work.
+
+    The period of the file itself is `Procedure.rule`.
+    """
 
     MISSING_ITEMS = "completion.missing_items"
     REPLACEMENT = "completion.replacement"
     DELIVERY = "invocation.delivery"
+    ATTESTATION = "invocation.attestation"
     APPEAL_LODGING = "appeal.lodging"
     APPEAL_PRESIDENT = "appeal.president"
+    APPEAL_GOVERNOR = "appeal.governor"
 
 
 LAPSE = "lapse."

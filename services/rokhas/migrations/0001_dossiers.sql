@@ -8,20 +8,27 @@ CREATE TABLE rokhas.dossier (
   applicant text NOT NULL, proxies text[] NOT NULL DEFAULT '{}',
   state text NOT NULL, reference text, instructor text,
   drafted_at timestamptz NOT NULL, submitted_at timestamptz, answer_by timestamptz,
+  due_at timestamptz NOT NULL DEFAULT '9999-01-01T00:00:00Z',  -- the office's next date, far away without one
   version bigint NOT NULL, body jsonb NOT NULL,
   UNIQUE (collectivity, reference)
 );
 CREATE INDEX dossier_applicant ON rokhas.dossier (applicant, drafted_at, id);
 CREATE INDEX dossier_proxies ON rokhas.dossier USING gin (proxies);
 CREATE INDEX dossier_place ON rokhas.dossier (collectivity, drafted_at, id);
-CREATE INDEX dossier_urgency ON rokhas.dossier (collectivity, answer_by, id)
-  WHERE state IN ('incomplete', 'under_review', 'suspended', 'approved_by_silence', 'silence_invoked',
-    'attestation_requested', 'silence_no_effect', 'appeal_president', 'appeal_governor', 'granted');
+CREATE INDEX dossier_urgency ON rokhas.dossier (collectivity, due_at, id);
 
 -- Numbers without gaps per commune and year: the row lock makes the next filing wait for this one's commit.
 CREATE TABLE rokhas.numbering (
   collectivity text NOT NULL, year int NOT NULL, last int NOT NULL, PRIMARY KEY (collectivity, year)
 );
+ALTER TABLE rokhas.numbering ENABLE ROW LEVEL SECURITY;  -- nobody's to write: only the function counts on
+CREATE FUNCTION rokhas.next_number(p_collectivity text, p_year int) RETURNS int
+LANGUAGE sql SECURITY DEFINER SET search_path = rokhas, pg_temp AS $$
+  INSERT INTO numbering AS n VALUES (p_collectivity, p_year, 1)
+    ON CONFLICT (collectivity, year) DO UPDATE SET last = n.last + 1 RETURNING last
+$$;
+REVOKE EXECUTE ON FUNCTION rokhas.next_number(text, int) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION rokhas.next_number(text, int) TO @api;
 
 -- Why the date is what it is, as the deadlines service last explained it.
 CREATE TABLE rokhas.explanation (
@@ -83,7 +90,7 @@ ALTER TABLE rokhas.delegation ENABLE ROW LEVEL SECURITY;
 CREATE POLICY parties ON rokhas.delegation TO @api
   USING (rokhas.sees(collectivity, holder, '{}')) WITH CHECK (rokhas.sees(collectivity, holder, '{}'));
 
-GRANT SELECT, INSERT, UPDATE ON rokhas.dossier, rokhas.numbering, rokhas.delegation TO @api;
+GRANT SELECT, INSERT, UPDATE ON rokhas.dossier, rokhas.delegation TO @api;
 GRANT SELECT, INSERT ON rokhas.message, rokhas.upload TO @api;
 GRANT SELECT ON rokhas.explanation TO @api;
 GRANT SELECT, UPDATE ON rokhas.dossier TO @worker;

@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final, get_type_hints
 from uuid import UUID
@@ -32,6 +32,7 @@ COLUMNS: Final = (
     "drafted_at",
     "submitted_at",
     "answer_by",
+    "due_at",
     "version",
     "body",
 )
@@ -40,6 +41,8 @@ IN_COLUMNS: Final = frozenset(
     | {"submitted_at", "version"}
 )
 """Fields that live in columns only; `proxies` and the clock stand in the body and are copied."""
+FAR: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""Where the queue puts what has no date."""
 
 
 def _read(sql: str) -> Any:
@@ -56,9 +59,7 @@ UPDATE = text(
     + ", ".join(f"{n} = CAST(:body AS jsonb)" if n == "body" else f"{n} = :{n}" for n in COLUMNS[2:])
     + " WHERE id = :id"
 )
-NUMBER = text("""
-    INSERT INTO rokhas.numbering AS n VALUES (:collectivity, :year, 1)
-    ON CONFLICT (collectivity, year) DO UPDATE SET last = n.last + 1 RETURNING last""")
+NUMBER = text("SELECT rokhas.next_number(:collectivity, :year)")
 WHERE: Final = """
     WHERE (CAST(:states AS text[]) IS NULL OR state = ANY(CAST(:states AS text[])))
       AND (CAST(:procedure AS text) IS NULL OR procedure = :procedure)
@@ -70,8 +71,8 @@ NEWEST = _read(f"""{SELECT} {WHERE}
     ORDER BY drafted_at DESC, id DESC LIMIT :limit""")
 MOST_URGENT = _read(f"""{SELECT} {WHERE}
       AND (CAST(:after_at AS timestamptz) IS NULL
-        OR (coalesce(answer_by, 'infinity'), id) > (:after_at, CAST(:after_id AS uuid)))
-    ORDER BY coalesce(answer_by, 'infinity'), id LIMIT :limit""")
+        OR (due_at, id) > (:after_at, CAST(:after_id AS uuid)))
+    ORDER BY due_at, id LIMIT :limit""")
 EARLIER = _read(f"""{SELECT} WHERE applicant = :applicant AND procedure = :procedure
       AND collectivity = :collectivity AND state IN ('refused', 'appeal_rejected') AND id <> :id
     ORDER BY drafted_at DESC LIMIT 20""")
@@ -191,6 +192,7 @@ def to_row(dossier: Dossier) -> dict[str, Any]:
         "drafted_at": dossier.drafted_at,
         "submitted_at": dossier.submitted_at,
         "answer_by": dossier.clock.answer_by if dossier.clock else None,
+        "due_at": dossier.due_at or FAR,
         "version": dossier.version,
         "body": json.dumps(body, ensure_ascii=False),
     }
