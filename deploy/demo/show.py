@@ -1,0 +1,118 @@
+"""What the demonstration prints: steps, progress, figures, and one explanation article by article."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from shared.territory import territory
+from shared.time import casablanca
+
+Names = Mapping[str, str]
+
+
+class Show:
+    """Numbered acts in three languages; a line with ✓ for everything that held."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.acts = self.held = 0
+        self.began = time.monotonic()
+
+    def act(self, ar: str, fr: str, en: str) -> None:
+        self.acts += 1
+        self.console.print(f"\n[bold cyan]{self.acts}[/]  [bold]{ar}[/] · {fr} · {en}")
+
+    def done(self, what: str) -> None:
+        self.held += 1
+        self.console.print(f"   [green]✓[/] {what}")
+
+    def note(self, what: str) -> None:
+        self.console.print(f"     [dim]{escape(what)}[/]")
+
+    def failed(self, what: str, expected: object, seen: object) -> None:
+        self.console.print(f"   [bold red]✗[/] {escape(what)}")
+        self.console.print(f"     expected {escape(str(expected))}", style="red")
+        self.console.print(f"     saw      {escape(str(seen))}", style="red")
+
+    def end(self, requests: int, page: str) -> None:
+        took = time.monotonic() - self.began
+        self.console.print(
+            f"\n   [bold green]All {self.held} steps held[/] · {requests} requests · {took:.0f} s"
+        )
+        self.console.print(f"     [dim]start page: {page}[/]\n")
+
+    def today(self, now: datetime) -> None:
+        """Where legal time stands."""
+        self.console.print(f"   [yellow]⏱[/] [bold]{now.astimezone(casablanca()):%A %d %B %Y, %H:%M}[/]")
+
+    @contextmanager
+    def progress(self, what: str, total: int) -> Iterator[Callable[[], None]]:
+        """A bar while the block runs; call what is yielded once for each piece of work done."""
+        columns = (
+            TextColumn("     {task.description}"),
+            BarColumn(30),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=self.console, transient=True) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda: bar.advance(task)
+
+    def figures(self, title: str, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+        """One row per group, the total last."""
+        table = Table(
+            title=title, title_justify="left", title_style="bold", header_style="dim", pad_edge=False
+        )
+        table.add_column("")
+        for name in columns:
+            table.add_column(name.replace("_", " "), justify="right")
+        for row in rows:
+            cells = ["–" if row[name] is None else str(row[name]) for name in columns]
+            total = row["group"] == TOTAL
+            table.add_row(self._group(row["group"]), *cells, style="bold" if total else None)
+        self.console.print(table)
+
+    def _group(self, group: str) -> str:
+        return both(territory().get(group).name) if group in territory() else escape(group)
+
+    def explanation(self, of: str, clock: Mapping[str, Any]) -> None:
+        """Each step from the start to the date, with its article, in Arabic and French."""
+        table = Table(
+            title=of,
+            title_justify="left",
+            title_style="bold",
+            header_style="dim",
+            pad_edge=False,
+            show_lines=True,
+        )
+        table.add_column("", no_wrap=True)
+        table.add_column("المادة · article", max_width=30)
+        table.add_column("لماذا · pourquoi")
+        for step in clock["explanation"]:
+            why = f"{escape(step['text']['ar'])}\n[dim]{escape(step['text']['fr'])}[/]"
+            table.add_row(step["date"] or "", escape(step["article"]), why)
+        self.console.print(table)
+
+    def story(self, of: str, items: Iterable[Mapping[str, Any]]) -> None:
+        """The timeline of a file as its applicant reads it."""
+        table = Table(title=of, title_justify="left", title_style="bold", show_header=False, pad_edge=False)
+        for item in items:
+            table.add_row(
+                item["at"][:16].replace("T", " "), escape(item["text"]["ar"]), escape(item["text"]["fr"])
+            )
+        self.console.print(table)
+
+
+TOTAL = "مجموع · total"
+
+
+def both(name: Names) -> str:
+    """The Arabic name beside the French one."""
+    return f"{escape(name['ar'])} · {escape(name['fr'])}"
