@@ -226,7 +226,7 @@ class Machine:
     # --- the end
 
     async def heal(self) -> None:
-        """What a lossy broker dropped is asked for again; from another all must arrive without being asked."""
+        """What a lossy broker dropped is asked for again; from another all must arrive unasked."""
         for slot in list(self.open):
             await self.rollback(slot)
         await self.cure()
