@@ -1,8 +1,34 @@
 """HTTP of `rokhas`: applicants, communes, governors and the public."""
 
-from services.rokhas.api import decision, delegations, dossiers, governor, instruction, messages, queue
+from services.rokhas.api import (
+    applicant,
+    decision,
+    delegations,
+    documents,
+    dossiers,
+    files,
+    governor,
+    instruction,
+    messages,
+    payments,
+    queue,
+    recueil,
+)
 from shared.http import Router
 
 router = Router()
-for part in (dossiers, queue, instruction, decision, governor, messages, delegations):
+for part in (
+    recueil,
+    files,
+    dossiers,
+    documents,
+    applicant,
+    payments,
+    queue,
+    instruction,
+    decision,
+    governor,
+    messages,
+    delegations,
+):
     router.include_router(part.router)
