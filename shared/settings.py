@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 PREFIX: Final = "JAMAA_"
 SECRET_LENGTH: Final = 32  # characters: what a generated secret has, and a guessable word has not
+MOST_UPLOAD: Final = 50 * 1024 * 1024  # bytes: a request is read into memory before it is looked at
 _SERVICE: Final = re.compile(r"[a-z][a-z0-9_]*")
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9_.-]+:[0-9]{1,5}|\[[0-9a-fA-F:]+\]:[0-9]{1,5}")
 
@@ -112,7 +113,10 @@ class Settings(_Common):
         description="where files are stored, file:///directory or s3://bucket/prefix",
     )
     max_upload_bytes: int = Field(
-        default=20 * 1024 * 1024, gt=0, description="the largest upload in bytes, a positive whole number"
+        default=20 * 1024 * 1024,
+        gt=0,
+        le=MOST_UPLOAD,
+        description=f"the largest upload in bytes, a positive whole number up to {MOST_UPLOAD}",
     )
     clamd: Annotated[str, AfterValidator(_address)] | None = Field(
         default=None, description="ClamAV's daemon, host:port; without it uploads are not scanned"
@@ -122,6 +126,10 @@ class Settings(_Common):
         description=f"the secret shared with the payment provider, at least {SECRET_LENGTH} characters",
     )
 
+    payment_url: Annotated[str, _url("https", "http")] | None = Field(
+        default=None,
+        description="the payment gateway, an https:// URL; without it, in development, a page of ours",
+    )
     notify_url: Annotated[str, _url("https", "http", "file")] | None = Field(
         default_factory=lambda known: (
             (known["home"] / "notices.jsonl").as_uri() if known["profile"] == "development" else None
@@ -134,7 +142,7 @@ class Settings(_Common):
         value: SecretStr = self._needed(name)
         return value.get_secret_value()
 
-    def needed(self, name: Literal["notify_url"]) -> str:
+    def needed(self, name: Literal["notify_url", "payment_url"]) -> str:
         """What only some services need. Raises SettingsError when it is not set."""
         value: str = self._needed(name)
         return value

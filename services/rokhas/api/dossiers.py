@@ -1,6 +1,6 @@
 """Files: drafting, submitting, listing, reading."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID, uuid4
 
@@ -21,6 +21,7 @@ from services.rokhas.api.common import (
     show,
 )
 from services.rokhas.domain import Action, Dossier, State
+from services.rokhas.domain.values import ClockRule
 from services.rokhas.store import delegations, dossiers
 from services.rokhas.store.dossiers import Filter, procedures
 from shared.auth import OFFICERS, Role
@@ -61,7 +62,9 @@ class MissingOut(BaseModel):
 
 
 class ReceiptOut(BaseModel):
-    """Issued at once; complete, or with every missing document, once (55-19 art. 10)."""
+    """Issued at once; complete, or with every missing document, once (55-19 art. 10). `deposit_until` is the
+    last day to supply them, once it is known.
+    """
 
     dossier: UUID
     reference: str
@@ -72,6 +75,7 @@ class ReceiptOut(BaseModel):
     submitted_at: Instant
     completed_at: Instant | None
     missing: list[MissingOut]
+    deposit_until: date | None
     version: int
 
     @classmethod
@@ -91,6 +95,9 @@ class ReceiptOut(BaseModel):
                 MissingOut(code=code, label=Texts(**dossier.procedure.document(code).label))
                 for code in dossier.missing
             ],
+            deposit_until=period.last_day
+            if (period := dossier.clocks.get(ClockRule.MISSING_ITEMS))
+            else None,
             version=dossier.version,
         )
 

@@ -15,6 +15,7 @@ CREATE TABLE rokhas.dossier (
 CREATE INDEX dossier_applicant ON rokhas.dossier (applicant, drafted_at, id);
 CREATE INDEX dossier_proxies ON rokhas.dossier USING gin (proxies);
 CREATE INDEX dossier_place ON rokhas.dossier (collectivity, drafted_at, id);
+CREATE INDEX dossier_unpaid ON rokhas.dossier (id) WHERE body @? '$.payments.*.state ? (@ == "started")';
 CREATE INDEX dossier_urgency ON rokhas.dossier (collectivity, due_at, id);
 
 -- Numbers without gaps per commune and year: the row lock makes the next filing wait for this one's commit.
