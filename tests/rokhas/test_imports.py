@@ -127,6 +127,7 @@ async def test_a_line_that_comes_twice_in_one_table_is_imported_once(api: Api) -
         ("", "", 422, "csv_columns"),
         (HEADER, f"{RUNNING}\n" * 5001, 413, "csv_too_long"),
     ],
+    ids=["wanting", "unknown", "twice", "quotes", "empty", "long"],
 )
 async def test_what_is_no_such_table_is_one_problem(
     api: Api, header: str, line: str, status: int, code: str

@@ -8,6 +8,7 @@ from services.rokhas.api import (
     dossiers,
     files,
     governor,
+    imports,
     instruction,
     messages,
     payments,
@@ -30,5 +31,6 @@ for part in (
     governor,
     messages,
     delegations,
+    imports,
 ):
     router.include_router(part.router)
