@@ -1,0 +1,282 @@
+"""What an operator sees and mends, and the auditor, who notices what leaves no trace."""
+
+from datetime import timedelta
+
+import asyncpg
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from shared import operate
+from shared.auditor import Auditor, Mismatch, Report, Watch, mismatches
+from shared.errors import Conflict, NotFound
+from shared.inbox import Inbox
+from tests.support.core import (
+    CONSUMER,
+    SOURCE,
+    THING,
+    Handler,
+    MemoryBus,
+    UnfencedRelay,
+    drain,
+    heads,
+    inbox_of,
+    make,
+    rows,
+    trace,
+)
+from tests.support.databases import ServiceDatabase
+
+A = (SOURCE, "thing", "a")
+
+
+class Platform:
+    """One service that reads itself, over a broker made of a list."""
+
+    def __init__(self, database: ServiceDatabase) -> None:
+        self.database = database.worker
+        self.api = database.api
+        self.bus = MemoryBus()
+        self.relay = UnfencedRelay("toy", self.database, self.bus)
+        self.handler = Handler()
+        self.inbox: Inbox = inbox_of(self.database, self.bus, self.handler)
+        self.watch = Watch(
+            service="toy",
+            consumer=CONSUMER,
+            source=SOURCE,
+            aggregates=("thing",),
+            producer=self.database,
+            reader=self.database,
+        )
+
+    async def publish(self, *subjects: str, lose: int = 0) -> None:
+        """Sends one event for each; the last `lose` never arrive."""
+        for subject in subjects:
+            await make(self.api, subject)
+        await self.pump(lose=lose)
+
+    async def pump(self, *, lose: int = 0) -> None:
+        start = len(self.bus.sent)
+        await drain(self.relay, self.bus)
+        deliveries = self.bus.deliveries(start)
+        if arrived := deliveries[: len(deliveries) - lose]:
+            await self.inbox.receive(arrived)
+        await drain(self.relay, self.bus)
+
+
+@pytest.fixture
+def platform(database: ServiceDatabase) -> Platform:
+    return Platform(database)
+
+
+async def test_a_calm_service(platform: Platform) -> None:
+    await platform.publish("a", "b", "a")
+    status = await operate.status(platform.database)
+    assert status.calm
+    assert (status.pending, status.profile, status.clock_shift) == (0, "development", timedelta(0))
+    assert [(c.name, c.heads, c.parked) for c in status.consumers] == [(CONSUMER, 2, 0)]
+
+
+async def test_what_waits_and_what_is_stuck_is_seen(platform: Platform) -> None:
+    platform.handler.poison = {("a", 1)}
+    await platform.publish("a", "a", "b")
+    await make(platform.api, "c")
+    status = await operate.status(platform.database)
+    assert not status.calm
+    assert status.pending == 1
+    assert status.oldest_pending > timedelta(0)
+    (consumer,) = status.consumers
+    assert (consumer.blocked, consumer.dead, consumer.parked) == (1, 0, 2)
+    (stuck,) = await operate.stuck(platform.database)
+    assert (stuck.key, stuck.sequence, stuck.state, stuck.waiting) == (A, 1, "blocked", 1)
+    assert stuck.error.startswith("Poisoned")
+
+
+async def test_the_lease_is_seen(platform: Platform) -> None:
+    assert (await operate.status(platform.database)).relay is None
+    await platform.relay._leads()
+    status = await operate.status(platform.database)
+    assert (status.relay, status.relay_leads, status.relay_epoch) == (platform.relay.owner, True, 1)
+
+
+async def test_redrive_says_what_it_came_to(platform: Platform) -> None:
+    platform.handler.poison = {("a", 1), ("a", 3)}
+    await platform.publish("a", "a", "a")
+    platform.handler.poison = {("a", 3)}
+    redriven = await operate.redrive(platform.inbox, A)
+    assert (redriven.applied, redriven.state, redriven.parked) == (2, "blocked", 1)
+    assert redriven.error is not None
+    with pytest.raises(NotFound):
+        await operate.redrive(platform.inbox, (SOURCE, "thing", "a typo"))
+    assert set(await heads(platform.database)) == {"a"}
+
+
+async def test_a_skip_takes_two_persons_and_applies_what_waits(platform: Platform) -> None:
+    platform.handler.poison = {("a", 2)}
+    await platform.publish("a", "a", "a", "a")
+    with pytest.raises(Conflict, match="skip_not_proposed"):
+        await operate.confirm_skip(platform.inbox, A, 2, by="driss")
+    await operate.propose_skip(platform.database, CONSUMER, A, 2, by="amina", reason="written twice")
+    with pytest.raises(Conflict, match="skip_already_proposed"):
+        await operate.propose_skip(platform.database, CONSUMER, A, 2, by="driss", reason="the same")
+    with pytest.raises(Conflict, match="skip_needs_two"):
+        await operate.confirm_skip(platform.inbox, A, 2, by="amina")
+    assert (await heads(platform.database))["a"] == (1, "blocked")
+
+    done = await operate.confirm_skip(platform.inbox, A, 2, by="driss")
+    assert (done.applied, done.state, done.parked) == (2, "open", 0)
+    assert await trace(platform.database) == {"a": [1, 3, 4]}
+    assert await rows(
+        platform.database, "SELECT seq, proposed_by, confirmed_by, reason FROM msg.skip_register"
+    ) == [(2, "amina", "driss", "written twice")]
+    with pytest.raises(Conflict, match="skip_not_held"):
+        await operate.confirm_skip(platform.inbox, A, 2, by="driss")
+
+
+@pytest.mark.parametrize("sequence", [1, 3])
+async def test_only_what_holds_an_aggregate_can_be_skipped(platform: Platform, sequence: int) -> None:
+    platform.handler.poison = {("a", 2)}
+    await platform.publish("a", "a", "a")
+    with pytest.raises(Conflict, match="skip_not_held"):
+        await operate.propose_skip(platform.database, CONSUMER, A, sequence, by="amina", reason="wrong one")
+
+
+async def test_an_event_redriven_meanwhile_is_not_skipped(platform: Platform) -> None:
+    platform.handler.poison = {("a", 1)}
+    await platform.publish("a")
+    await operate.propose_skip(platform.database, CONSUMER, A, 1, by="amina", reason="unreadable")
+    platform.handler.poison = set()
+    await operate.redrive(platform.inbox, A)
+    with pytest.raises(Conflict, match="skip_not_held"):
+        await operate.confirm_skip(platform.inbox, A, 1, by="driss")
+
+
+async def test_the_table_itself_wants_two_persons(platform: Platform) -> None:
+    platform.handler.poison = {("a", 1)}
+    await platform.publish("a")
+    await operate.propose_skip(platform.database, CONSUMER, A, 1, by="amina", reason="unreadable")
+    with pytest.raises(IntegrityError, match="skip_register_check"):
+        await rows(platform.database, "UPDATE msg.skip_register SET confirmed_by = 'amina' RETURNING seq")
+
+
+async def test_a_dead_letter_is_resolved_once_and_by_somebody(platform: Platform) -> None:
+    await platform.publish("a")
+    (good,) = platform.bus.deliveries()
+    await platform.inbox.receive([type(good)(THING.topic, 3, 7, None, b"?", [("x", b"y")])])
+    (letter,) = await operate.dead_letters(platform.database)
+    assert (letter.partition, letter.offset, letter.raw, letter.headers) == (3, 7, b"?", [["x", "y"]])
+    assert not (await operate.status(platform.database)).calm
+    place = (CONSUMER, THING.topic, 3, 7)
+    await operate.resolve_dead_letter(platform.database, *place, by="amina", resolution="a test message")
+    assert (await operate.status(platform.database)).calm
+    with pytest.raises(NotFound):
+        await operate.resolve_dead_letter(platform.database, *place, by="amina", resolution="again")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "count"),
+    [({}, 6), ({"subject": "a"}, 4), ({"aggregate": "thing"}, 3), ({"after": 3}, 3), ({"subject": "z"}, 0)],
+)
+async def test_a_replay_sends_again_and_changes_nothing(
+    platform: Platform, chosen: dict[str, str], count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operate, "REPLAY_CHUNK", 2)
+    await platform.publish("a", "b", "a")
+    assert await operate.replay(platform.database, **chosen) == count  # type: ignore[arg-type]  # by parameters
+    await platform.pump()
+    assert await trace(platform.database) == {"a": [1, 2], "b": [1]}
+    assert (await operate.status(platform.database)).calm
+
+
+async def test_the_log_can_be_read(platform: Platform) -> None:
+    await platform.publish("a", "b")
+    logged = await operate.events(platform.database, most=3)
+    assert [(e.position, e.subject, e.aggregate) for e in logged] == [
+        (2, "b", "thing"),
+        (3, "a", "echo"),
+        (4, "b", "echo"),
+    ]
+    assert await operate.events(platform.database, identifier=logged[0].id) == logged[:1]
+    assert [e.sequence for e in await operate.events(platform.database, subject="a", after=1)] == [1]
+
+
+# --- the auditor ----------------------------------------------------------------------------------
+
+
+async def test_a_lost_last_event_is_found_and_sent_again(platform: Platform) -> None:
+    await platform.publish("a", "a", "b", lose=1)
+    await platform.inbox.mend_once()
+    assert platform.bus.repairs() == []  # there is no gap to see
+    assert await mismatches(platform.watch) == [
+        Mismatch(key=(SOURCE, "thing", "b"), produced=1, applied=0, state="open")
+    ]
+    auditor = Auditor([platform.watch], patience=0)
+    assert await auditor.audit(full=True) == Report(unequal=1, repaired=1, alarms=0)
+    await platform.pump()
+    assert await auditor.audit(full=True) == Report()
+    assert await trace(platform.database) == {"a": [1, 2], "b": [1]}
+
+
+async def test_what_is_young_or_about_to_be_sent_is_left_alone(platform: Platform) -> None:
+    await platform.publish("a", lose=1)
+    assert await Auditor([platform.watch]).audit(full=True) == Report(unequal=1)
+    await make(platform.api, "b")
+    assert (await Auditor([platform.watch], patience=0).audit(full=True)).repaired == 1  # of a, not of b
+
+
+async def test_what_stays_unequal_is_an_alarm_once(platform: Platform) -> None:
+    await platform.publish("a", lose=1)
+    owner_sees_it_old = Auditor([platform.watch], patience=0.001)
+    reports = []
+    for _ in range(3):
+        reports.append(await owner_sees_it_old.audit(full=True))
+        await drain(platform.relay, platform.bus)  # sent, and lost again
+    assert [r.alarms for r in reports] == [0, 1, 0]
+    assert [r.unequal for r in reports] == [1, 1, 1]
+
+
+async def test_a_held_aggregate_is_the_operators_not_lost(platform: Platform) -> None:
+    platform.handler.poison = {("a", 1)}
+    await platform.publish("a")
+    assert await Auditor([platform.watch], patience=0).audit(full=True) == Report(unequal=1)
+
+
+@pytest.mark.parametrize("left", [0, 1])
+async def test_a_producer_that_forgot_what_was_applied_is_an_alarm(
+    database: ServiceDatabase, platform: Platform, left: int
+) -> None:
+    """A failover without a synchronous standby: nothing to send again, somebody must know."""
+    await platform.publish("a", "a")
+    owner = await asyncpg.connect(database.admin_dsn)
+    await owner.execute("UPDATE msg.aggregate_head SET last_seq = 1 WHERE aggregatetype = 'thing'")
+    if not left:
+        await owner.execute("DELETE FROM msg.aggregate_head")
+    await owner.close()
+    auditor = Auditor([platform.watch])
+    assert await auditor.audit(full=True) == Report(unequal=1, repaired=0, alarms=1)
+    assert (await auditor.audit(full=True)).alarms == 0
+
+
+async def test_later_looks_see_only_what_is_new_and_what_was_wrong(
+    platform: Platform, database: ServiceDatabase
+) -> None:
+    auditor = Auditor([platform.watch], patience=0)
+    await platform.publish("a", lose=1)
+    assert (await auditor.audit()).unequal == 1
+    owner = await asyncpg.connect(database.admin_dsn)
+    await owner.execute("UPDATE msg.event_log SET recorded_at = recorded_at - interval '1 hour'")
+    await owner.close()
+    await auditor.audit()  # from here on the first event is old: remembered as wrong, not read again
+    await platform.publish("b", lose=2)
+    assert await auditor.audit() == Report(unequal=2, repaired=2)
+    await platform.pump()
+    assert await auditor.audit() == Report()
+
+
+async def test_a_slow_consumer_is_not_flooded(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.auditor.MOST_REPAIRS", 2)
+    await platform.publish(*"abcd", lose=4)
+    auditor = Auditor([platform.watch], patience=1e-9)
+    assert (await auditor.audit(full=True)).repaired == 2
+    assert (
+        await auditor.audit(full=True, patience=0)
+    ).repaired == 2  # those that wait to be sent are not lost
