@@ -67,7 +67,9 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     OR left(collectivity, 6) = ANY (string_to_array(current_setting('app.provinces', true), ','))
 $$;
 ALTER TABLE rokhas.dossier ENABLE ROW LEVEL SECURITY;
-CREATE POLICY parties ON rokhas.dossier FOR SELECT TO @api USING (rokhas.sees(collectivity, applicant, proxies));
+-- Who changes a row must still see it: a transfer names the successor first, for its own transaction.
+CREATE POLICY parties ON rokhas.dossier FOR SELECT TO @api
+  USING (rokhas.sees(collectivity, applicant, proxies) OR applicant = current_setting('app.successor', true));
 CREATE POLICY creates ON rokhas.dossier FOR INSERT TO @api WITH CHECK (rokhas.sees(collectivity, applicant, proxies));
 -- A transfer gives the file to somebody else: the new row need not be the writer's own.
 CREATE POLICY changes ON rokhas.dossier FOR UPDATE TO @api

@@ -118,7 +118,7 @@ async def save(tx: Tx, dossier: Dossier, *, because: DossierEvent) -> None:
 
 async def make_way(tx: Tx, successor: str) -> None:
     """For the rest of the transaction the successor's files are visible too: row-level security asks that
-    whoever changes a row still sees it.
+    whoever changes a row still sees it afterwards.
     """
     await tx.execute(SUCCESSOR, {"successor": successor})
 
