@@ -15,7 +15,7 @@ from services.deadlines.domain.calendar import (
     load_seed,
     seed_calendar,
 )
-from services.deadlines.domain.source import Refused
+from shared.data import BadData
 
 D = date.fromisoformat
 
@@ -67,12 +67,28 @@ def test_a_calendar_speaks_only_for_the_years_it_records() -> None:
     assert len(calendar.year(2027)) == 11
 
 
+NAME = "name: {ar: عطلة, fr: Congé, en: Day off}"
+FEAST = "feasts: {}\nobserved:\n  - {feast: noel, hijri: 1448, first: 2027-03-10"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("fixed", 'fixed:\n  - day: "02-30"\n', r"fixed.yaml:2: '02-30' is no month and day"),
-        ("religious", "feasts: {}\nobserved:\n  - feast: noel\n", "religious.yaml:3: unknown feast 'noel'"),
-        ("closures", "closures:\n  - date: tomorrow\n", "closures.yaml:2: 'date' must be a day"),
+        ("fixed", f'fixed:\n  - {{day: "02-30", {NAME}, source: x}}\n', "2: '02-30' is no month and day"),
+        ("fixed", f'fixed:\n  - {{day: "02-29", {NAME}, source: x}}\n', "2: '02-29' is no month and day"),
+        ("religious", FEAST + ", status: confirmed, source: x}\n", "3: unknown feast 'noel'"),
+        ("religious", FEAST + ", status: estimated, source: x}\n", "3: an estimated feast needs a window"),
+        (
+            "religious",
+            FEAST + ", status: estimated, source: x, window: [2027-03-11, 2027-03-12]}\n",
+            "3: an estimated feast needs a window",
+        ),
+        (
+            "religious",
+            FEAST + ", status: confirmed, source: x, window: [2027-03-10, 2027-03-11]}\n",
+            "3: a confirmed feast has no window",
+        ),
+        ("closures", "closures:\n  - date: tomorrow\n", "2: 'date' must be a day"),
     ],
 )
 def test_a_slip_in_a_calendar_file_is_refused_with_its_line(
@@ -82,5 +98,5 @@ def test_a_slip_in_a_calendar_file_is_refused_with_its_line(
     (tmp_path / "religious.yaml").write_text("feasts: {}\nobserved: []\n")
     (tmp_path / "closures.yaml").write_text("closures: []\n")
     (tmp_path / f"{name}.yaml").write_text(content)
-    with pytest.raises(Refused, match=message):
+    with pytest.raises(BadData, match=rf"{name}\.yaml:{message}"):
         load_seed(tmp_path)

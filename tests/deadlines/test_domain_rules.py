@@ -10,8 +10,8 @@ import pytest
 from services.deadlines.domain.counting import Unit
 from services.deadlines.domain.loading import load_rules, rulebook
 from services.deadlines.domain.rules import Effect, Expiry, Meaning, Role
-from services.deadlines.domain.source import Refused
 from services.rokhas.events import DOSSIER
+from shared.data import BadData
 from shared.errors import Invalid
 
 D = date.fromisoformat
@@ -93,12 +93,12 @@ def test_the_other_periods(code: str, days: int, unit: str, francs: bool) -> Non
 def test_every_trigger_names_an_event_and_fields_that_the_owner_announces() -> None:
     for rule in rulebook().rules:
         profile = rule.profile
-        for triggers in (*profile.triggers.values(), *profile.meanings.values()):
+        for triggers in (*profile.events.values(), *profile.statistics.values()):
             for trigger in triggers:
                 announced = {field.name for field in fields(DOSSIER.types[trigger.event])}
                 needed = {trigger.at, *trigger.when, *([trigger.days] if trigger.days else [])}
                 assert needed <= announced, (rule.code, trigger)
-        starts = {trigger.event for trigger in profile.triggers[Effect.START]}
+        starts = {trigger.event for trigger in profile.events[Effect.START]}
         if profile.each is not None:
             for event in starts:
                 assert profile.each in {field.name for field in fields(DOSSIER.types[event])}, rule.code
@@ -282,7 +282,8 @@ def test_a_new_service_needs_a_file_and_no_code(tmp_path: Path) -> None:
     ("slip", "by", "message"),
     [
         ("on_expiry: approval", "on_expiry: aproval", "toy.yaml:28: 'aproval' is no 'on_expiry'; one of:"),
-        ("on_expiry", "on_expirity", "toy.yaml:18: the field 'on_expiry' is missing"),
+        ("on_expiry", "on_expirity", "toy.yaml:28: unknown field 'on_expirity'; is it 'on_expiry'?"),
+        ("    on_expiry: approval\n", "", "toy.yaml:18: the field 'on_expiry' is missing"),
         (
             "confidence: C\n",
             "confidence: C\n    warning: [half]\n",
@@ -294,12 +295,16 @@ def test_a_new_service_needs_a_file_and_no_code(tmp_path: Path) -> None:
         ("event: closed", "event: close", "toy.yaml:16: unknown event 'close' of toy.note"),
         ("at: closed_at", "at: closed_on", "toy.yaml:16: the event 'closed' has no field 'closed_on'"),
         ("{complete: true}", "{compleet: true}", "toy.yaml:14: the event 'filed' has no field 'compleet'"),
-        ("      answer:", "      reply:", "toy.yaml:15: 'reply' is none of start, suspend"),
+        ("      answer:", "      reply:", "toy.yaml:15: 'reply' is no 'events'; one of: start"),
         ("unit: working", "unit: workdays", "toy.yaml:27: 'workdays' is no 'unit'"),
         ("days: 10", "days: ten", "toy.yaml:27: 'days' must be a whole number"),
         ("days: 10", "days: 10, months: 2", "toy.yaml:27: give the length once"),
+        ("days: 10", "years: 11", "toy.yaml:27: a period is of 1 to 3660 days"),
+        ("days: 10", "days: 10, weekend: [1, 2, 3, 4, 5, 6, 7]", "toy.yaml:27: a week has a working day"),
+        ("procedures: [toy]", "procedures: []", "toy.yaml:20: the period of a file needs its procedures"),
+        ("at: closed_at", "at: closed_at, days: closed_at", "toy.yaml:16: what extends, and nothing else"),
         ("profile: toy\n", "profile: tyo\n", "toy.yaml:29: unknown profile 'tyo'"),
-        ("label: {ar: ملاحظة, ", "label: {", "toy.yaml:22: the field 'ar' is missing"),
+        ("label: {ar: ملاحظة, ", "label: {", "toy.yaml:22: 'label' must be written in ar, fr, en"),
         ("version: 1", "version: 1\n    version: 2", "toy.yaml:20: the field 'version' is written twice"),
         ("subject: a test", "subject: [a test", "toy.yaml:2: not YAML"),
         (SECOND, SECOND + SECOND, "toy.yaml:30: version 1 of toy is already at"),
@@ -320,7 +325,7 @@ def test_a_slip_in_a_rule_file_is_refused_with_its_line(
 ) -> None:
     assert slip in GOOD
     (tmp_path / "toy.yaml").write_text(GOOD.replace(slip, by, 1))
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(BadData) as refused:
         load_rules(tmp_path)
     assert message in str(refused.value)
 

@@ -5,14 +5,14 @@ plausible days, and whatever it could move is provisional.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
-from services.deadlines.domain.source import Names, Table
+from shared.data import Names, Source
 
 SEED: Final = Path(__file__).resolve().parents[1] / "calendar"
 SEEDED_YEARS: Final = range(2022, 2033)
@@ -79,26 +79,36 @@ class Feast:
         return [frozenset(day + shift for day in self.days) for shift in shifts if shift]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FixedDay:
-    """A day off on the same date every year, since its first year (None: before the oldest file)."""
+    """A day off on the same date every year (`day` is MM-DD), since its first year (None: before the oldest
+    file).
+    """
 
-    month: int
-    day: int
-    since: int | None
+    day: str
+    since: Annotated[int, range(1900, 2101)] | None = None
     name: Names
     source: str
+
+    def __post_init__(self) -> None:
+        try:
+            self._in(2023)  # no leap year: 29 February is not a day of every year
+        except ValueError as bad:
+            raise ValueError(f"{self.day!r} is no month and day", "day") from bad
 
     def of(self, year: int) -> CalendarDay | None:
         if self.since is not None and year < self.since:
             return None
         return CalendarDay(
-            date=date(year, self.month, self.day),
+            date=self._in(year),
             kind=Kind.NATIONAL,
             status=Status.CONFIRMED,
             name=self.name,
             source=self.source,
         )
+
+    def _in(self, year: int) -> date:
+        return date.fromisoformat(f"{year}-{self.day}")
 
 
 class Calendar:
@@ -175,32 +185,68 @@ def _feast(days: list[CalendarDay]) -> Feast:
     return Feast(_ordinals(days), max(before, 0), max(after, 0))
 
 
-def load_fixed(path: Path = SEED / "fixed.yaml") -> tuple[FixedDay, ...]:
-    """Raises `Refused` with file and line."""
-    root = Table.load(path)
-    days = []
-    for table in root.tables("fixed"):
-        text = table.text("day")
-        try:
-            of_leap_year = date.fromisoformat(f"2024-{text}")
-        except ValueError as bad:
-            raise table.refuse(f"{text!r} is no month and day", "day") from bad
-        days.append(
-            FixedDay(
-                of_leap_year.month,
-                of_leap_year.day,
-                table.integer("from", 1900, 2100) if "from" in table else None,
-                table.names("name"),
-                table.text("source"),
+# What the files of the seed say, as they say it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FeastKind:
+    days: Annotated[int, range(1, 4)]
+    name: Names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Observed:
+    feast: str
+    hijri: Annotated[int, range(1300, 1601)]
+    first: date
+    status: Status
+    source: str
+    window: tuple[date, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.status is Status.CONFIRMED:
+            if self.window:
+                raise ValueError("a confirmed feast has no window", "window")
+        elif len(self.window) != 2 or not self.window[0] <= self.first <= self.window[1]:
+            raise ValueError("an estimated feast needs a window of two days around `first`", "window")
+
+    def days(self, kind: _FeastKind) -> Iterable[CalendarDay]:
+        for later in map(timedelta, range(kind.days)):
+            yield CalendarDay(
+                date=self.first + later,
+                kind=Kind.RELIGIOUS,
+                status=self.status,
+                name=kind.name,
+                source=self.source,
+                feast=f"{self.feast}-{self.hijri}",
+                earliest=self.window[0] + later if self.window else None,
+                latest=self.window[1] + later if self.window else None,
             )
-        )
-        table.done()
-    root.done()
-    return tuple(days)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Closure:
+    date: date
+    name: Names
+    source: str
+    scope: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seed:
+    fixed: tuple[FixedDay, ...] = ()
+    feasts: dict[str, _FeastKind] = field(default_factory=dict)
+    observed: tuple[_Observed, ...] = ()
+    closures: tuple[_Closure, ...] = ()
+
+
+def load_fixed(path: Path = SEED / "fixed.yaml") -> tuple[FixedDay, ...]:
+    """Raises `BadData` with file and line."""
+    return Source(path, _Seed).value.fixed
 
 
 def load_seed(folder: Path = SEED) -> tuple[CalendarDay, ...]:
-    """The days with which a new calendar table starts. Raises `Refused` with file and line."""
+    """The days with which a new calendar table starts. Raises `BadData` with file and line."""
     fixed = load_fixed(folder / "fixed.yaml")
     national = [day for year in SEEDED_YEARS for one in fixed if (day := one.of(year)) is not None]
     days = [*national, *_load_feasts(folder / "religious.yaml"), *_load_closures(folder / "closures.yaml")]
@@ -213,68 +259,22 @@ def seed_calendar() -> Calendar:
     return Calendar(load_seed(), load_fixed())
 
 
-def _load_feasts(path: Path) -> list[CalendarDay]:
-    root = Table.load(path)
-    kinds: dict[str, tuple[int, Names]] = {}
-    feasts = root.table("feasts")
-    for code in feasts.fields():
-        table = feasts.table(code)
-        kinds[code] = (table.integer("days", 1, 3), table.names("name"))
-        table.done()
-    days = [day for table in root.tables("observed") for day in _observed(table, kinds)]
-    root.done()
-    return days
+def _load_feasts(path: Path) -> Iterable[CalendarDay]:
+    source = Source(path, _Seed)
+    kinds = source.value.feasts
+    for one in source.value.observed:
+        if one.feast not in kinds:
+            raise source.refuse(one, f"unknown feast {one.feast!r}", "feast")
+        yield from one.days(kinds[one.feast])
 
 
-def _observed(table: Table, kinds: Mapping[str, tuple[int, Names]]) -> Iterable[CalendarDay]:
-    code = table.text("feast")
-    if code not in kinds:
-        raise table.refuse(f"unknown feast {code!r}", "feast")
-    length, name = kinds[code]
-    hijri = table.integer("hijri", 1300, 1600)
-    first = table.day("first")
-    status = table.choice("status", Status)
-    source = table.text("source")
-    window = table.scalars("window")
-    table.done()
-    if status is Status.CONFIRMED:
-        if window:
-            raise table.refuse("a confirmed feast has no window", "window")
-        earliest, latest = first, first
-    else:
-        match window:
-            case [date() as earliest, date() as latest] if earliest <= first <= latest:
-                pass
-            case _:
-                raise table.refuse("an estimated feast needs a window of two days around `first`", "window")
-    for number in range(length):
-        later = timedelta(number)
+def _load_closures(path: Path) -> Iterable[CalendarDay]:
+    for one in Source(path, _Seed).value.closures:
         yield CalendarDay(
-            date=first + later,
-            kind=Kind.RELIGIOUS,
-            status=status,
-            name=name,
-            source=source,
-            feast=f"{code}-{hijri}",
-            earliest=None if status is Status.CONFIRMED else earliest + later,
-            latest=None if status is Status.CONFIRMED else latest + later,
+            date=one.date,
+            kind=Kind.CLOSURE,
+            status=Status.CONFIRMED,
+            name=one.name,
+            source=one.source,
+            scope=one.scope,
         )
-
-
-def _load_closures(path: Path) -> list[CalendarDay]:
-    root = Table.load(path)
-    days = []
-    for table in root.tables("closures"):
-        days.append(
-            CalendarDay(
-                date=table.day("date"),
-                kind=Kind.CLOSURE,
-                status=Status.CONFIRMED,
-                name=table.names("name"),
-                source=table.text("source"),
-                scope=table.optional_text("scope"),
-            )
-        )
-        table.done()
-    root.done()
-    return days

@@ -16,7 +16,6 @@ from services.deadlines.domain.counting import Extension, Interruption, Restart,
 from services.deadlines.domain.estimate import Estimate, estimate
 from services.deadlines.domain.explanation import explain, not_before
 from services.deadlines.domain.rules import Effect, Opening, Reaction, Role, Rule, Warn
-from services.deadlines.domain.source import Names
 from services.deadlines.events import (
     ClockCertaintyChanged,
     ClockElapsed,
@@ -31,6 +30,7 @@ from services.deadlines.events import (
     ClockWarned,
     Step,
 )
+from shared.data import Names
 from shared.errors import Conflict
 from shared.time import civil_day, midnight
 

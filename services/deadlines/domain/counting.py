@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Final
+from typing import Annotated, Final
 
 from services.deadlines.domain.calendar import Calendar
 from shared.errors import Invalid
@@ -36,20 +36,30 @@ class Running(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Count:
-    """How long a period is and how it is counted: every choice is a parameter of the rule.
+class Counting:
+    """How days are counted: every choice is a parameter of the rule.
 
     `francs`: neither the first nor the last day counts. `roll`: a last day on which offices are closed gives
     way to the next working day. `weekend`: ISO weekdays. `local_closures`: whether a closure of one commune
     moves the date (else an office could close its way out of silence).
     """
 
-    days: int
     unit: Unit = Unit.CALENDAR
     francs: bool = False
     roll: bool = True
-    weekend: tuple[int, ...] = (6, 7)
+    weekend: tuple[Annotated[int, range(1, 8)], ...] = (6, 7)
     local_closures: bool = False
+
+    def __post_init__(self) -> None:
+        if len(set(self.weekend)) > 6:
+            raise ValueError("a week has a working day", "weekend")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count(Counting):
+    """How long a period is, and how its days are counted."""
+
+    days: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from services.deadlines.domain.calendar import CalendarDay
-from services.deadlines.domain.source import Names
 from services.deadlines.events import (
     CalendarDayConfirmed,
     CalendarDayProposed,
     CalendarDayRejected,
     CalendarDayReplaced,
 )
+from shared.data import Names
 from shared.errors import Conflict, Forbidden, Invalid
 
 FARTHEST_YEARS: Final = 5

@@ -14,7 +14,6 @@ from services.deadlines.domain.counting import (
     is_working,
 )
 from services.deadlines.domain.estimate import Estimate
-from services.deadlines.domain.source import LANGUAGES, Names
 from services.deadlines.domain.texts import (
     AFTER_END,
     BEFORE_START,
@@ -27,6 +26,7 @@ from services.deadlines.domain.texts import (
     days_text,
 )
 from services.deadlines.events import Step
+from shared.data import LANGUAGES, Names
 
 DOC_DAY_ZERO: Final = "DOC, art. 131"
 DOC_HOLIDAY: Final = "DOC, art. 133"

@@ -5,19 +5,16 @@ read in two ways), `profiles` (which events act on a clock) and `rules`. Names a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from functools import cache
 from itertools import combinations
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
-from services.deadlines.domain.counting import LONGEST, Count, Unit
+from services.deadlines.domain.counting import LONGEST, Count, Counting
 from services.deadlines.domain.rules import (
-    Citation,
-    Confidence,
     Effect,
-    Expiry,
     Meaning,
     Profile,
     Question,
@@ -25,61 +22,116 @@ from services.deadlines.domain.rules import (
     Role,
     Rule,
     Rulebook,
+    Terms,
     Trigger,
-    Warn,
 )
-from services.deadlines.domain.source import Refused, Scalar, Table
+from shared.data import BadData, Source
 from shared.errors import Invalid
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "rules"
-MONTH_DAYS: Final = 30  # DOC art. 132
-YEAR_DAYS: Final = 365
-ARTICLES: Final = frozenset({"suspension", "restart", "extension", "first_half", "francs"})
 
 K = TypeVar("K", Effect, Meaning)
+Events = dict[str, tuple[str, ...]]
 
-Vocabulary = dict[tuple[str, str], dict[str, frozenset[str]]]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Vocabulary:
+    service: str
+    aggregate: str
+    events: Events
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Count(Counting):
+    """A length as the law states it: months of 30 days, years of 365 unless said otherwise (DOC art. 132)."""
+
+    days: int = 0
+    months: int = 0
+    years: int = 0
+    month_days: Annotated[int, range(28, 32)] = 30
+    year_days: Annotated[int, range(354, 367)] = 365
+
+    def __post_init__(self) -> None:
+        Counting.__post_init__(self)  # no super(): slots make the class anew
+        if [bool(self.days), bool(self.months), bool(self.years)].count(True) != 1:
+            raise ValueError("give the length once: in days, in months or in years")
+        if not 1 <= self.in_days <= LONGEST:
+            raise ValueError(f"a period is of 1 to {LONGEST} days")
+
+    @property
+    def in_days(self) -> int:
+        return self.days + self.months * self.month_days + self.years * self.year_days
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    question: str
+    answer: str
+    count: _Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rule(Terms):
+    count: _Count
+    readings: tuple[_Reading, ...] = ()
+    profile: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    subject: str
+    vocabulary: tuple[_Vocabulary, ...] = ()
+    questions: tuple[Question, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    rules: tuple[_Rule, ...] = ()
 
 
 @dataclass(slots=True)
 class _Known:
     """What the files have declared so far, for the names that rules refer to."""
 
-    vocabulary: Vocabulary = field(default_factory=dict)
+    vocabulary: dict[tuple[str, str], Events] = field(default_factory=dict)
     questions: dict[str, Question] = field(default_factory=dict)
     profiles: dict[str, Profile] = field(default_factory=dict)
 
 
 @cache
 def rulebook() -> Rulebook:
-    """The rules of this release under the recommended readings. Raises `Refused` with file and line."""
+    """The rules of this release under the recommended readings. Raises `BadData` with file and line."""
     return load_rules()
 
 
 def load_rules(folder: Path = FOLDER, answers: Mapping[str, str] | None = None) -> Rulebook:
     """Every `*.yaml` below `folder`. `answers` chooses another answer than the recommended one to a
-    question of interpretation: `{"francs": "plain"}`. Raises `Refused` with file and line.
+    question of interpretation: `{"francs": "plain"}`. Raises `BadData` with file and line.
     """
-    paths = sorted(folder.glob("*.yaml"))
-    if not paths:
-        raise Refused(f"{folder}:1: no rule file here")
-    files = [Table.load(path) for path in paths]
+    sources = [Source(path, _File) for path in sorted(folder.glob("*.yaml"))]
+    if not sources:
+        raise BadData(f"{folder}:1: no rule file here")
     known = _Known()
-    for file in files:
-        file.text("subject")
-        for table in file.tables("vocabulary"):
-            _read_vocabulary(table, known)
-        for table in file.tables("questions"):
-            _read_question(table, known)
+    for source in sources:
+        _declare(source, known)
     _choose(known, answers or {})
-    for file in files:
-        for table in file.tables("profiles"):
-            _read_profile(table, known)
-    rules = [_read_rule(table, known) for file in files for table in file.tables("rules")]
-    for file in files:
-        file.done()
+    for source in sources:
+        for profile in source.value.profiles:
+            if profile.name in known.profiles:
+                raise source.refuse(profile, f"the profile {profile.name!r} is written twice", "name")
+            known.profiles[profile.name] = _profile(source, profile, known)
+    rules = [_rule(source, rule, known) for source in sources for rule in source.value.rules]
     _refuse_overlaps(rules)
     return Rulebook(rules)
+
+
+def _declare(source: Source[_File], known: _Known) -> None:
+    for listed in source.value.vocabulary:
+        owner = (listed.service, listed.aggregate)
+        if owner in known.vocabulary:
+            raise source.refuse(listed, f"the events of {'.'.join(owner)} are listed twice")
+        known.vocabulary[owner] = listed.events
+    for question in source.value.questions:
+        if question.code in known.questions:
+            raise source.refuse(question, f"the question {question.code!r} is asked twice", "code")
+        known.questions[question.code] = question
 
 
 def _choose(known: _Known, answers: Mapping[str, str]) -> None:
@@ -90,185 +142,74 @@ def _choose(known: _Known, answers: Mapping[str, str]) -> None:
         known.questions[code] = replace(question, default=answer)
 
 
-def _read_vocabulary(table: Table, known: _Known) -> None:
-    key = (table.text("service"), table.text("aggregate"))
-    if key in known.vocabulary:
-        raise table.refuse(f"the events of {'.'.join(key)} are listed twice")
-    events = table.table("events")
-    known.vocabulary[key] = {name: frozenset(events.texts(name)) for name in events.fields()}
-    table.done()
+def _profile(source: Source[_File], profile: Profile, known: _Known) -> Profile:
+    """The profile with the full types of its events, each checked against the vocabulary."""
+    owner = f"{profile.service}.{profile.aggregate}"
+    events = known.vocabulary.get((profile.service, profile.aggregate))
+    if events is None:
+        raise source.refuse(profile, f"no vocabulary lists the events of {owner}", "aggregate")
 
+    def checked(trigger: Trigger, effect: Effect | Meaning) -> Trigger:
+        if trigger.event not in events:
+            raise source.refuse(trigger, f"unknown event {trigger.event!r} of {owner}", "event")
+        if (effect is Effect.EXTEND) != (trigger.days is not None):
+            raise source.refuse(trigger, "what extends, and nothing else, names its 'days'", "days")
+        for name in filter(None, (trigger.at, trigger.days, *trigger.when)):
+            if name not in events[trigger.event]:
+                raise source.refuse(trigger, f"the event {trigger.event!r} has no field {name!r}", "at")
+        return replace(trigger, event=f"ma.jamaa.{owner}.{trigger.event}.v1")
 
-def _read_question(table: Table, known: _Known) -> None:
-    code = table.text("code")
-    answers = table.table("answers")
-    labels = {name: answers.names(name) for name in answers.fields()}
-    default = table.text("default")
-    if default not in labels:
-        raise table.refuse(f"the default {default!r} is none of the answers", "default")
-    if code in known.questions:
-        raise table.refuse(f"the question {code!r} is asked twice", "code")
-    known.questions[code] = Question(code, default, labels)
-    table.done()
+    def in_order(written: Mapping[K, tuple[Trigger, ...]], among: type[K]) -> dict[K, tuple[Trigger, ...]]:
+        # that of the enumeration, whatever that of the file: two effects of one event have one order
+        return {one: tuple(checked(each, one) for each in written[one]) for one in among if one in written}
 
-
-def _read_profile(table: Table, known: _Known) -> None:
-    name = table.text("name")
-    if name in known.profiles:
-        raise table.refuse(f"the profile {name!r} is written twice", "name")
-    service, aggregate = table.text("service"), table.text("aggregate")
-    if (service, aggregate) not in known.vocabulary:
-        raise table.refuse(f"no vocabulary lists the events of {service}.{aggregate}", "aggregate")
-    triggers = _read_triggers(table, "events", Effect, (service, aggregate), known)
-    if not triggers.get(Effect.START):
-        raise table.refuse("no event starts this clock", "events")
-    known.profiles[name] = Profile(
-        name=name,
-        service=service,
-        aggregate=aggregate,
-        each=table.optional_text("each"),
-        triggers=triggers,
-        meanings=_read_triggers(table, "statistics", Meaning, (service, aggregate), known),
-        articles=_read_articles(table.table("articles")) if "articles" in table else {},
+    return replace(
+        profile, events=in_order(profile.events, Effect), statistics=in_order(profile.statistics, Meaning)
     )
-    table.done()
 
 
-def _read_articles(table: Table) -> dict[str, str]:
-    for name in table.fields():
-        if name not in ARTICLES:
-            raise table.refuse(f"{name!r} is none of {', '.join(sorted(ARTICLES))}", name)
-    return {name: table.text(name) for name in table.fields()}
-
-
-def _read_triggers(
-    table: Table, key: str, among: type[K], owner: tuple[str, str], known: _Known
-) -> dict[K, tuple[Trigger, ...]]:
-    if key not in table:
-        return {}
-    effects = table.table(key)
-    found = {}
-    for name in effects.fields():
-        if name not in set(among):
-            raise effects.refuse(f"{name!r} is none of {', '.join(among)}", name)
-        effect = among(name)
-        found[effect] = tuple(
-            _read_trigger(item, owner, known, extends=effect is Effect.EXTEND)
-            for item in effects.tables(name)
-        )
-    # the order of the enumeration, whatever that of the file: two effects of one event have one order
-    return {effect: found[effect] for effect in among if effect in found}
-
-
-def _read_trigger(table: Table, owner: tuple[str, str], known: _Known, *, extends: bool) -> Trigger:
-    name = table.text("event")
-    service, aggregate = owner
-    events = known.vocabulary[owner]
-    if name not in events:
-        raise table.refuse(f"unknown event {name!r} of {service}.{aggregate}", "event")
-    at = table.text("at")
-    days = table.text("days") if extends else None
-    when: dict[str, tuple[Scalar, ...]] = {}
-    if "when" in table:
-        conditions = table.table("when")
-        when = {key: tuple(conditions.scalars(key)) for key in conditions.fields()}
-    for field_name in (at, *([days] if days else []), *when):
-        if field_name not in events[name]:
-            raise table.refuse(f"the event {name!r} has no field {field_name!r}", "at")
-    table.done()
-    return Trigger(f"ma.jamaa.{service}.{aggregate}.{name}.v1", when, at, days)
-
-
-def _read_rule(table: Table, known: _Known) -> Rule:
-    profile = table.text("profile")
-    if profile not in known.profiles:
-        raise table.refuse(f"unknown profile {profile!r}", "profile")
-    procedures = table.texts("procedures")
-    valid_from, valid_to = table.day("valid_from"), table.optional_day("valid_to")
-    if valid_to is not None and valid_to < valid_from:
-        raise table.refuse("the rule ends before it begins", "valid_to")
-    role = table.choice("role", Role)
-    if role is Role.DECISION and not procedures:
-        raise table.refuse("the period of a file needs its procedures", "role")
-    count, readings = _read_counts(table, known)
-    rule = Rule(
-        code=table.text("code"),
-        version=table.integer("version", 1, 999),
-        role=role,
-        procedures=frozenset(procedures) or None,
-        label=table.names("label"),
-        citations=tuple(_read_citation(one) for one in table.tables("citations")),
-        confidence=table.choice("confidence", Confidence),
-        note=table.optional_text("note"),
-        valid_from=valid_from,
-        valid_to=valid_to,
+def _rule(source: Source[_File], written: _Rule, known: _Known) -> Rule:
+    if written.profile not in known.profiles:
+        raise source.refuse(written, f"unknown profile {written.profile!r}", "profile")
+    count, readings = _counts(source, written, known)
+    return Rule(
+        **_shared(written, Terms),
         count=count,
         readings=readings,
-        on_expiry=table.choice("on_expiry", Expiry),
-        warnings=table.choices("warnings", Warn, Warn),
-        profile=known.profiles[profile],
-        where=f"{table.file}:{table.line}",
+        profile=known.profiles[written.profile],
+        where=source.place(written),
     )
-    if not rule.citations:
-        raise table.refuse("a rule needs a citation")
-    table.done()
-    return rule
 
 
-def _read_citation(table: Table) -> Citation:
-    citation = Citation(
-        table.text("text"), table.optional_text("article") or "", table.optional_text("source")
-    )
-    table.done()
-    return citation
-
-
-def _read_counts(table: Table, known: _Known) -> tuple[Count, tuple[Reading, ...]]:
+def _counts(source: Source[_File], rule: _Rule, known: _Known) -> tuple[Count, tuple[Reading, ...]]:
     """The count in force, then the other plausible ones: a question answered otherwise than recommended swaps
     its reading with the main one.
     """
-    count = _read_count(table.table("count"))
+    count = _count(rule.count)
     readings: list[Reading] = []
-    for item in table.tables("readings"):
-        code, answer = item.text("question"), item.text("answer")
-        question = known.questions.get(code)
-        if question is None or answer not in question.answers:
-            raise item.refuse(f"no question {code!r} has the answer {answer!r}", "answer")
-        readings.append(Reading(code, answer, question.answers[answer], _read_count(item.table("count"))))
-        item.done()
+    for one in rule.readings:
+        question = known.questions.get(one.question)
+        if question is None or one.answer not in question.answers:
+            why = f"no question {one.question!r} has the answer {one.answer!r}"
+            raise source.refuse(one, why, "answer")
+        readings.append(Reading(one.question, one.answer, question.answers[one.answer], _count(one.count)))
     for number, reading in enumerate(readings):
         question = known.questions[reading.question]
         if question.default == reading.answer:
-            recommended = next(one for one in question.answers if one != reading.answer)
-            readings[number] = replace(
-                reading, answer=recommended, label=question.answers[recommended], count=count
+            answer, label = next(
+                (one, said) for one, said in question.answers.items() if one != reading.answer
             )
+            readings[number] = Reading(reading.question, answer, label, count)
             return reading.count, tuple(readings)
     return count, tuple(readings)
 
 
-def _read_count(table: Table) -> Count:
-    lengths = [name for name in ("days", "months", "years") if name in table]
-    if len(lengths) != 1:
-        raise table.refuse("give the length once: in days, in months or in years")
-    in_days = {
-        "days": 1,
-        "months": table.integer("month_days", 28, 31) if "month_days" in table else MONTH_DAYS,
-        "years": table.integer("year_days", 354, 366) if "year_days" in table else YEAR_DAYS,
-    }[lengths[0]]
-    weekend = table.scalars("weekend") or [6, 7]
-    if not all(type(day) is int and 1 <= day <= 7 for day in weekend) or len(set(weekend)) > 6:
-        raise table.refuse("'weekend' lists ISO weekdays, 1 to 7", "weekend")
-    count = Count(
-        days=table.integer(lengths[0], 1, LONGEST // in_days) * in_days,
-        unit=table.choice("unit", Unit) if "unit" in table else Unit.CALENDAR,
-        francs=table.flag("francs", default=False),
-        roll=table.flag("roll", default=True),
-        weekend=tuple(day for day in weekend if isinstance(day, int)),
-        local_closures=table.flag("local_closures", default=False),
-    )
-    table.done()
-    return count
+def _count(written: _Count) -> Count:
+    return Count(**_shared(written, Counting), days=written.in_days)
+
+
+def _shared(written: object, common: type[Terms] | type[Counting]) -> dict[str, Any]:
+    return {one.name: getattr(written, one.name) for one in fields(common)}
 
 
 def _refuse_overlaps(rules: list[Rule]) -> None:
@@ -279,6 +220,6 @@ def _refuse_overlaps(rules: list[Rule]) -> None:
         if one.code != other.code and not rivals:
             continue
         if one.code == other.code and one.version == other.version:
-            raise Refused(f"{other.where}: version {one.version} of {one.code} is already at {one.where}")
+            raise BadData(f"{other.where}: version {one.version} of {one.code} is already at {one.where}")
         if one.valid_from <= (other.valid_to or date.max) and other.valid_from <= (one.valid_to or date.max):
-            raise Refused(f"{other.where}: the validity of {other.code} overlaps that of {one.where}")
+            raise BadData(f"{other.where}: the validity of {other.code} overlaps that of {one.where}")

@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from services.deadlines.domain.counting import Count
-from services.deadlines.domain.source import Names, Scalar
+from shared.data import Names, Scalar
 from shared.errors import Invalid
 from shared.time import civil_day, parse_instant
 
 OPEN_ENDED: Final = date.max
+ARTICLES: Final = frozenset({"suspension", "restart", "extension", "first_half", "francs"})
 
 
 class Expiry(StrEnum):
@@ -78,25 +79,30 @@ class Warn(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Citation:
     text: str
-    article: str
-    source: str | None
+    article: str = ""
+    source: str | None = None
 
     def __str__(self) -> str:
         article = f"art. {self.article}" if self.article[:1].isdigit() else self.article
         return f"{self.text}, {article}" if article else self.text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """One event type that acts on a rule's clocks, when the named fields have one of the values listed."""
+    """One event type that acts on a rule's clocks, when the named fields have the value or one of the values
+    listed. `at` names the field that dates it, `days` the one that says by how much it extends.
+    """
 
     event: str
-    when: Mapping[str, tuple[Scalar, ...]]
+    when: Mapping[str, Scalar | tuple[Scalar, ...]] = field(default_factory=dict)
     at: str
     days: str | None = None
 
     def matches(self, event: str, data: Mapping[str, Any]) -> bool:
-        return event == self.event and all(data.get(name) in values for name, values in self.when.items())
+        return event == self.event and all(
+            data.get(name) in (wanted if isinstance(wanted, tuple) else (wanted,))
+            for name, wanted in self.when.items()
+        )
 
     def instant(self, data: Mapping[str, Any]) -> datetime:
         value = _value(data, self.at, self.event)
@@ -125,9 +131,15 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Question:
+    """Where the law can be read in two ways: the clocks follow the `default`."""
+
     code: str
     default: str
     answers: Mapping[str, Names]
+
+    def __post_init__(self) -> None:
+        if self.default not in self.answers:
+            raise ValueError(f"{self.default!r} is none of the answers", "default")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,32 +153,52 @@ class Profile:
     name: str
     service: str
     aggregate: str
-    each: str | None
-    triggers: Mapping[Effect, tuple[Trigger, ...]]
-    meanings: Mapping[Meaning, tuple[Trigger, ...]]
-    articles: Mapping[str, str]
+    each: str | None = None
+    events: Mapping[Effect, tuple[Trigger, ...]]
+    statistics: Mapping[Meaning, tuple[Trigger, ...]] = field(default_factory=dict)
+    articles: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.events.get(Effect.START):
+            raise ValueError("no event starts this clock", "events")
+        if unknown := self.articles.keys() - ARTICLES:
+            raise ValueError(f"{min(unknown)!r} is none of {', '.join(sorted(ARTICLES))}", "articles")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One version of one deadline, in force for the files that start from `valid_from` to `valid_to`,
-    included.
-    """
+class Terms:
+    """What a rule says, whatever times it and however long it is."""
 
     code: str
-    version: int
+    version: Annotated[int, range(1, 1000)]
     role: Role
-    procedures: frozenset[str] | None
+    procedures: frozenset[str] | None = None
     label: Names
     citations: tuple[Citation, ...]
     confidence: Confidence
-    note: str | None
+    note: str | None = None
     valid_from: date
-    valid_to: date | None
+    valid_to: date | None = None
+    on_expiry: Expiry
+    warnings: tuple[Warn, ...] = tuple(Warn)
+
+    def __post_init__(self) -> None:
+        if self.valid_to is not None and self.valid_to < self.valid_from:
+            raise ValueError("the rule ends before it begins", "valid_to")
+        if self.role is Role.DECISION and not self.procedures:
+            raise ValueError("the period of a file needs its procedures", "role")
+        if not self.citations:
+            raise ValueError("a rule needs a citation", "citations")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule(Terms):
+    """One version of one deadline, in force for the files that start from `valid_from` to `valid_to`,
+    included. `where` is the file and line that say so.
+    """
+
     count: Count
     readings: tuple[Reading, ...]
-    on_expiry: Expiry
-    warnings: tuple[Warn, ...]
     profile: Profile
     where: str = field(compare=False)
 
@@ -196,7 +228,7 @@ class Rule:
                 event.split(".")[-2],
                 0 if trigger.days is None else int(_value(data, trigger.days, event)),
             )
-            for effect, triggers in self.profile.triggers.items()
+            for effect, triggers in self.profile.events.items()
             if effect is not Effect.START
             for trigger in triggers
             if trigger.matches(event, data)
@@ -206,7 +238,7 @@ class Rule:
         """What the event counts as in the statistics of this rule's clocks, and when it happened."""
         return [
             (meaning, trigger.instant(data))
-            for meaning, triggers in self.profile.meanings.items()
+            for meaning, triggers in self.profile.statistics.items()
             for trigger in triggers
             if trigger.matches(event, data)
         ]
@@ -229,7 +261,7 @@ class Rulebook:
         self._versions = {(rule.code, rule.version): rule for rule in self.rules}
         self._openings: dict[str, list[tuple[Rule, Trigger]]] = {}
         for rule in self.rules:
-            for trigger in rule.profile.triggers.get(Effect.START, ()):
+            for trigger in rule.profile.events.get(Effect.START, ()):
                 self._openings.setdefault(trigger.event, []).append((rule, trigger))
 
     @cached_property
@@ -242,7 +274,7 @@ class Rulebook:
         return frozenset(
             trigger.event
             for rule in self.rules
-            for triggers in (*rule.profile.triggers.values(), *rule.profile.meanings.values())
+            for triggers in (*rule.profile.events.values(), *rule.profile.statistics.values())
             for trigger in triggers
         )
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from services.deadlines.domain.counting import Count, Unit
 from services.deadlines.domain.rules import Expiry
-from services.deadlines.domain.source import LANGUAGES, Names
+from shared.data import LANGUAGES, Names
 
 WEEKDAYS: Final = {
     "ar": ("الاثنين", "الثلاثاء", "الأربعاء", "الخميس", "الجمعة", "السبت", "الأحد"),

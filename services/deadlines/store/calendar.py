@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.deadlines.domain.calendar import Calendar, CalendarDay, Kind, Status, load_fixed, load_seed
 from services.deadlines.domain.clock import NAMESPACE
 from services.deadlines.domain.entry import Entry, EntryState
-from services.deadlines.domain.source import Names
 from services.deadlines.events import CALENDAR_DAYS, CalendarDayEvent
+from shared.data import Names
 from shared.db import Tx
 from shared.errors import NotFound
 
