@@ -48,7 +48,7 @@ class Source(Generic[T]):
     def __init__(self, path: Path, kind: type[T]) -> None:
         self.file = str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
         self._places: dict[int, tuple[object, dict[str, int]]] = {}  # by identity, so it keeps the object
-        self.value: T = self._read(self._compose(path), kind, "the file")
+        self.value: T = self._read(self._compose(path), kind, path.name)
 
     def place(self, part: object, field: str = "") -> str:
         """`file:line` of a dataclass that was read, or of one of its fields."""

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from services.rokhas.domain import BadProcedure, SilenceEffect, load
+from services.rokhas.domain import SilenceEffect, load
 from services.rokhas.domain.procedures import FOLDER
 from services.rokhas.domain.recueil import Category, Counting
+from shared.data import BadData
 from shared.errors import NotFound
 from tests.rokhas.cases import PROCEDURES
 
@@ -68,6 +69,26 @@ def test_a_later_version_states_only_what_changes() -> None:
     assert (old.version, new.version) == (1, 2)
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ("valid_from: 2023-07-13", "valid_from: 2020-09-28", ":35: a version is valid from a later day"),
+        ("  version: 2", "  version: 3", ":34: version 3 should be 2"),
+        ("- <<: *first\n", "- \n", ":34: the field 'code' is missing"),
+    ],
+)
+def test_a_slip_in_a_later_version(right: str, wrong: str, message: str, tmp_path: Path) -> None:
+    for name in ("catalogue.yaml", "construction_small.yaml"):
+        shutil.copy(FOLDER / name, tmp_path)
+    file = tmp_path / "construction_small.yaml"
+    sound = file.read_text(encoding="utf-8")
+    assert right in sound
+    file.write_text(sound.replace(right, wrong, 1), encoding="utf-8")
+    with pytest.raises(BadData) as refusal:
+        load(tmp_path)
+    assert message in str(refusal.value)
+
+
 def test_what_is_not_there() -> None:
     with pytest.raises(NotFound, match="procedure_unknown"):
         PROCEDURES.at("castle", TODAY)
@@ -80,15 +101,15 @@ def test_what_is_not_there() -> None:
 SLIPS = {
     "unknown field 'versoin'; is it 'version'?": (2 + 2, "  version: 1", "  versoin: 1"),
     "'version' must be a whole number": (4, "  version: 1", "  version: one"),
-    "version 3 should be 1": (3, "  version: 1", "  version: 3"),
+    "version 3 should be 1": (4, "  version: 1", "  version: 3"),
     "'prioor' is no 'session'": (9, "  session: none", "  session: prioor"),
     "'valid_from' must be a day": (5, "  valid_from: 2020-09-28", "  valid_from: yesterday"),
     "day is out of range": (5, "  valid_from: 2020-09-28", "  valid_from: 2020-09-31"),
     "the field 'rule' is missing": (3, "  rule: repair\n", ""),
     "its code is 'repairs'": (3, "- code: repair\n", "- code: repairs\n"),
     "'works_descriptoin' is not in catalogue.yaml": (13, "works_description", "works_descriptoin"),
-    "the document 'application_form' is listed twice": (
-        3,
+    "'application_form' is listed twice": (
+        10,
         "code: works_description",
         "code: application_form",
     ),
@@ -114,7 +135,7 @@ def test_a_slip_is_refused_with_its_file_and_line(message: str, folder: Path) ->
     sound = (FOLDER / "repair.yaml").read_text(encoding="utf-8")
     assert right in sound
     (folder / "repair.yaml").write_text(sound.replace(right, wrong, 1), encoding="utf-8")
-    with pytest.raises(BadProcedure) as refusal:
+    with pytest.raises(BadData) as refusal:
         load(folder)
     assert f"repair.yaml:{line}: " in str(refusal.value)
     assert message in str(refusal.value)
@@ -122,8 +143,8 @@ def test_a_slip_is_refused_with_its_file_and_line(message: str, folder: Path) ->
 
 def test_an_empty_file_is_refused(folder: Path) -> None:
     (folder / "repair.yaml").write_text("", encoding="utf-8")
-    with pytest.raises(BadProcedure, match=r"repair\.yaml:1: the file is empty"):
+    with pytest.raises(BadData, match=r"repair\.yaml:1: the file is empty"):
         load(folder)
     (folder / "repair.yaml").write_text("code: repair\n", encoding="utf-8")
-    with pytest.raises(BadProcedure, match=r"repair\.yaml:1: expected a list of versions"):
+    with pytest.raises(BadData, match=r"repair\.yaml:1: 'repair\.yaml' must be a list"):
         load(folder)

@@ -3,7 +3,7 @@
 from services.rokhas.domain.decisions import late_refusal
 from services.rokhas.domain.dossier import Dossier
 from services.rokhas.domain.permissions import MAY, Delegation, DelegationKind, allowed, may_read
-from services.rokhas.domain.procedures import BadProcedure, Procedures, load
+from services.rokhas.domain.procedures import Procedures, load
 from services.rokhas.domain.recueil import Procedure, SilenceEffect
 from services.rokhas.domain.states import ACTIONS, FINAL, NEXT, Action, State, diagram
 
@@ -13,7 +13,6 @@ __all__ = [
     "MAY",
     "NEXT",
     "Action",
-    "BadProcedure",
     "Delegation",
     "DelegationKind",
     "Dossier",

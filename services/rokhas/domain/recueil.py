@@ -5,8 +5,8 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 
-from services.rokhas.domain.source import Names
 from services.rokhas.events import Channel
+from shared.data import Names
 from shared.errors import Invalid
 
 
@@ -166,6 +166,15 @@ class Procedure:
     validity: Validity | None = None
     extension_max_days: int = 30  # 55-19 art. 17 gives no figure (U)
     appeals: Names = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for field_name, codes in {
+            "documents": [one.code for one in self.documents],
+            "fees": [one.code for one in self.fees],
+            "opinions": [one.actor for one in self.opinions],
+        }.items():
+            if twice := [code for code in codes if codes.count(code) > 1]:
+                raise ValueError(f"{twice[0]!r} is listed twice", field_name)
 
     def document(self, code: str) -> ListedDocument:
         """Raises Invalid: what the recueil does not list cannot be asked for (55-19 art. 3)."""
