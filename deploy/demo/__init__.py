@@ -63,8 +63,9 @@ async def answers(variables: Mapping[str, str]) -> bool:
 async def _started(settings: EngineSettings, port: int) -> AsyncIterator[dict[str, str]]:
     """As `make run`, in this process, while the block lasts."""
     async with AsyncExitStack() as stack:
-        variables, watch = await stack.enter_async_context(prepared(settings, port, Steps()))
+        (settings.home / "log").mkdir(parents=True, exist_ok=True)
         log.configure(level="WARNING", development=True, file=settings.home / "log" / "services.log")
+        variables, watch = await stack.enter_async_context(prepared(settings, port, Steps()))
         await stack.enter_async_context(
             serve(SERVICES, variables, port=port, front=True, on_epoch=[watch.hurry])
         )

@@ -23,34 +23,40 @@ class Show:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.acts = self.held = 0
-        self.began = time.monotonic()
+        self.began = self.last = time.monotonic()
+
+    def _line(self, text: str, style: str | None = None) -> None:
+        self.console.print(text, style=style, soft_wrap=True)
 
     def act(self, ar: str, fr: str, en: str) -> None:
         self.acts += 1
-        self.console.print(f"\n[bold cyan]{self.acts}[/]  [bold]{ar}[/] · {fr} · {en}")
+        self._line(f"\n[bold cyan]{self.acts}[/]  [bold]{ar}[/] · {fr} · {en}")
 
     def done(self, what: str) -> None:
+        """`what` held; how long it took is shown beside it."""
+        now = time.monotonic()
         self.held += 1
-        self.console.print(f"   [green]✓[/] {what}")
+        self._line(f"   [green]✓[/] {what} [dim]{now - self.last:.1f} s[/]")
+        self.last = now
 
     def note(self, what: str) -> None:
-        self.console.print(f"     [dim]{escape(what)}[/]")
+        self._line(f"     [dim]{escape(what)}[/]")
 
     def failed(self, what: str, expected: object, seen: object) -> None:
-        self.console.print(f"   [bold red]✗[/] {escape(what)}")
-        self.console.print(f"     expected {escape(str(expected))}", style="red")
-        self.console.print(f"     saw      {escape(str(seen))}", style="red")
+        self._line(f"   [bold red]✗[/] {escape(what)}")
+        self._line(f"     expected {escape(str(expected))}", style="red")
+        self._line(f"     saw      {escape(str(seen))}", style="red")
 
     def end(self, requests: int, page: str) -> None:
         took = time.monotonic() - self.began
         self.console.print(
             f"\n   [bold green]All {self.held} steps held[/] · {requests} requests · {took:.0f} s"
         )
-        self.console.print(f"     [dim]start page: {page}[/]\n")
+        self._line(f"     [dim]start page: {page}[/]\n")
 
     def today(self, now: datetime) -> None:
         """Where legal time stands."""
-        self.console.print(f"   [yellow]⏱[/] [bold]{now.astimezone(casablanca()):%A %d %B %Y, %H:%M}[/]")
+        self._line(f"   [yellow]⏱[/] [bold]{now.astimezone(casablanca()):%A %d %B %Y, %H:%M}[/]")
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Callable[[], None]]:
@@ -61,7 +67,8 @@ class Show:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
         )
-        with Progress(*columns, console=self.console, transient=True) as bar:
+        hidden = not self.console.is_terminal
+        with Progress(*columns, console=self.console, transient=True, disable=hidden) as bar:
             task = bar.add_task(what, total=total)
             yield lambda: bar.advance(task)
 

@@ -134,9 +134,11 @@ class Person:
                 return
             cursor = {"cursor": page["next"]}
 
-    async def post(self, path: str, body: Mapping[str, Any] | None = None, **query: Any) -> Any:
-        """A fresh `Idempotency-Key`, kept while the answer is that the date is still being computed."""
-        return self._fine("POST", path, await self.attempt(path, body, **query))
+    async def post(
+        self, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None, **query: Any
+    ) -> Any:
+        """With a fresh `Idempotency-Key` unless one is given; repeated while the date is being computed."""
+        return self._fine("POST", path, await self.attempt(path, body, key=key, **query))
 
     async def attempt(
         self, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None, **query: Any

@@ -19,6 +19,7 @@ from deploy.demo.cast import (
     Part,
     cast,
 )
+from deploy.demo.health import Health, health
 from deploy.demo.show import TOTAL, Show, both
 from deploy.demo.stage import Person, Stage, StepFailed, expect, instant, pdf, until
 from shared.territory import territory
@@ -102,6 +103,7 @@ class Story:
         await self.invoke()
         await self.explain_one()
         await self.bring_along_two_seasons()
+        await self.be_at_rest()
 
     # -- people and time ---------------------------------------------------------------------------
 
@@ -339,7 +341,7 @@ class Story:
                 "status": "confirmed",
                 "name": CLOSURE,
                 "source": "Demonstration: a fictitious announcement",
-                "announced_at": now.isoformat(),
+                "announced_at": (now - timedelta(hours=1)).isoformat(),
             },
         )
         confirmation = f"/deadlines/v1/calendar/days/{proposed['id']}/confirmation"
@@ -579,6 +581,12 @@ class Story:
             both(commune.name), lines, ("files", "decided", "overdue", "median_days_to_decision")
         )
         self.show.done(f"{imported['imported']} files imported; overdue files: {change} %")
+
+    async def be_at_rest(self) -> None:
+        self.show.act("لا شيء معلق", "Rien en attente", "Nothing waits, nothing is stuck")
+        variables = self.stage.variables
+        await until("jamaa status", lambda: health(variables), Health(0, 0, 0, 0))
+        self.show.done("jamaa status: zero lag, zero blocked, no dead letter, all heads equal")
 
     async def _untouched(self) -> str:
         """A commune of the region without files in those seasons: earlier runs brought theirs elsewhere."""
