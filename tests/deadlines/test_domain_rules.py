@@ -49,6 +49,9 @@ DOSSIER_EVENT = "ma.jamaa.rokhas.dossier.{}.v1"
             "regularisation", "2026-11-23", 60, "calendar", True, "appeal_opens", id="2-18-475 art. 8"
         ),
         pytest.param(
+            "regularisation", "2020-09-27", 60, "calendar", False, "appeal_opens", id="before 55-19 art. 31"
+        ),
+        pytest.param(
             "business_opening", "2026-11-23", 60, "calendar", True, "appeal_opens", id="55-19 art. 21"
         ),
         pytest.param("public_domain", "2026-11-23", 60, "calendar", True, "appeal_opens", id="55-19 domaine"),

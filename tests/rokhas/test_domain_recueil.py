@@ -117,7 +117,7 @@ SLIPS = {
     "not YAML": (13, "code: works_description", "code: [works"),
     "the field 'version' is written twice": (5, "  version: 1", "  version: 1\n  version: 1"),
     "'channels' must be a list": (10, "  session: none\n", "  session: none\n  channels: portal\n"),
-    "'kept_by_works' must be true or false": (20, "days: 180,", "days: 180, kept_by_works: perhaps,"),
+    "'kept_by_works' must be true or false": (21, "days: 180,", "days: 180, kept_by_works: perhaps,"),
 }
 
 
