@@ -203,7 +203,10 @@ class Bus:
             if not wanted:
                 return
             answer = await admin.create_topics(
-                [NewTopic(name, partitions, self.replication) for name in wanted]
+                # aiokafka takes -1 (the broker decides) only beside replica assignments, which may be empty.
+                [NewTopic(name, partitions, self.replication, replica_assignments={}) for name in wanted]
+                if self.replication < 0
+                else [NewTopic(name, partitions, self.replication) for name in wanted]
             )
             for name, code, *_ in answer.topic_errors:
                 error = for_code(code)
