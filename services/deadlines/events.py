@@ -28,7 +28,8 @@ class ClockEvent(Event):
 
     `service`, `aggregate` and `aggregate_id` name the file that it times. `discriminator` and `ordinal`
     tell apart the clocks of one rule on one file (an actor, a request; its second time). `generation` grows
-    whenever the date changes, so that the owner can tell an old date from the present one. Without
+    whenever the date changes or an announced expiry no longer holds, so that the owner can tell an old date
+    from the present one. Without
     `answer_by` the clock is suspended and `remaining_days` are left; otherwise `remaining_days` is None.
     """
 

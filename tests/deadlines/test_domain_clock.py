@@ -218,6 +218,18 @@ def test_elapsed_as_of_the_due_instant_however_late() -> None:
     assert ClockElapsed.read(event.payload()) == event
 
 
+def test_a_clock_expires_once_in_a_generation() -> None:
+    """Once per (clock, generation), also when what undid the expiry leads to the same date."""
+    clock = started(T("2026-11-19T10:00:00Z"))
+    due = midnight(D("2026-12-08"))
+    first = clock.elapse(due)
+    # one day more is the Saturday; full, it leads to the same Monday
+    extended = clock.react(reaction(Effect.EXTEND, "2026-12-01T10:00:00Z", 1), seed_calendar())
+    assert extended is not None
+    assert (clock.state, clock.answer_by) == (State.RUNNING, due)
+    assert clock.elapse(due).generation == extended.generation == first.generation + 1
+
+
 def test_warnings_go_out_once_each_and_the_latest_wins() -> None:
     clock = started()
     half, most, two = clock.warnings.values()

@@ -338,8 +338,8 @@ class Clock:
             effective_at = self.not_before
             last_day = civil_day(effective_at) - ONE_DAY
             settled_at = settled_at and max(settled_at, effective_at)
-        if effective_at != self.answer_by or not self.generation:
-            self.generation += 1
+        if effective_at != self.answer_by or self.elapsed_at is not None or not self.generation:
+            self.generation += 1  # an expiry that no longer holds never fires twice under one generation
         self.last_day, self.answer_by, self.settled_at = last_day, effective_at, settled_at
         self.provisional = counted.provisional
         self.remaining_days = counted.remaining_days() if effective_at is None else None
