@@ -63,26 +63,47 @@ class Sender(Protocol):
         """One outcome per record, in order: None when the broker acknowledged it."""
 
 
+class BrokerLost(ConnectionError):
+    """A broker that keeps nothing ended: what we were about to do was meant for its successor, made ready."""
+
+
 class _Producer:
-    def __init__(self, producer: AIOKafkaProducer) -> None:
+    def __init__(self, producer: AIOKafkaProducer, lost: asyncio.Event) -> None:
         self._producer = producer
+        self._lost = lost
 
     async def send(self, records: Sequence[Record]) -> list[BaseException | None]:
-        """What follows a record that the client itself refuses is not tried: its outcome is the refusal."""
+        """What follows a record that the client itself refuses is not tried: its outcome is the refusal.
+
+        Raises TimeoutError after `SEND_DEADLINE`, and `BrokerLost`.
+        """
+        if self._lost.is_set():
+            raise BrokerLost
+        sending = asyncio.ensure_future(self._send(records))
+        losing = asyncio.ensure_future(self._lost.wait())
+        try:
+            await asyncio.wait({sending, losing}, timeout=SEND_DEADLINE, return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                return sending.result()
+            raise BrokerLost if losing.done() else TimeoutError("the broker does not acknowledge")
+        finally:
+            sending.cancel()
+            losing.cancel()
+
+    async def _send(self, records: Sequence[Record]) -> list[BaseException | None]:
         futures: list[asyncio.Future[object]] = []
         refusal: BaseException | None = None
-        async with asyncio.timeout(SEND_DEADLINE):
-            for record in records:
-                try:
-                    futures.append(
-                        await self._producer.send(
-                            record.topic, record.value, key=record.key.encode(), headers=list(record.headers)
-                        )
+        for record in records:
+            try:
+                futures.append(
+                    await self._producer.send(
+                        record.topic, record.value, key=record.key.encode(), headers=list(record.headers)
                     )
-                except KafkaError as error:
-                    refusal = error
-                    break
-            results = await asyncio.gather(*futures, return_exceptions=True)
+                )
+            except KafkaError as error:
+                refusal = error
+                break
+        results = await asyncio.gather(*futures, return_exceptions=True)
         sent = [result if isinstance(result, BaseException) else None for result in results]
         return sent + [refusal] * (len(records) - len(sent))
 
@@ -94,14 +115,18 @@ Positions = dict[TopicPartition, int]
 class Subscription:
     """A group's reading of some topics, from the oldest record for a new group."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, positions: Positions) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, positions: Positions, lost: asyncio.Event) -> None:
         self._consumer = consumer
+        self._lost = lost
         self._positions = positions
         self._probed = 0.0
 
     async def batch(self, most: int, wait: float) -> list[Delivery]:
         """Up to `most` records, after at most `wait` seconds. Raises `EpochChanged` and `BROKER_ERRORS`."""
+        self._require_broker()
         polled = await self._consumer.getmany(timeout_ms=int(wait * 1000), max_records=most)
+        if not polled:
+            self._require_broker()
         await self._probe()
         return [
             Delivery(r.topic, r.partition, r.offset, r.key, r.value or b"", r.headers)
@@ -113,6 +138,7 @@ class Subscription:
         """Positions only save re-reading: the inbox heads decide what is applied. So a commit that a
         rebalance overtook is no failure. Raises `EpochChanged` when positions begin again.
         """
+        self._require_broker()
         reached = {TopicPartition(d.topic, d.partition): d.offset + 1 for d in deliveries}
         owned = self._consumer.assignment()
         positions = {tp: at for tp, at in reached.items() if tp in owned}
@@ -127,6 +153,11 @@ class Subscription:
         except (CommitFailedError, IllegalStateError):
             return
         self._positions.update(positions)
+
+    def _require_broker(self) -> None:
+        if self._lost.is_set():
+            self._positions.clear()
+            raise EpochChanged("the broker ended, and it keeps nothing")
 
     async def _probe(self) -> None:
         """A broker that lost its data, or a topic made anew, no longer knows what we committed. End offsets
@@ -147,7 +178,9 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Bus:
-    """`idempotence` is on for Apache Kafka and off for the embedded broker, which lacks it."""
+    """`idempotence` is on for Apache Kafka and off for the embedded broker, which lacks it and keeps nothing
+    when it ends: then every client is built anew, and topics made, before anything more is sent.
+    """
 
     bootstrap: str
     idempotence: bool = True
@@ -156,44 +189,80 @@ class Bus:
 
     @asynccontextmanager
     async def sender(self) -> AsyncIterator[Sender]:
-        producer = AIOKafkaProducer(
-            bootstrap_servers=self.bootstrap,
-            acks="all",
-            enable_idempotence=self.idempotence,
-            linger_ms=0,
-            max_batch_size=256 * 1024,
-            request_timeout_ms=20_000,
-            metadata_max_age_ms=10_000,
-        )
-        try:
-            await producer.start()
-            yield _Producer(producer)
-        finally:
-            # Stopping flushes first, which a dead broker prevents; then its tasks are ended one by one.
-            await _dismiss(producer.stop, producer._sender.close, producer.client.close)  # noqa: SLF001
+        async with self._pulse() as lost:
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self.bootstrap,
+                acks="all",
+                enable_idempotence=self.idempotence,
+                linger_ms=0,
+                max_batch_size=256 * 1024,
+                request_timeout_ms=20_000,
+                metadata_max_age_ms=10_000,
+            )
+            # Stopping flushes first: what failed would be written again behind our back, or block us.
+            at_once = (producer._sender.close, producer.client.close)  # noqa: SLF001  # no public way
+            try:
+                await producer.start()
+                yield _Producer(producer, lost)
+            except BaseException:
+                producer._closed = True  # noqa: SLF001  # else its destructor complains of what follows
+                await _dismiss(*at_once)
+                raise
+            await _dismiss(producer.stop, *at_once)
 
     @asynccontextmanager
     async def subscription(
         self, group: str, topics: Sequence[str], positions: Positions | None = None
     ) -> AsyncIterator[Subscription]:
-        """`positions` remembers across rebuilds what was committed, to tell when the broker forgot it."""
-        consumer = AIOKafkaConsumer(
-            *topics,
-            bootstrap_servers=self.bootstrap,
-            group_id=group,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            session_timeout_ms=self.session_timeout_ms,
-            heartbeat_interval_ms=max(100, self.session_timeout_ms // 10),
-            fetch_max_wait_ms=20,
-            max_poll_records=500,
-            metadata_max_age_ms=10_000,
-        )
+        """Makes the topics first. `positions` remembers across rebuilds what was committed, to tell when the
+        broker forgot it.
+        """
+        async with self._pulse() as lost:
+            await self.ensure_topics(topics)
+            consumer = AIOKafkaConsumer(
+                *topics,
+                bootstrap_servers=self.bootstrap,
+                group_id=group,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                session_timeout_ms=self.session_timeout_ms,
+                heartbeat_interval_ms=max(100, self.session_timeout_ms // 10),
+                fetch_max_wait_ms=20,
+                max_poll_records=500,
+                metadata_max_age_ms=10_000,
+            )
+            try:
+                await consumer.start()
+                yield Subscription(consumer, {} if positions is None else positions, lost)
+            finally:
+                await _dismiss(consumer.stop, consumer._client.close)  # noqa: SLF001  # if stopping got stuck
+
+    @asynccontextmanager
+    async def _pulse(self) -> AsyncIterator[asyncio.Event]:
+        """Set when a broker that keeps nothing ends. An open connection tells at once; its clients would
+        connect again by themselves and write to topics that do not exist, which that broker accepts and
+        never recovers from.
+        """
+        lost = asyncio.Event()
+        if self.idempotence:
+            yield lost
+            return
+        host, _, port = self.bootstrap.rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+
+        async def feel() -> None:
+            try:
+                await reader.read(1)
+            except OSError as error:
+                log.info("bus.broker_lost", error=repr(error))
+            lost.set()
+
+        feeling = asyncio.create_task(feel())
         try:
-            await consumer.start()
-            yield Subscription(consumer, {} if positions is None else positions)
+            yield lost
         finally:
-            await _dismiss(consumer.stop, consumer._client.close)  # noqa: SLF001  # when stopping got stuck
+            feeling.cancel()
+            writer.close()
 
     async def ensure_topics(self, topics: Sequence[str], partitions: int = PARTITIONS) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=10_000)

@@ -180,7 +180,6 @@ class Inbox:
         await keep_going(self.consumer.name, self._read, backoff=(0.5, 10.0))
 
     async def _read(self) -> None:
-        await self.bus.ensure_topics(self.consumer.topics)
         try:
             async with self.bus.subscription(
                 self.consumer.name, self.consumer.topics, self._positions
@@ -530,7 +529,6 @@ async def answer_repairs(service: str, database: Database, bus: Bus) -> None:
 
     async def listen() -> None:
         topic = repair_topic_of(service)
-        await bus.ensure_topics([topic])
         async with bus.subscription(f"{service}.repair", [topic], positions) as subscription:
             while True:
                 deliveries = await subscription.batch(BATCH, wait=1.0)
