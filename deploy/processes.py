@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -21,21 +21,41 @@ PATIENCE: Final = 60.0  # seconds until a service has joined its groups and its 
 
 
 @asynccontextmanager
-async def processes(variables: Mapping[str, str], note: Callable[[str], None]) -> AsyncIterator[None]:
+async def processes(
+    variables: Mapping[str, str], note: Callable[[str], None]
+) -> AsyncIterator["ServiceProcesses"]:
     """Every service answers and is ready when this yields. One that ends later is started again, which is
     what an orchestrator does; `note` is told.
 
     Raises EngineError with the last thing that a service said which does not start.
     """
-    async with AsyncExitStack() as stack:
-        running = [ServiceProcess(service.name, variables) for service in SERVICES]
-        for one in running:
+    running = ServiceProcesses(variables, note)
+    try:
+        await running.begin()
+        yield running
+    finally:
+        await running.end()
+
+
+class ServiceProcesses:
+    """All of them; they can be ended and begun anew together."""
+
+    def __init__(self, variables: Mapping[str, str], note: Callable[[str], None]) -> None:
+        self._all = [ServiceProcess(service.name, variables) for service in SERVICES]
+        self._keepers: list[asyncio.Task[None]] = []
+        self._note = note
+
+    async def begin(self) -> None:
+        for one in self._all:
             one.start()
-            stack.push_async_callback(one.stop)
-        await asyncio.gather(*(one.ready() for one in running))
-        for one in running:
-            stack.push_async_callback(_ended, asyncio.create_task(one.keep(note)))
-        yield
+        await asyncio.gather(*(one.ready() for one in self._all))
+        self._keepers = [asyncio.create_task(one.keep(self._note)) for one in self._all]
+
+    async def end(self) -> None:
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+        await asyncio.gather(*(one.stop() for one in self._all))
 
 
 class ServiceProcess:
@@ -53,6 +73,10 @@ class ServiceProcess:
         assert self._child is not None, "start() first"
         return self._child
 
+    @property
+    def pid(self) -> int:
+        return self.child.pid
+
     def start(self) -> None:
         port = str(urlsplit(self.url).port)
         self._child = Child(
@@ -63,16 +87,17 @@ class ServiceProcess:
 
     async def ready(self) -> None:
         """Raises EngineError when it ended instead, or is not ready in a minute."""
-        deadline = asyncio.get_running_loop().time() + PATIENCE
-        async with httpx.AsyncClient() as client:
-            while self.child.poll() is None and asyncio.get_running_loop().time() < deadline:
-                try:
-                    if (await client.get(f"{self.url}/readyz")).status_code == 200:
-                        return
-                except httpx.TransportError:
-                    pass  # it does not listen yet
-                await asyncio.sleep(0.05)
-        raise EngineError(f"{self.name} did not start: {last_line(self.child.said())} (see {self._log})")
+        waiting = asyncio.ensure_future(until_ready(self.name, self.url))
+        ended = asyncio.ensure_future(self.child.exited())
+        try:
+            await asyncio.wait({waiting, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done():
+                said = last_line(self.child.said()).removeprefix("jamaa: ")
+                raise EngineError(f"{self.name} did not start: {said} (see {self._log})")
+            await waiting
+        finally:
+            waiting.cancel()
+            ended.cancel()
 
     async def keep(self, note: Callable[[str], None]) -> None:
         """Starts it again whenever it ends, later each time it ends at once. Runs until cancelled."""
@@ -89,9 +114,27 @@ class ServiceProcess:
             self.start()
 
     async def stop(self) -> None:
-        await self.child.stop((signal.SIGTERM, 10))
+        if self._child is not None:
+            await self._child.stop((signal.SIGTERM, 10))
 
 
-async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+async def until_ready(name: str, url: str) -> None:
+    """Returns when the service answers, its relay leads and its consumers read. Raises EngineError, with the
+    checks that fail, after a minute.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + PATIENCE
+    found = "it does not answer"
+    async with httpx.AsyncClient() as client:
+        while loop.time() < deadline:
+            try:
+                answer = await client.get(f"{url}/readyz")
+            except httpx.TransportError:
+                pass  # it does not listen yet
+            else:
+                if answer.status_code == 200:
+                    return
+                checks = answer.json()["checks"].items()
+                found = ", ".join(f"{check}: {outcome}" for check, outcome in checks if outcome != "ok")
+            await asyncio.sleep(0.05)
+    raise EngineError(f"{name} is not ready after {PATIENCE:.0f} s ({found})")

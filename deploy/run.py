@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import logging
 import os
 import signal
 import time
@@ -19,14 +20,15 @@ from sqlalchemy.exc import DBAPIError
 
 from deploy import platform
 from deploy.auditor import auditor
-from deploy.engines import EmbeddedBroker, EngineError, Engines, EngineSettings, engines, require_free
+from deploy.engines import Broker, EmbeddedBroker, EngineError, Engines, EngineSettings, engines, require_free
 from deploy.engines.errors import disk_full, explained
 from deploy.kafka import KafkaCluster, single
-from deploy.processes import processes
+from deploy.processes import ServiceProcesses, processes, until_ready
 from deploy.registry import SERVICES
-from deploy.serve import add_front, bus_of, listening, serve
+from deploy.serve import Work, add_front, bus_of, listening, serve
 from shared import log
 from shared.auditor import Auditor
+from shared.bus import BROKER_ERRORS
 from shared.events import repair_topic_of
 from shared.migrate import MIGRATOR, database_of, migrate, provision, roles
 from shared.service import Service
@@ -95,7 +97,7 @@ async def _serve(settings: EngineSettings, port: int, *, separate: bool, real_ka
     require_free(port, "Jamaa", "PORT")
     steps = Steps()
     async with AsyncExitStack() as stack:
-        variables, watch = await stack.enter_async_context(
+        running, variables, watch = await stack.enter_async_context(
             prepared(settings, port, steps, separate=separate, real_kafka=real_kafka)
         )
         with explained(settings.home):
@@ -104,13 +106,23 @@ async def _serve(settings: EngineSettings, port: int, *, separate: bool, real_ka
                 development=True,
                 file=settings.home / "log" / "services.log",
             )
+        _spare_the_screen()
+        work: Work | ServiceProcesses
         if separate:
             await stack.enter_async_context(front(variables, port))
-            await stack.enter_async_context(processes(variables, steps.note))
+            work = await stack.enter_async_context(processes(variables, steps.note))
         else:
-            await stack.enter_async_context(
+            work = await stack.enter_async_context(
                 serve(SERVICES, variables, port=port, front=True, on_epoch=[watch.hurry])
             )
+            urls = {service.name: variables[f"JAMAA_{service.name.upper()}_URL"] for service in SERVICES}
+            await asyncio.gather(*(until_ready(name, url) for name, url in urls.items()))
+        again = _broker_again(running.broker, variables, work, watch)
+        kept = [
+            asyncio.create_task(_keep("the broker", running.broker.exited, again, steps)),
+            asyncio.create_task(_keep("PostgreSQL", running.postgres.exited, running.postgres.start, steps)),
+        ]
+        stack.push_async_callback(_ended, kept)
         steps.done(f"{len(SERVICES)} services" + (", one process each" if separate else " in one process"))
         console.print(f"  [dim]{check_zone(datetime.now(UTC))}[/]")
         console.print(f"\n  Ready in {steps.total:.1f} s: [bold]http://127.0.0.1:{port}/[/]")
@@ -118,12 +130,18 @@ async def _serve(settings: EngineSettings, port: int, *, separate: bool, real_ka
         await asyncio.Event().wait()
 
 
+def _spare_the_screen() -> None:
+    """The Kafka client says fifty times a second that a broker is away; the file has it all."""
+    screen = logging.getLogger().handlers[0]
+    screen.addFilter(lambda record: not record.name.startswith("aiokafka"))
+
+
 @asynccontextmanager
 async def prepared(
     settings: EngineSettings, port: int, steps: Steps, *, separate: bool = False, real_kafka: bool = False
-) -> AsyncIterator[tuple[dict[str, str], Auditor]]:
-    """Engines that run and are kept running, databases that are up to date, topics and the auditor; yields
-    the services' environment.
+) -> AsyncIterator[tuple[Engines, dict[str, str], Auditor]]:
+    """Engines that run, databases that are up to date, topics and the auditor; yields the engines, the
+    services' environment and the auditor.
 
     Raises EngineError with one line for whatever a person can mend.
     """
@@ -144,15 +162,8 @@ async def prepared(
         watch = await stack.enter_async_context(auditor(variables))
         if isinstance(running.broker, EmbeddedBroker):
             watch.hurry()  # it begins empty: what was sent and not yet applied is sent again
-        kept = [
-            asyncio.create_task(watch.run()),
-            asyncio.create_task(
-                _keep(running.broker.exited, _broker_again(running, variables, watch), steps)
-            ),
-            asyncio.create_task(_keep(running.postgres.exited, running.postgres.start, steps)),
-        ]
-        stack.push_async_callback(_ended, kept)
-        yield variables, watch
+        stack.push_async_callback(_ended, [asyncio.create_task(watch.run())])
+        yield running, variables, watch
 
 
 def _chosen(settings: EngineSettings, *, real_kafka: bool) -> Engines:
@@ -197,33 +208,41 @@ async def topics(variables: Mapping[str, str]) -> None:
 Again = Callable[[], Awaitable[None]]
 
 
-async def _keep(exited: Callable[[], Awaitable[int]], again: Again, steps: Steps) -> None:
+async def _keep(what: str, exited: Callable[[], Awaitable[int]], again: Again, steps: Steps) -> None:
     """Starts an engine again whenever it ends by itself."""
     while True:
         status = await exited()
-        steps.note(f"an engine ended by itself (status {status}); starting it again")
+        steps.note(f"{what} ended by itself (status {status}); starting it again")
         delay = 0.5
         while True:
             try:
                 await again()
-            except EngineError as error:
-                steps.note(f"{error}; trying again in {delay:.0f} s")
+            except (EngineError, *BROKER_ERRORS) as error:
+                steps.note(f"{error}; trying again in {delay:.1f} s")
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 30.0)
             else:
-                steps.note("it answers again")
+                steps.note(f"{what} answers again")
                 break
 
 
-def _broker_again(running: Engines, variables: Mapping[str, str], watch: Auditor) -> Again:
-    """The embedded broker keeps nothing: begun again, it is filled again from the databases at once."""
+def _broker_again(
+    broker: Broker, variables: Mapping[str, str], work: Work | ServiceProcesses, watch: Auditor
+) -> Again:
+    """A broker that kept what it had is simply there again. The embedded one keeps nothing, and it corrupts
+    a topic that is written to before it is made: so everybody leaves, topics are made, everybody returns, and
+    what is missing is sent again from the databases.
+    """
 
     async def again() -> None:
-        before = running.broker.epoch
-        await running.broker.start()
-        if running.broker.epoch != before:
-            await topics(variables)
-            watch.hurry()
+        if not isinstance(broker, EmbeddedBroker):
+            await broker.start()
+            return
+        await work.end()
+        await broker.start()
+        await topics(variables)
+        await work.begin()
+        watch.hurry()
 
     return again
 

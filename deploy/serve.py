@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -23,7 +24,7 @@ from shared.bus import Bus
 from shared.db import Database
 from shared.http import create_app
 from shared.http.app import Check
-from shared.runtime import background
+from shared.runtime import NotBegun, background
 from shared.service import Service
 from shared.settings import Settings, settings_for
 from shared.territory import territory
@@ -37,6 +38,50 @@ BROKER_DECIDES: Final = -1
 EMBEDDED_SESSION_MS: Final = 1_000  # the embedded broker lets a group wait for half a session
 
 
+class Work:
+    """What several services do besides answering. It can be stopped and begun anew while they answer: before
+    an embedded broker that lost everything comes back, nobody may write to it until its topics exist.
+    """
+
+    def __init__(
+        self,
+        services: Sequence[Service],
+        settings: Mapping[str, Settings],
+        workers: Mapping[str, Database],
+        on_epoch: Sequence[Callable[[], None]],
+    ) -> None:
+        self._services = services
+        self._settings = settings
+        self._workers = workers
+        self._on_epoch = on_epoch
+        self._begun: list[AbstractAsyncContextManager[dict[str, Check]]] = []
+        self._checks: dict[str, dict[str, Check]] = {}
+
+    async def begin(self) -> None:
+        for service in self._services:
+            own = self._settings[service.name]
+            work = background(service, own, self._workers[service.name], bus_of(own), on_epoch=self._on_epoch)
+            self._checks[service.name] = await work.__aenter__()
+            self._begun.append(work)
+
+    async def end(self) -> None:
+        """Each waits for its Kafka clients to take leave: one after the other, that would add up."""
+        self._checks.clear()
+        ending = [work.__aexit__(None, None, None) for work in self._begun]
+        self._begun.clear()
+        await asyncio.gather(*ending)
+
+    def checks(self, service: Service) -> dict[str, Check]:
+        """Readiness checks that stay good when the work begins anew."""
+        names = ("relay", *(consumer.name for consumer in service.consumers), "tasks")
+        return {name: partial(self._check, service.name, name) for name in names}
+
+    async def _check(self, service: str, name: str) -> None:
+        if service not in self._checks:
+            raise NotBegun
+        await self._checks[service][name]()
+
+
 @asynccontextmanager
 async def serve(
     services: Sequence[Service],
@@ -46,7 +91,7 @@ async def serve(
     host: str = "127.0.0.1",
     front: bool = False,
     on_epoch: Sequence[Callable[[], None]] = (),
-) -> AsyncIterator[None]:
+) -> AsyncIterator[Work]:
     """Answers on `host`:`port` while the block runs. `front` adds the development issuer and the start page;
     `on_epoch` is called when the broker turned out to have lost what it held.
 
@@ -56,25 +101,21 @@ async def serve(
     async with AsyncExitStack() as stack:
         databases: dict[str, Database] = {}
         workers: dict[str, Database] = {}
-        checks: dict[str, dict[str, Check]] = {}
-        begun: list[AbstractAsyncContextManager[dict[str, Check]]] = []
-        for service in services:
-            own = settings[service.name]
-            databases[service.name] = Database(own.database_url.get_secret_value(), name=service.name)
-            workers[service.name] = Database(
-                own.worker_database_url.get_secret_value(), name=f"{service.name}-worker"
-            )
-            stack.push_async_callback(databases[service.name].close)
-            stack.push_async_callback(workers[service.name].close)
-        stack.push_async_callback(_end_together, begun)
-        for service in services:
-            worker, own = workers[service.name], settings[service.name]
-            work = background(service, own, worker, bus_of(own), on_epoch=on_epoch)
-            checks[service.name] = await work.__aenter__()
-            begun.append(work)
-            databases[service.name].on_emit += worker.on_emit
+        for name, own in settings.items():
+            databases[name] = Database(own.database_url.get_secret_value(), name=name)
+            workers[name] = Database(own.worker_database_url.get_secret_value(), name=f"{name}-worker")
+            databases[name].on_emit = workers[name].on_emit  # what the API commits wakes the relay too
+            stack.push_async_callback(databases[name].close)
+            stack.push_async_callback(workers[name].close)
+        work = Work(services, settings, workers, on_epoch)
+        stack.push_async_callback(work.end)
+        await work.begin()
         app = create_app(
-            services, databases, tokens_of(next(iter(settings.values()))), settings=settings, checks=checks
+            services,
+            databases,
+            tokens_of(next(iter(settings.values()))),
+            settings=settings,
+            checks={service.name: work.checks(service) for service in services},
         )
         if front:
             add_front(app, services, variables)
@@ -82,12 +123,7 @@ async def serve(
         # What lives as long as the process is not looked at again: a full collection costs 40 ms.
         gc.collect()
         gc.freeze()
-        yield
-
-
-async def _end_together(begun: Sequence[AbstractAsyncContextManager[dict[str, Check]]]) -> None:
-    """Each waits for its Kafka clients to take leave: one after the other, that would add up."""
-    await asyncio.gather(*(work.__aexit__(None, None, None) for work in begun))
+        yield work
 
 
 def bus_of(settings: Settings) -> Bus:
