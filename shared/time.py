@@ -22,6 +22,17 @@ INSTANT: Final = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE
 )
 
+WEEKDAYS: Final = {
+    "ar": "الاثنين الثلاثاء الأربعاء الخميس الجمعة السبت الأحد",
+    "fr": "lundi mardi mercredi jeudi vendredi samedi dimanche",
+    "en": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
+}
+MONTHS: Final = {
+    "ar": "يناير فبراير مارس أبريل ماي يونيو يوليوز غشت شتنبر أكتوبر نونبر دجنبر",
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    "en": "January February March April May June July August September October November December",
+}
+
 
 @cache
 def casablanca() -> zoneinfo.ZoneInfo:
@@ -63,6 +74,15 @@ def format_instant(instant: datetime) -> str:
     if instant.tzinfo is None:
         raise ValueError("an instant needs an offset")
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def day_text(day: date) -> dict[str, str]:
+    """A day in words, by language; the Arabic months are those in use in Morocco."""
+    return {
+        language: f"{days.split()[day.weekday()]} {'1er' if (language, day.day) == ('fr', 1) else day.day}"
+        f" {MONTHS[language].split()[day.month - 1]} {day.year}"
+        for language, days in WEEKDAYS.items()
+    }
 
 
 def check_zone(now: datetime, system: tuple[str, ...] | None = None) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from services.rokhas.api import router
-from services.rokhas.consumers import CONSUMERS
+from services.rokhas.consumers import CONSUMERS, TASKS
 from services.rokhas.events import DELEGATION, DOSSIER
 from shared.access import access_stream
 from shared.service import Service
@@ -16,4 +16,5 @@ SERVICE: Final = Service(
     streams=(DOSSIER, DELEGATION, access_stream("rokhas")),
     migrations=Path(__file__).parent / "migrations",
     consumers=CONSUMERS,
+    tasks=TASKS,
 )

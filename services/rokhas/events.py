@@ -463,14 +463,14 @@ class DeadlineSet(DossierEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadlineMoved(DossierEvent):
-    """`answer_by` is absent while the clock is suspended; `reason` is the code the clock gave."""
+    """`answer_by` is absent while the clock is suspended; `reason` is what people are told: ar, fr, en."""
 
     TYPE: ClassVar = "ma.jamaa.rokhas.dossier.deadline_moved.v1"
     rule: str
     previous: datetime | None
     answer_by: datetime | None
     provisional: bool
-    reason: str
+    reason: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,10 @@ CREATE INDEX notice_unsent ON msg.notice (next_try) WHERE sent_at IS NULL;
 CREATE INDEX notice_space ON msg.notice (recipient, number);
 ALTER TABLE msg.notice ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON msg.notice FOR SELECT TO @api USING (recipient = current_setting('app.subject', true));
+-- An office, a governor or auditors are told by territory, and read by whoever works for it.
+CREATE POLICY desk ON msg.notice FOR SELECT TO @api USING (recipient ~ '^(office|governor|audit):'
+  AND split_part(recipient, ':', 2) = ANY (string_to_array(current_setting('app.communes', true), ',')
+    || string_to_array(current_setting('app.provinces', true), ',')));
 CREATE POLICY worker ON msg.notice TO @worker USING (true) WITH CHECK (true);
 GRANT SELECT ON msg.notice TO @api;
 GRANT SELECT, INSERT ON msg.notice TO @worker;

@@ -219,9 +219,10 @@ def test_every_moved_date_is_an_event() -> None:
     assert (first.rule, first.answer_by) == ("construction_large", ANSWER_BY)
     assert dossier.observe(clock(), ClockChange.STARTED) is None
     later = ANSWER_BY + timedelta(days=1)
-    moved = dossier.observe(clock(answer_by=later), ClockChange.MOVED, reason="holiday")
+    why = {"ar": "عطلة", "fr": "Jour férié", "en": "Holiday"}
+    moved = dossier.observe(clock(answer_by=later), ClockChange.MOVED, reason=why)
     assert isinstance(moved, DeadlineMoved)
-    assert (moved.previous, moved.answer_by, moved.reason) == (ANSWER_BY, later, "holiday")
+    assert (moved.previous, moved.answer_by, moved.reason) == (ANSWER_BY, later, why)
 
 
 @pytest.mark.parametrize(

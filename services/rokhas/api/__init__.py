@@ -11,9 +11,11 @@ from services.rokhas.api import (
     imports,
     instruction,
     messages,
+    notices,
     payments,
     queue,
     recueil,
+    timeline,
 )
 from shared.http import Router
 
@@ -25,6 +27,8 @@ for part in (
     documents,
     applicant,
     payments,
+    timeline,
+    notices,
     queue,
     instruction,
     decision,

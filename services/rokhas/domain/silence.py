@@ -6,12 +6,13 @@ The deadlines service announces dates and their passing; only this file decides 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from services.rokhas.domain.core import too_early
 from services.rokhas.domain.permissions import Delegation
 from services.rokhas.domain.recueil import SilenceEffect
 from services.rokhas.domain.requests import APPLICANTS_PERIODS, Requests
-from services.rokhas.domain.states import Action, State
+from services.rokhas.domain.states import FINAL, Action, State
 from services.rokhas.domain.values import Clock, ClockChange, ClockRole, ClockRule, Counter
 from services.rokhas.events import (
     ApprovedBySilence,
@@ -26,13 +27,49 @@ from services.rokhas.events import (
     SilenceWithoutApproval,
 )
 from shared.auth import Actor
+from shared.data import Names
 
 RUNNING = frozenset({State.UNDER_REVIEW, State.SUSPENDED})
+
+CHANGES: Final[dict[ClockChange, Names]] = {
+    ClockChange.STARTED: {"ar": "بدأ أجل جديد.", "fr": "Un nouveau délai court.", "en": "A new period runs."},
+    ClockChange.SUSPENDED: {
+        "ar": "في انتظار جوابكم.",
+        "fr": "Votre réponse est attendue.",
+        "en": "Your answer is awaited.",
+    },
+    ClockChange.RESUMED: {
+        "ar": "توصلت الإدارة بجوابكم.",
+        "fr": "Votre réponse est parvenue.",
+        "en": "Your answer arrived.",
+    },
+    ClockChange.RESTARTED: {
+        "ar": "أودعتم مشروعا معدلا تعديلا جوهريا.",
+        "fr": "Un projet substantiellement modifié est déposé.",
+        "en": "A substantively modified project was deposited.",
+    },
+    ClockChange.EXTENDED: {
+        "ar": "مُدد الأجل لإنجاز خبرة تقنية أو بحث عمومي.",
+        "fr": "Le délai est prolongé pour une expertise ou une enquête publique.",
+        "en": "The period is extended for an expertise or a public inquiry.",
+    },
+    ClockChange.MOVED: {
+        "ar": "تغير يوم من أيام العطل.",
+        "fr": "Un jour férié a changé.",
+        "en": "A public holiday changed.",
+    },
+    ClockChange.CERTAINTY_CHANGED: {
+        "ar": "تغير ما يُعرف عن يوم من أيام العطل.",
+        "fr": "Ce que l'on sait d'un jour férié a changé.",
+        "en": "What is known of a public holiday changed.",
+    },
+}
+"""What the applicant is told of a changed date where the deadlines service gives no reason of its own."""
 
 
 class Silence(Requests):
     def observe(
-        self, clock: Clock, change: ClockChange, *, reason: str = ""
+        self, clock: Clock, change: ClockChange, *, reason: Names | None = None
     ) -> DeadlineSet | DeadlineMoved | None:
         """Takes over what the deadlines service announced; the applicant is told of every moved date.
 
@@ -62,7 +99,7 @@ class Silence(Requests):
             previous=previous.answer_by,
             answer_by=clock.answer_by,
             provisional=clock.provisional,
-            reason=reason or change,
+            reason=reason or CHANGES[change],
         )
 
     def elapsed(
@@ -86,6 +123,13 @@ class Silence(Requests):
             return None
         self.clocks = self.clocks | {clock.key: replace(known, elapsed=True, answer_by=effective_at)}
         return self._announce(DeadlinePassed, rule=clock.key, due_at=effective_at)
+
+    def awaits(self, clock: Clock) -> bool:
+        """Whether what this clock times is still to be done; an actor's share is, while the file runs."""
+        if clock.role in {ClockRole.DECISION, ClockRole.STEP}:
+            return self.state in RUNNING
+        known = self.clocks.get(clock.key)
+        return known is not None and not known.elapsed and self.state not in FINAL
 
     def invoke(self, *, by: Actor, now: datetime, counter: Counter | None = None) -> SilenceInvoked:
         """Asks the president for the act, who delivers it within 7 days (55-19 art. 19)."""

@@ -1,4 +1,4 @@
-"""Rokhas listens to the law's clocks; and to its own events, to tell people what concerns them."""
+"""Rokhas listens to the law's clocks."""
 
 import json
 from dataclasses import dataclass
@@ -8,16 +8,19 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from services.rokhas.consumers.notices import post
+from services.rokhas.domain.notices import warning
 from services.rokhas.domain.values import Clock, ClockChange, ClockRole
+from services.rokhas.domain.words import last_day_text
 from services.rokhas.events import DossierEvent
 from services.rokhas.store import dossiers
 from shared.db import Tx
-from shared.events import Envelope, topic_of
-from shared.service import Consumer
+from shared.events import Envelope
 
 CLOCK: Final = "ma.jamaa.deadlines.clock."
 CHANGES: Final = {f"{CLOCK}{change}.v1": change for change in ClockChange}
 ELAPSED: Final = f"{CLOCK}elapsed.v1"
+WARNED: Final = f"{CLOCK}warned.v1"
 
 EXPLAIN = text("""
     INSERT INTO rokhas.explanation AS e (dossier, clock, rule, label, answer_by, last_day, said_at, steps)
@@ -48,6 +51,7 @@ class ClockFacts:
     reason: dict[str, str] | None = None
     explanation: list[dict[str, Any]] | None = None
     effective_at: datetime | None = None
+    warning: str = ""
 
     def clock(self) -> Clock:
         return Clock(
@@ -66,10 +70,13 @@ async def keep_time(tx: Tx, envelope: Envelope) -> None:
     """Takes over a date, or lets silence take effect, under the file's row lock and after another look at
     the file's own state: the clock announces, the file decides.
     """
-    if envelope.type not in CHANGES and envelope.type != ELAPSED:
+    if envelope.type not in CHANGES and envelope.type not in {ELAPSED, WARNED}:
         return
     facts = envelope.read(ClockFacts)
     if (facts.service, facts.aggregate) != ("rokhas", "dossier"):
+        return
+    if envelope.type == WARNED:
+        await _warn(tx, facts, envelope.id)
         return
     dossier = await dossiers.locked(tx, facts.aggregate_id)
     event: DossierEvent | None
@@ -77,11 +84,20 @@ async def keep_time(tx: Tx, envelope: Envelope) -> None:
         assert facts.effective_at is not None  # every elapsed event has it
         event = dossier.elapsed(facts.clock(), effective_at=facts.effective_at, now=tx.now)
     else:
-        reason = (facts.reason or {}).get("fr", "")
-        event = dossier.observe(facts.clock(), CHANGES[envelope.type], reason=reason)
+        event = dossier.observe(facts.clock(), CHANGES[envelope.type], reason=facts.reason)
         await _explain(tx, facts, envelope.time)
     if event is not None:
         await dossiers.save(tx, dossier, because=event)
+
+
+async def _warn(tx: Tx, facts: ClockFacts, event_id: UUID) -> None:
+    """Officers before their date, the applicant before theirs; nobody once the file needs nothing more."""
+    dossier = await dossiers.get(tx, facts.aggregate_id)
+    if facts.answer_by is None or not dossier.awaits(facts.clock()):
+        return
+    last_day = last_day_text(facts.answer_by)
+    for notice in warning(facts.warning, facts.rule, ClockRole(facts.role), last_day, dossier):
+        await post(tx, event_id, dossier, notice)
 
 
 async def _explain(tx: Tx, facts: ClockFacts, said_at: datetime) -> None:
@@ -98,8 +114,3 @@ async def _explain(tx: Tx, facts: ClockFacts, said_at: datetime) -> None:
             "steps": json.dumps(facts.explanation or [], ensure_ascii=False),
         },
     )
-
-
-CONSUMERS: Final = (
-    Consumer(name="rokhas.clocks", topics=(topic_of("deadlines", "clock"),), handle=keep_time),
-)

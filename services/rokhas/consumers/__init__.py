@@ -1,0 +1,18 @@
+"""What `rokhas` hears, and what it does without being asked."""
+
+from typing import Final
+
+from services.rokhas.consumers.clocks import keep_time
+from services.rokhas.consumers.notices import hand_over, tell
+from services.rokhas.consumers.payments import reconcile, reconcile_once
+from services.rokhas.events import DOSSIER
+from shared.events import topic_of
+from shared.service import Consumer, Task
+
+CONSUMERS: Final = (
+    Consumer(name="rokhas.clocks", topics=(topic_of("deadlines", "clock"),), handle=keep_time),
+    Consumer(name="rokhas.notices", topics=(DOSSIER.topic,), handle=tell),
+)
+TASKS: Final[tuple[Task, ...]] = (hand_over, reconcile)
+
+__all__ = ["CONSUMERS", "TASKS", "hand_over", "keep_time", "reconcile", "reconcile_once", "tell"]

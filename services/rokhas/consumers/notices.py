@@ -1,0 +1,84 @@
+"""Rokhas listens to its own files, to tell people what concerns them."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from services.rokhas.domain import Action, Dossier
+from services.rokhas.domain.notices import Notice, notices
+from services.rokhas.events import DOSSIER, DossierEvent
+from services.rokhas.store import dossiers
+from shared.data import Names
+from shared.db import Database, Tx
+from shared.events import Envelope
+from shared.notify import notify, provider_at, send_notices
+from shared.settings import Settings
+
+STEPS: Final[Mapping[Action, tuple[str, Names]]] = {
+    Action.INVOKE: (
+        "invocation",
+        {"ar": "طلب القرار", "fr": "Demander l'acte", "en": "Ask for the act"},
+    ),
+    Action.ANSWER: (
+        "requests/{request}/answer",
+        {"ar": "الجواب", "fr": "Répondre", "en": "Answer"},
+    ),
+    Action.APPEAL: (
+        "appeals",
+        {"ar": "تقديم طعن", "fr": "Former un recours", "en": "Appeal"},
+    ),
+    Action.ESCALATE_APPEAL: (
+        "appeals/escalation",
+        {"ar": "رفع الطعن إلى العامل", "fr": "Saisir le gouverneur", "en": "Take it to the governor"},
+    ),
+    Action.REQUEST_ATTESTATION: (
+        "attestation-request",
+        {"ar": "طلب الإشهاد", "fr": "Demander l'attestation", "en": "Ask for the attestation"},
+    ),
+    Action.PAY: (
+        "payments",
+        {"ar": "الأداء", "fr": "Payer", "en": "Pay"},
+    ),
+    Action.MESSAGE: (
+        "messages",
+        {"ar": "الرد", "fr": "Répondre", "en": "Reply"},
+    ),
+}
+"""Where each step is taken, below the file, and the button that takes it."""
+
+
+async def tell(tx: Tx, envelope: Envelope) -> None:
+    """Writes the notices of one event of a file. A type that this release does not know tells nobody."""
+    kind = DOSSIER.types.get(envelope.type)
+    if kind is None:
+        return
+    event = kind.read(envelope.data)
+    assert isinstance(event, DossierEvent)  # the stream holds no other
+    dossier = await dossiers.get(tx, UUID(envelope.subject))
+    for notice in notices(event, dossier):
+        await post(tx, envelope.id, dossier, notice)
+
+
+async def post(tx: Tx, event_id: UUID, dossier: Dossier, notice: Notice) -> None:
+    """Title and text by language, and the action if there is one: method, address and label."""
+    told = notice.told
+    content: dict[str, Any] = {
+        language: {"title": told.title[language], "text": text} for language, text in notice.text.items()
+    }
+    if told.action is not None:
+        path, label = STEPS[told.action]
+        href = f"/rokhas/v1/dossiers/{dossier.id}/{path.format(request=told.request)}"
+        content["action"] = {"method": "POST", "href": href, "label": label}
+    await notify(
+        tx,
+        event_id=event_id,
+        recipient=notice.recipient,
+        about=dossier.id,
+        kind=told.kind,
+        content=content,
+    )
+
+
+async def hand_over(database: Database, settings: Settings) -> None:
+    """Hands what was written to the provider. Runs until cancelled."""
+    await send_notices(database, provider_at(settings.needed("notify_url")))
