@@ -3,6 +3,7 @@
 from datetime import date, datetime
 
 import pytest
+from sqlalchemy import text
 
 from services.deadlines.announce import announce_one, each
 from services.deadlines.domain.clock import State
@@ -23,7 +24,7 @@ async def announced(database: ServiceDatabase) -> list[str]:
             break
         await each(database.worker, found, announce_one)
     async with database.worker.transaction() as tx:
-        rows = await tx.execute(clocks.text("SELECT type FROM msg.event_log ORDER BY pos"))
+        rows = await tx.execute(text("SELECT type FROM msg.event_log ORDER BY pos"))
         return [row.type.split(".")[-2] for row in rows]
 
 
@@ -118,11 +119,11 @@ async def test_a_poisoned_clock_holds_up_no_other(deadlines: ServiceDatabase, at
     files = [await tell("submitted", submitted_at=FILED, complete=True) for _ in range(5)]
     async with deadlines.worker.transaction() as tx:
         await tx.execute(
-            clocks.text("UPDATE deadlines.clock SET rule_version = 99 WHERE aggregate_id = :file"),
+            text("UPDATE deadlines.clock SET rule_version = 99 WHERE aggregate_id = :file"),
             {"file": str(files[2])},
         )
     await at(DUE)
     assert (await announced(deadlines)).count("elapsed") == 4
     async with deadlines.worker.transaction() as tx:
-        rows = await tx.execute(clocks.text("SELECT aggregate_id FROM deadlines.clock WHERE failures > 0"))
+        rows = await tx.execute(text("SELECT aggregate_id FROM deadlines.clock WHERE failures > 0"))
         assert [row.aggregate_id for row in rows] == [str(files[2])]
