@@ -14,8 +14,8 @@ from shared.http import unguarded
 
 ROOT = Path(__file__).parents[2]
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
-KERNEL_LINES = 3_900
-"""Raising it takes a decision record: two services need it and divergence would be a defect."""
+KERNEL_LINES = 6_000
+"""Raising it takes a new page beside docs/decisions/0002."""
 
 # What somebody in a hurry might write, and the contract that must stop it.
 PLANTS = {
