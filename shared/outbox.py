@@ -6,7 +6,7 @@ events of transactions that commit late, ordering by transaction id inverts an a
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
@@ -15,7 +15,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 from sqlalchemy import Row, text
 
-from shared.bus import Bus, Record, Sender
+from shared.bus import BrokerLost, Bus, Record, Sender
 from shared.db import Database
 from shared.events import Envelope, topic_of
 from shared.tasks import keep_going
@@ -67,6 +67,7 @@ class Relay:
         self.database = database
         self.bus = bus
         self.owner = uuid4()
+        self.on_epoch: list[Callable[[], None]] = []  # what the broker acknowledged to us, it has lost
         self.epoch = 0
         self.begun = False  # whether it has led or stood by since the start
         self._renewed = 0.0
@@ -87,6 +88,10 @@ class Relay:
         try:
             async with self.bus.sender() as sender:
                 await self._relay(sender)
+        except BrokerLost:
+            for notice in self.on_epoch:
+                notice()
+            raise
         finally:
             await self._release()
 

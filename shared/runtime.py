@@ -34,6 +34,7 @@ async def background(
     that goes away later is no reason to send people away, because what they do waits in the outbox.
     """
     relay = Relay(service.name, database, bus)
+    relay.on_epoch.extend(on_epoch)
     inboxes = [
         Inbox(service.name, consumer, database, bus, on_epoch=list(on_epoch))
         for consumer in service.consumers

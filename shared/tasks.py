@@ -11,7 +11,7 @@ from prometheus_client import Counter
 log = structlog.get_logger()
 
 BACKOFF: Final = (0.5, 30.0)  # seconds before work that failed begins again: the first time, the longest
-HEALTHY: Final = 60.0  # seconds of work after which a failure counts as the first
+HEALTHY: Final = 10.0  # seconds of work after which a failure counts as the first
 
 FAILURES = Counter("jamaa_task_failures_total", "Times that lasting work had to begin again", ["task"])
 

@@ -80,6 +80,7 @@ async def running(database: ServiceDatabase, bus: Bus, *, repairs: bool = True) 
         reader=database.worker,
     )
     auditor = Auditor([watch])
+    relay.on_epoch.append(auditor.hurry)
     inbox = Inbox(
         "toy",
         Consumer(CONSUMER, (THING.topic,), handler),

@@ -293,7 +293,7 @@ async def cancelled_inside(tx: Tx, envelope: Envelope) -> None:
 async def test_a_fault_of_the_handler_holds_one_aggregate_and_never_the_reader(
     world: World, handle: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.inbox.PATIENCE", 2)
+    monkeypatch.setattr("shared.inbox.reader.PATIENCE", 2)
 
     async def only_a(tx: Tx, envelope: Envelope) -> None:
         if envelope.subject == "a":

@@ -291,7 +291,7 @@ STEPS = st.sampled_from([step for weight, step in WEIGHED for _ in range(weight)
 
 
 @settings(
-    max_examples=3000 if THOROUGH else 25,
+    max_examples=3000 if THOROUGH else 15,
     derandomize=not THOROUGH,
     deadline=None,
     phases=tuple(Phase) if THOROUGH else (Phase.generate,),  # shrinking takes minutes

@@ -8,23 +8,35 @@ cannot be applied blocks its own aggregate and no other. Kafka's offsets only sa
 import asyncio
 import json
 import random
-import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-import asyncpg
 import structlog
 from prometheus_client import Counter
-from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import Executable, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy import Executable
+from sqlalchemy.exc import SQLAlchemyError
 
-from shared.bus import Bus, Delivery, EpochChanged, Positions, Record
+from shared.bus import Bus, Delivery, EpochChanged, Positions
 from shared.db import Database, Tx
-from shared.events import Envelope, Undecodable, repair_topic_of, topic_of
-from shared.outbox import RepairRequest, resend
+from shared.events import Envelope, Undecodable, topic_of
+from shared.inbox.faults import HandlerFailed, describe, is_infrastructure, legible
+from shared.inbox.repair import ask
+from shared.inbox.statements import (
+    ADVANCE,
+    BLOCK,
+    DEAD_LETTER,
+    DRAINABLE,
+    DRAINABLE_AMONG,
+    DUE,
+    GAPS,
+    HEADS,
+    LOCK,
+    PARK,
+    PARKED_NEXT,
+    REOPEN,
+    UNPARK,
+)
 from shared.service import Consumer
 from shared.tasks import keep_going
 
@@ -53,109 +65,12 @@ BLOCKED = Counter(
 )
 DEAD_LETTERS = Counter("jamaa_inbox_dead_letters_total", "Records that are no event", ["service", "consumer"])
 
-HEADS = text("""
-    INSERT INTO msg.inbox_head (consumer, source, aggregatetype, aggregateid)
-    SELECT DISTINCT CAST(:consumer AS text), w.* FROM
-      unnest(CAST(:sources AS text[]), CAST(:aggregates AS text[]), CAST(:subjects AS text[])) AS w
-    ORDER BY 2, 3, 4 ON CONFLICT DO NOTHING""")
-LOCK = text("""
-    SELECT h.source, h.aggregatetype, h.aggregateid, h.last_seq, h.state FROM msg.inbox_head h JOIN (
-      SELECT DISTINCT * FROM
-        unnest(CAST(:sources AS text[]), CAST(:aggregates AS text[]), CAST(:subjects AS text[]))
-        AS w (source, aggregatetype, aggregateid)
-    ) w USING (source, aggregatetype, aggregateid)
-    WHERE h.consumer = :consumer ORDER BY 1, 2, 3 FOR UPDATE OF h""")
-ADVANCE = text("""
-    UPDATE msg.inbox_head h SET last_seq = v.seq, state = 'open', attempts = 0, next_try = NULL,
-      last_error = NULL, repair_asked_at = NULL
-    FROM unnest(CAST(:sources AS text[]), CAST(:aggregates AS text[]), CAST(:subjects AS text[]),
-      CAST(:seqs AS bigint[])) AS v (source, aggregatetype, aggregateid, seq)
-    WHERE h.consumer = :consumer AND h.source = v.source AND h.aggregatetype = v.aggregatetype
-      AND h.aggregateid = v.aggregateid""")
-PARK = text("""
-    INSERT INTO msg.inbox_parked (consumer, source, aggregatetype, aggregateid, seq, record, headers)
-    VALUES (:consumer, :source, :aggregate, :subject, :seq, :record, CAST(:headers AS jsonb))
-    ON CONFLICT DO NOTHING""")
-PARKED_NEXT = text("""
-    SELECT p.seq, p.record, p.headers, h.last_seq FROM msg.inbox_head h
-      LEFT JOIN msg.inbox_parked p USING (consumer, source, aggregatetype, aggregateid)
-    WHERE consumer = :consumer AND source = :source AND aggregatetype = :aggregate AND aggregateid = :subject
-      AND p.seq > h.last_seq ORDER BY p.seq LIMIT 100""")
-REOPEN = text("""
-    UPDATE msg.inbox_head SET state = 'open', attempts = 0, next_try = NULL, last_error = NULL
-    WHERE consumer = :consumer AND source = :source AND aggregatetype = :aggregate AND aggregateid = :subject
-      AND state <> 'open'""")
-UNPARK = text("""
-    DELETE FROM msg.inbox_parked WHERE consumer = :consumer AND source = :source
-      AND aggregatetype = :aggregate AND aggregateid = :subject AND seq <= :seq""")
-DRAINABLE = text("""
-    SELECT h.source, h.aggregatetype, h.aggregateid FROM msg.inbox_parked p JOIN msg.inbox_head h
-      USING (consumer, source, aggregatetype, aggregateid)
-    WHERE consumer = :consumer AND h.state = 'open' AND p.seq <= h.last_seq + 1 LIMIT 100""")
-DRAINABLE_AMONG = text("""
-    SELECT DISTINCT w.* FROM
-      unnest(CAST(:sources AS text[]), CAST(:aggregates AS text[]), CAST(:subjects AS text[]))
-        AS w (source, aggregatetype, aggregateid)
-      JOIN msg.inbox_head h USING (source, aggregatetype, aggregateid)
-      JOIN msg.inbox_parked p USING (consumer, source, aggregatetype, aggregateid)
-    WHERE consumer = :consumer AND h.state = 'open' AND p.seq <= h.last_seq + 1""")
-BLOCK = text("""
-    UPDATE msg.inbox_head SET state = CASE WHEN attempts >= :most THEN 'dead' ELSE 'blocked' END,
-      attempts = attempts + 1, last_error = :error, next_try =
-        clock_timestamp() + make_interval(secs => (CAST(:delays AS float[]))[least(attempts + 1, :most)])
-    WHERE consumer = :consumer AND source = :source AND aggregatetype = :aggregate AND aggregateid = :subject
-    RETURNING state, attempts""")
-DUE = text("""
-    SELECT source, aggregatetype, aggregateid FROM msg.inbox_head
-    WHERE consumer = :consumer AND state = 'blocked' AND next_try <= clock_timestamp() LIMIT 100""")
-GAPS = text("""
-    WITH gaps AS (
-      SELECT source, aggregatetype, aggregateid, last_seq + 1 AS first, min(seq) - 1 AS last
-      FROM msg.inbox_parked p JOIN msg.inbox_head h USING (consumer, source, aggregatetype, aggregateid)
-      WHERE consumer = :consumer AND h.state = 'open'
-        AND coalesce(repair_asked_at, '-infinity') < clock_timestamp() - make_interval(secs => :age)
-      GROUP BY source, aggregatetype, aggregateid, last_seq
-      HAVING min(seq) > last_seq + 1
-        AND min(parked_at) < clock_timestamp() - make_interval(secs => :age) LIMIT 100)
-    UPDATE msg.inbox_head h SET repair_asked_at = clock_timestamp() FROM gaps g
-    WHERE h.consumer = :consumer AND h.source = g.source AND h.aggregatetype = g.aggregatetype
-      AND h.aggregateid = g.aggregateid RETURNING g.*""")
-DEAD_LETTER = text("""
-    INSERT INTO msg.dead_letter (consumer, topic, part, off, raw, headers, reason)
-    SELECT CAST(:consumer AS text), CAST(:topic AS text), CAST(:part AS int), CAST(:off AS bigint),
-      CAST(:raw AS bytea), CAST(:headers AS jsonb), CAST(:reason AS text)
-    WHERE NOT EXISTS (SELECT FROM msg.dead_letter WHERE consumer = :consumer AND topic = :topic
-      AND part = :part AND off = :off AND raw = :raw)""")
-
-ARGUMENT: Final = re.compile(r"(query argument \$\d+):.*")  # asyncpg quotes the value it refuses
-
 Key = tuple[str, str, str]
 """(source, aggregate type, aggregate id)"""
 
 
 def key_of(envelope: Envelope) -> Key:
     return envelope.source, envelope.aggregate, envelope.subject
-
-
-def is_infrastructure(error: BaseException) -> bool:
-    """Whether the database, not the message, is at fault: then nothing is parked, the reader waits.
-
-    Errors that are not SQLAlchemy's come from connecting: a handler's own arrive as `HandlerFailed`.
-    """
-    if isinstance(error, PoolTimeout | OSError | asyncpg.PostgresError | asyncpg.InterfaceError):
-        return True
-    if not isinstance(error, DBAPIError):
-        return False
-    # A statement that the driver refuses has no state and is the handler's mistake. Otherwise: connection,
-    # resources, operator (but not a statement that takes too long), system, deadlock, lock timeout.
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return error.connection_invalidated or (
-        (state[:2] in {"08", "53", "57", "58", "40"} or state == "55P03") and state != "57014"
-    )
-
-
-class HandlerFailed(Exception):
-    """A handler raised something that is not the database's; the cause says what."""
 
 
 @dataclass(slots=True)
@@ -359,7 +274,7 @@ class Inbox:
         )
 
     async def _bury(self, delivery: Delivery, error: Undecodable) -> None:
-        headers = json.dumps([[_legible(name), _legible(raw)] for name, raw in delivery.headers])
+        headers = json.dumps([[legible(name), legible(raw)] for name, raw in delivery.headers])
         async with self.database.transaction() as tx:
             await tx.execute(
                 DEAD_LETTER,
@@ -370,7 +285,7 @@ class Inbox:
                     "off": delivery.offset,
                     "raw": delivery.value,
                     "headers": headers,
-                    "reason": _legible(str(error)),
+                    "reason": legible(str(error)),
                 },
             )
         self._count(DEAD_LETTERS)
@@ -446,34 +361,7 @@ class Inbox:
             await self.redrive(key)
         await self._drain()
         if gaps:
-            await self._ask(gaps)
-
-    async def _ask(self, gaps: Sequence[Any]) -> None:
-        """A later event came without an earlier one: the producer still has it in its log."""
-        records = [
-            Record(
-                repair_topic_of(gap.source.removeprefix("/")),
-                gap.aggregateid,
-                json.dumps(
-                    asdict(
-                        RepairRequest(
-                            consumer=self.consumer.name,
-                            aggregate=gap.aggregatetype,
-                            subject=gap.aggregateid,
-                            first=gap.first,
-                            last=gap.last,
-                        )
-                    )
-                ).encode(),
-                (),
-            )
-            for gap in gaps
-        ]
-        await self.bus.ensure_topics(sorted({record.topic for record in records}))
-        async with self.bus.sender() as sender:
-            outcomes = await sender.send(records)
-        asked = sum(1 for outcome in outcomes if outcome is None)  # the others are asked for in a minute
-        log.warning("inbox.repair_asked", consumer=self.consumer.name, aggregates=asked, of=len(records))
+            await ask(self.bus, self.consumer.name, gaps)
 
 
 def _envelope(delivery: Delivery) -> Envelope:
@@ -485,56 +373,6 @@ def _envelope(delivery: Delivery) -> Envelope:
     return envelope
 
 
-def _legible(raw: str | bytes | None) -> str:
-    """For a person who looks at a dead letter; a text column takes no NUL."""
-    text = raw.decode(errors="replace") if isinstance(raw, bytes) else str(raw)
-    return text.replace("\0", "\ufffd")
-
-
 def parked(record: bytes, headers: Any) -> Envelope:
     pairs = json.loads(headers) if isinstance(headers, str) else headers
     return Envelope.parse([(name, value.encode()) for name, value in pairs], record)
-
-
-def describe(error: BaseException) -> str:
-    """What went wrong, without the data: a validation error names fields and rules, not values."""
-    if isinstance(error, HandlerFailed) and error.__cause__ is not None:
-        error = error.__cause__
-    if isinstance(error, ValidationError):
-        return "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)
-        )
-    first_line = _legible(f"{type(error).__name__}: {error}").splitlines()[0]
-    return ARGUMENT.sub(r"\1", first_line)[:500]
-
-
-_REQUEST = TypeAdapter(RepairRequest)
-
-
-async def answer_repairs(service: str, database: Database, bus: Bus) -> None:
-    """The producer's side of gap repair; runs until cancelled."""
-
-    async def answer(delivery: Delivery) -> None:
-        try:
-            request = _REQUEST.validate_json(delivery.value)
-            count = await resend(database, request)
-        except (ValidationError, DBAPIError) as error:
-            if is_infrastructure(error):
-                raise
-            log.error("repair.undecodable", service=service, error=describe(error))  # noqa: TRY400  # no bug
-        else:
-            log.info("repair.sent_again", service=service, events=count, asked_by=request.consumer)
-
-    positions: Positions = {}
-
-    async def listen() -> None:
-        topic = repair_topic_of(service)
-        async with bus.subscription(f"{service}.repair", [topic], positions) as subscription:
-            while True:
-                deliveries = await subscription.batch(BATCH, wait=1.0)
-                for delivery in deliveries:
-                    await answer(delivery)
-                if deliveries:
-                    await subscription.commit(deliveries)
-
-    await keep_going(f"{service}.repair", listen, backoff=(0.5, 10.0))
