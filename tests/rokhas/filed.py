@@ -28,6 +28,7 @@ async def filed(
     without: Sequence[str] = (),
     submitted: bool = True,
     circumstances: str = "",
+    digest: str = DIGEST,
 ) -> UUID:
     """A file with the basic documents of its procedure, submitted now."""
     actor = replace(CITIZEN, subject=by)
@@ -43,7 +44,7 @@ async def filed(
         )
         events: list[DossierEvent] = [drafted]
         supplied = [code for code in dossier.procedure.required if code not in without]
-        events += [dossier.attach(code, DIGEST, by=actor, now=now) for code in supplied]
+        events += [dossier.attach(code, digest, by=actor, now=now) for code in supplied]
         if submitted:
             number = await dossiers.number(tx, collectivity, now)
             events.append(dossier.submit(number, by=actor, now=now, circumstances=circumstances))

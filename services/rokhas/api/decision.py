@@ -66,10 +66,20 @@ class AppealAnswerIn(Body):
 
 
 async def _settle(
-    tx: Tx, response: Response, dossier_id: UUID, read: int | None, how: Change
+    tx: Tx,
+    response: Response,
+    dossier_id: UUID,
+    read: int | None,
+    how: Change,
+    *,
+    evidence: str | None = None,
 ) -> DossierOut | Refusal:
-    """As `change`; but a refusal that came too late is recorded, and answered by what it is."""
+    """As `change`; but a refusal that came too late is recorded, and answered by what it is. `evidence` is a
+    digest that the caller must have uploaded.
+    """
     dossier = await dossiers.locked(tx, dossier_id, version=read)
+    if evidence is not None:
+        await uploaded(tx, evidence)
     lent = await delegations.lent_to(tx, tx.actor.subject, dossier.collectivity)
     event = how(dossier, lent)
     assert event is not None  # every decision is announced
@@ -116,7 +126,6 @@ async def record_handover(
     version: IfRead,
 ) -> DossierOut | Refusal:
     """A decision handed over on paper. Entered after the expiry it awaits a second person."""
-    evidence = await uploaded(tx, body.evidence)
     return await _settle(
         tx,
         response,
@@ -125,12 +134,13 @@ async def record_handover(
         lambda file, lent: file.record_handover(
             body.outcome,
             handed_over_at=body.handed_over_at,
-            evidence=evidence,
+            evidence=body.evidence,
             by=tx.actor,
             now=tx.now,
             reasons=body.grounds(),
             delegations=lent,
         ),
+        evidence=body.evidence,
     )
 
 

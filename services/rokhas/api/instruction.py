@@ -16,11 +16,12 @@ from services.rokhas.api.common import (
     Sha256,
     authorize,
     change,
+    show,
 )
 from services.rokhas.domain import Action
 from services.rokhas.domain.values import ExtensionGround
 from services.rokhas.events import OpinionOutcome
-from services.rokhas.store import dossiers
+from services.rokhas.store import delegations, dossiers
 from services.rokhas.store.uploads import uploaded
 from shared.db import Tx
 from shared.http import Body, IfRead, Instant, Router
@@ -289,14 +290,12 @@ async def sign_minutes(
     version: IfRead,
 ) -> DossierOut:
     """The signed minutes, with each member's opinion (RGC art. 38)."""
+    dossier = await dossiers.locked(tx, dossier_id, version=version)
     document = await uploaded(tx, body.document)
-    return await change(
-        tx,
-        response,
-        dossier_id,
-        version,
-        lambda file, lent: file.sign_minutes(document, by=tx.actor, now=tx.now, delegations=lent),
-    )
+    lent = await delegations.lent_to(tx, tx.actor.subject, dossier.collectivity)
+    signed = dossier.sign_minutes(document, by=tx.actor, now=tx.now, delegations=lent)
+    await dossiers.save(tx, dossier, because=signed)
+    return show(tx, response, dossier, lent)
 
 
 @router.post("/fees")
