@@ -31,7 +31,7 @@ async def processes(
     """
     running = ServiceProcesses(variables, note)
     try:
-        await running.begin()
+        await running.ready()
         yield running
     finally:
         await running.end()
@@ -45,10 +45,17 @@ class ServiceProcesses:
         self._keepers: list[asyncio.Task[None]] = []
         self._note = note
 
-    async def begin(self) -> None:
+    async def ready(self) -> None:
+        """The first start: what cannot start now would not start later."""
         for one in self._all:
             one.start()
         await asyncio.gather(*(one.ready() for one in self._all))
+        self._keepers = [asyncio.create_task(one.keep(self._note)) for one in self._all]
+
+    async def begin(self) -> None:
+        """Started again after end(), and kept running."""
+        for one in self._all:
+            one.start()
         self._keepers = [asyncio.create_task(one.keep(self._note)) for one in self._all]
 
     async def end(self) -> None:
