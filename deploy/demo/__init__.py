@@ -1,8 +1,12 @@
 """`make demo`: the story of 200 files and of the administration's silence, played on a running platform."""
 
 import asyncio
+import os
+import signal
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
 
 import httpx
 from rich.console import Console
@@ -11,14 +15,16 @@ from deploy import platform
 from deploy.demo.show import Show
 from deploy.demo.stage import Stage, StepFailed, stage
 from deploy.demo.story import Story
-from deploy.engines import EngineSettings
-from deploy.processes import until_ready
+from deploy.engines import EngineError, EngineSettings, require_free
+from deploy.engines.process import Child, last_line
+from deploy.processes import ROOT
 from deploy.registry import SERVICES
-from deploy.run import Steps, prepared
-from deploy.serve import serve
-from shared import log
 
 __all__ = ["demo", "play"]
+
+START: Final = 180.0  # seconds in which a new platform must be ready
+STOP: Final = 60.0  # and to end in order
+WIDTH: Final = 110  # characters, where there is no terminal to ask
 
 
 async def demo(settings: EngineSettings, port: int) -> int:
@@ -26,16 +32,16 @@ async def demo(settings: EngineSettings, port: int) -> int:
 
     The exit status: 0 only if every step held. Raises EngineError where no platform can be started.
     """
-    show = Show(Console(highlight=False))
+    show = Show(Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH))
     async with AsyncExitStack() as stack:
+        if not await answers(platform.recall(settings.home)):
+            await stack.enter_async_context(_started(settings, port, show))
         variables = platform.recall(settings.home)
-        if not await answers(variables):
-            show.note("no platform runs here: starting one for the demonstration")
-            variables = await stack.enter_async_context(_started(settings, port))
         return await play(await stack.enter_async_context(stage(variables)), show)
 
 
 async def play(on: Stage, show: Show) -> int:
+    """The exit status."""
     try:
         await Story(on, show).play()
     except StepFailed as failed:
@@ -60,15 +66,26 @@ async def answers(variables: Mapping[str, str]) -> bool:
 
 
 @asynccontextmanager
-async def _started(settings: EngineSettings, port: int) -> AsyncIterator[dict[str, str]]:
-    """As `make run`, in this process, while the block lasts."""
-    async with AsyncExitStack() as stack:
-        (settings.home / "log").mkdir(parents=True, exist_ok=True)
-        log.configure(level="WARNING", development=True, file=settings.home / "log" / "services.log")
-        variables, watch = await stack.enter_async_context(prepared(settings, port, Steps()))
-        await stack.enter_async_context(
-            serve(SERVICES, variables, port=port, front=True, on_epoch=[watch.hurry])
-        )
-        urls = {service.name: variables[f"JAMAA_{service.name.upper()}_URL"] for service in SERVICES}
-        await asyncio.gather(*(until_ready(name, url) for name, url in urls.items()))
-        yield variables
+async def _started(settings: EngineSettings, port: int, show: Show) -> AsyncIterator[None]:
+    """What `make run` starts, while the block lasts; it ends with this process, however that ends."""
+    require_free(port, "Jamaa", "PORT")
+    settings.home.mkdir(parents=True, exist_ok=True)
+    log = settings.home / "log" / "demo.log"
+    show.note(f"no platform runs in {settings.home}: starting one on port {port} for the demonstration")
+    child = Child(
+        [sys.executable, "-m", "deploy", "run", "--port", str(port)],
+        log=log,
+        environment=os.environ | {"JAMAA_HOME": str(settings.home), "PYTHONPATH": str(ROOT)},
+        death_signal=signal.SIGTERM,
+    )
+    try:
+        async with asyncio.timeout(START):
+            while not await answers(platform.recall(settings.home)):
+                if child.poll() is not None:
+                    raise EngineError(last_line(child.said()).removeprefix("jamaa: "))
+                await asyncio.sleep(0.2)
+        yield
+    except TimeoutError as error:
+        raise EngineError(f"the platform was not ready within {START:.0f} s: see {log}") from error
+    finally:
+        await child.stop((signal.SIGTERM, STOP))

@@ -4,10 +4,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -74,50 +76,37 @@ class Show:
 
     def figures(self, title: str, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
         """One row per group, the total last."""
-        table = Table(
-            title=title, title_justify="left", title_style="bold", header_style="dim", pad_edge=False
-        )
-        table.add_column("")
+        table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+        table.add_column("", no_wrap=True)
         for name in columns:
-            table.add_column(name.replace("_", " "), justify="right")
+            table.add_column(HEADINGS.get(name, name), justify="right")
         for row in rows:
             cells = ["–" if row[name] is None else str(row[name]) for name in columns]
             total = row["group"] == TOTAL
             table.add_row(self._group(row["group"]), *cells, style="bold" if total else None)
-        self.console.print(table)
+        self.console.print(Padding(table, (1, 0, 0, 5)))
 
     def _group(self, group: str) -> str:
         return both(territory().get(group).name) if group in territory() else escape(group)
 
-    def explanation(self, of: str, clock: Mapping[str, Any]) -> None:
-        """Each step from the start to the date, with its article, in Arabic and French."""
-        table = Table(
-            title=of,
-            title_justify="left",
-            title_style="bold",
-            header_style="dim",
-            pad_edge=False,
-            show_lines=True,
-        )
-        table.add_column("", no_wrap=True)
-        table.add_column("المادة · article", max_width=30)
-        table.add_column("لماذا · pourquoi")
-        for step in clock["explanation"]:
-            why = f"{escape(step['text']['ar'])}\n[dim]{escape(step['text']['fr'])}[/]"
-            table.add_row(step["date"] or "", escape(step["article"]), why)
-        self.console.print(table)
+    def explanation(self, of: str, steps: Iterable[Mapping[str, Any]]) -> None:
+        """From the start to the date: each step with its article, in Arabic and French."""
+        self._line(f"\n     [bold]{of}[/]")
+        for step in steps:
+            self._line(f"     [cyan]{step['date'] or ' ' * 10}[/]  {escape(step['article'])}")
+            self._line(f"                 {escape(step['text']['ar'])}")
+            self._line(f"                 [dim]{escape(step['text']['fr'])}[/]")
 
     def story(self, of: str, items: Iterable[Mapping[str, Any]]) -> None:
         """The timeline of a file as its applicant reads it."""
-        table = Table(title=of, title_justify="left", title_style="bold", show_header=False, pad_edge=False)
+        self._line(f"\n     [bold]{of}[/]")
         for item in items:
-            table.add_row(
-                item["at"][:16].replace("T", " "), escape(item["text"]["ar"]), escape(item["text"]["fr"])
-            )
-        self.console.print(table)
+            self._line(f"     [cyan]{item['at'][:10]}[/]  {escape(item['text']['ar'])}")
+            self._line(f"                 [dim]{escape(item['text']['fr'])}[/]")
 
 
-TOTAL = "مجموع · total"
+HEADINGS: Final = {"median_days_to_decision": "median days"}
+TOTAL: Final = "مجموع · total"
 
 
 def both(name: Names) -> str:

@@ -40,15 +40,15 @@ def expect(what: str, seen: object, expected: object) -> None:
 
 
 async def until(what: str, look: Callable[[], Awaitable[A]], expected: A, *, within: float = PATIENCE) -> A:
-    """Looks until it sees `expected`. Raises StepFailed with the last thing seen."""
+    """Looks until it sees `expected`, less and less often. Raises StepFailed with the last thing seen."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within
-    pause = 0.05
+    pause = 0.1
     while (seen := await look()) != expected:
         if loop.time() > deadline:
             raise StepFailed(f"{what}, within {within:.0f} s", expected, seen)
         await asyncio.sleep(pause)
-        pause = min(pause * 1.5, 0.6)
+        pause = min(pause * 1.5, 1.0)
     return seen
 
 

@@ -70,7 +70,7 @@ class Applicant:
         return {clock["rule"]: instant(clock["answer_by"]) for clock in clocks if clock["answer_by"]}
 
     async def notices(self) -> list[dict[str, Any]]:
-        return [n async for n in self.person.every("/rokhas/v1/notices") if n["dossier"] == self.id]
+        return [n async for n in self.person.every("/rokhas/v1/notices") if n["about"] == self.id]
 
     async def timeline(self) -> list[str]:
         """What happened, by the last word but one of the event's type."""
