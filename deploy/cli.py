@@ -9,10 +9,13 @@ import typer
 
 from deploy.command import Jamaa, command
 from deploy.engines import EngineSettings
+from deploy.operator.cli import register
 
 app = Jamaa(
     name="jamaa", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
+
+register(app)
 
 Port = Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="where it answers")]
 

