@@ -1,4 +1,4 @@
-"""The applicant's steps over HTTP: answers, giving up and over, proxies, silence, appeals, and what happened."""
+"""The applicant's steps over HTTP: answers, giving up and over, proxies, silence, appeals; what happened."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta

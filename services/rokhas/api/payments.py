@@ -17,10 +17,11 @@ from services.rokhas.store.payments import (
     Sandbox,
     Word,
     become_payer,
+    intended,
     provider_of,
-    query,
+    same,
     sandbox_of,
-    signed,
+    signature,
 )
 from shared.db import Tx
 from shared.errors import NotFound, Unauthenticated
@@ -85,7 +86,7 @@ async def start(
 async def _signed(request: Request, settings: Configured) -> None:
     """Raises Unauthenticated before anything else is looked at."""
     given = request.headers.get(SIGNATURE, "")
-    if not signed(settings.secret("payment_secret"), await request.body(), given):
+    if not same(signature(settings.secret("payment_secret"), await request.body()), given):
         raise Unauthenticated("signature_invalid", FORGED)
 
 
@@ -139,9 +140,7 @@ class Checkout:
     ) -> None:
         self.intent = Intent(payment=payment, dossier=dossier, amount=amount)
         ours = settings.development and settings.payment_url is None
-        secret = settings.secret("payment_secret") if ours else ""
-        told = query(secret, self.intent).rpartition("&signature=")[0]
-        if not ours or not signed(secret, told.encode(), proof):
+        if not ours or not same(intended(settings.secret("payment_secret"), self.intent), proof):
             raise NotFound("payment_unknown", "No such payment.")
         self.sandbox: Sandbox = sandbox_of(settings)
 
@@ -182,4 +181,4 @@ def _shown(intent: Intent, outcome: str = "") -> HTMLResponse:
 
 def _page(request: Request) -> str:
     """Where this process serves the development checkout, as the caller reached it."""
-    return str(request.url.replace(path=f"{request.scope['root_path']}/v1/payments", query=""))
+    return str(request.url.replace(path=f"{request.scope['root_path']}/v1", query=""))

@@ -66,8 +66,9 @@ def signature(secret: str, content: bytes) -> str:
     return hmac.new(secret.encode(), content, hashlib.sha256).hexdigest()
 
 
-def signed(secret: str, content: bytes, given: str) -> bool:
-    return hmac.compare_digest(signature(secret, content).encode(), given.encode())
+def same(expected: str, given: str) -> bool:
+    """In a time that tells nothing of how much agrees."""
+    return hmac.compare_digest(expected.encode(), given.encode())
 
 
 _WORD: Final = TypeAdapter(Word)
@@ -75,14 +76,14 @@ _WORD: Final = TypeAdapter(Word)
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A provider's gateway by HTTP: `<url>/checkout?…` and `GET <url>/payments/<payment>`."""
+    """A provider's gateway by HTTP: `<url>/payments/<payment>/checkout?…`, `GET <url>/payments/<payment>`."""
 
     url: str
     secret: str
     transport: httpx.AsyncBaseTransport | None = None
 
     def checkout(self, intent: Intent) -> str:
-        return f"{self.url.rstrip('/')}/checkout?{query(self.secret, intent)}"
+        return f"{self.url.rstrip('/')}/{page(self.secret, intent)}"
 
     async def word(self, payment: str) -> Word | None:
         proof = {SIGNATURE: signature(self.secret, payment.encode())}
@@ -96,16 +97,16 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """The development adapter: its page is a route of this service, at `page`; it keeps what people chose
+    """The development adapter: its page is a route of this service, below `base`; it keeps what people chose
     there in a directory.
     """
 
     directory: Path
     secret: str
-    page: str = ""
+    base: str = ""
 
     def checkout(self, intent: Intent) -> str:
-        return f"{self.page}/{intent.payment}/checkout?{query(self.secret, intent)}"
+        return f"{self.base}/{page(self.secret, intent)}"
 
     async def word(self, payment: str) -> Word | None:
         path = self.directory / f"{UUID(payment)}.json"
@@ -117,21 +118,25 @@ class Sandbox:
         (self.directory / f"{payment}.json").write_text(content, encoding="utf-8")
 
 
-def query(secret: str, intent: Intent) -> str:
-    """What the page is told, signed so that nobody changes it on the way."""
-    told = urlencode({"payment": intent.payment, "dossier": intent.dossier, "amount": intent.amount})
-    return f"{told}&signature={signature(secret, told.encode())}"
+def page(secret: str, intent: Intent) -> str:
+    """The page of one payment, signed so that nobody changes on the way what it is told."""
+    told = urlencode({"dossier": intent.dossier, "amount": intent.amount})
+    return f"payments/{intent.payment}/checkout?{told}&signature={intended(secret, intent)}"
 
 
-def provider_of(settings: Settings, page: str = "") -> Provider:
-    """Raises SettingsError where nothing says which. `page` is where a development checkout is served."""
+def intended(secret: str, intent: Intent) -> str:
+    return signature(secret, f"{intent.payment}:{intent.dossier}:{intent.amount}".encode())
+
+
+def provider_of(settings: Settings, base: str = "") -> Provider:
+    """Raises SettingsError where nothing says which. `base` is where a development checkout is served."""
     if settings.development and settings.payment_url is None:
-        return sandbox_of(settings, page)
+        return sandbox_of(settings, base)
     return Gateway(settings.needed("payment_url"), settings.secret("payment_secret"))
 
 
-def sandbox_of(settings: Settings, page: str = "") -> Sandbox:
-    return Sandbox(settings.home / "payments", settings.secret("payment_secret"), page)
+def sandbox_of(settings: Settings, base: str = "") -> Sandbox:
+    return Sandbox(settings.home / "payments", settings.secret("payment_secret"), base)
 
 
 async def become_payer(tx: Tx, dossier: UUID) -> bool:
