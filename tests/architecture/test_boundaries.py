@@ -19,12 +19,12 @@ KERNEL_LINES = 6_000
 
 # What somebody in a hurry might write, and the contract that must stop it.
 PLANTS = {
-    "independence": ("services/rokhas/consumers.py", "import services.deadlines.events"),
+    "independence": ("services/rokhas/consumers/clocks.py", "import services.deadlines.events"),
     "kernel": ("shared/outbox.py", "import services.rokhas.events"),
     "launcher": ("services/rokhas/store/dossiers.py", "import deploy.platform"),
     "layers": ("services/rokhas/store/dossiers.py", "import services.rokhas.api"),
     "pure": ("services/deadlines/events.py", "import sqlalchemy"),
-    "kafka": ("services/rokhas/consumers.py", "import aiokafka"),
+    "kafka": ("services/rokhas/consumers/clocks.py", "import aiokafka"),
 }
 
 
