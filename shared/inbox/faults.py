@@ -45,6 +45,6 @@ def describe(error: BaseException) -> str:
 
 
 def legible(raw: str | bytes | None) -> str:
-    """For a person who looks at a dead letter; a text column takes no NUL."""
+    """For a person who looks at what failed; a text column takes neither NUL nor half a surrogate pair."""
     text = raw.decode(errors="replace") if isinstance(raw, bytes) else str(raw)
-    return text.replace("\0", "\ufffd")
+    return text.encode(errors="replace").decode().replace("\0", "\ufffd")

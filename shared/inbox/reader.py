@@ -297,8 +297,14 @@ class Inbox:
         """Applies what was parked and whose turn has come, aggregate by aggregate."""
         where = {"consumer": self.consumer.name} if among is None else self._columns(list(among))
         statement = DRAINABLE if among is None else DRAINABLE_AMONG
-        for key in await self._until_database_answers(self._keys, statement, where):
-            await self.redrive(key)
+        await self._catch_up(await self._until_database_answers(self._keys, statement, where))
+
+    async def _catch_up(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            try:
+                await self.redrive(key)
+            except Exception:  # the reader goes on: this aggregate complains again at the next mending
+                log.exception("inbox.redrive_failed", consumer=self.consumer.name, aggregate=key[2])
 
     async def _keys(self, statement: Executable, where: dict[str, Any]) -> list[Key]:
         async with self.database.transaction() as tx:
@@ -357,8 +363,7 @@ class Inbox:
     async def mend_once(self) -> None:
         async with self.database.transaction() as tx:
             gaps = (await tx.execute(GAPS, {"consumer": self.consumer.name, "age": self.gap_age})).all()
-        for key in await self._keys(DUE, {"consumer": self.consumer.name}):
-            await self.redrive(key)
+        await self._catch_up(await self._keys(DUE, {"consumer": self.consumer.name}))
         await self._drain()
         if gaps:
             await ask(self.bus, self.consumer.name, gaps)

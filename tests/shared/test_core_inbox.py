@@ -173,6 +173,18 @@ async def test_an_aggregate_held_for_nothing_opens(world: World) -> None:
     assert await world.trace() == {"a": [1, 2]}
 
 
+async def test_a_parked_event_that_became_unreadable_stops_no_other_aggregate(world: World) -> None:
+    one, two, other, third = await world.publish("a", "a", "b", "b")
+    await world.inbox.receive([two, third])
+    owner = await asyncpg.connect(world.database.admin_dsn)
+    await owner.execute("UPDATE msg.inbox_parked SET headers = '[]' WHERE aggregateid = 'a'")
+    await owner.close()
+    await world.inbox.receive([one, other])
+    await world.inbox.mend_once()
+    assert await world.trace() == {"a": [1], "b": [1, 2]}
+    assert await world.parked() == [("a", 2)]
+
+
 async def test_a_gap_is_asked_for_and_filled_from_the_log(world: World) -> None:
     batch = await world.publish("a", "a", "a", "a")
     await world.inbox.receive([batch[0], batch[3]])
@@ -282,13 +294,27 @@ async def always_locked(tx: Tx, envelope: Envelope) -> None:
     )
 
 
+async def unspeakable(tx: Tx, envelope: Envelope) -> None:
+    raise ValueError("half a pair \ud800 and NUL \0")
+
+
 async def cancelled_inside(tx: Tx, envelope: Envelope) -> None:
     async with asyncio.timeout(0.001):
         await asyncio.sleep(1)
 
 
 @pytest.mark.parametrize(
-    "handle", [os_error, timeout, wrong_argument, slow_statement, constraint, always_locked, cancelled_inside]
+    "handle",
+    [
+        os_error,
+        timeout,
+        wrong_argument,
+        slow_statement,
+        constraint,
+        always_locked,
+        unspeakable,
+        cancelled_inside,
+    ],
 )
 async def test_a_fault_of_the_handler_holds_one_aggregate_and_never_the_reader(
     world: World, handle: Any, monkeypatch: pytest.MonkeyPatch
