@@ -1,0 +1,40 @@
+"""The words of notices and of the timeline, for every step in every state."""
+
+import pytest
+
+from services.rokhas.domain import Action, Dossier
+from services.rokhas.domain.notices import notices
+from services.rokhas.domain.sentences import SENTENCES
+from services.rokhas.domain.words import sentence, short
+from services.rokhas.events import DOSSIER, DossierEvent
+from tests.rokhas import cases
+
+
+@pytest.mark.parametrize("action", sorted(cases.TAKE))
+def test_every_step_has_its_sentence_in_three_languages(action: Action) -> None:
+    for dossier, event in _taken(action):
+        assert "{" not in str(sentence(event, dossier.procedure).values())
+        for notice in notices(event, dossier):
+            for language in ("ar", "fr", "en"):
+                assert notice.told.title[language]
+                said = notice.text[language]
+                assert "None" not in said
+                assert "{" not in said
+
+
+def _taken(action: Action) -> list[tuple[Dossier, DossierEvent]]:
+    _, step = cases.TAKE[action]
+    found = []
+    for reach in cases.REACH.values():
+        dossier = reach()
+        entered = {Action.CONFIRM_HANDOVER, Action.REJECT_HANDOVER}  # possible once a handover was recorded
+        if (Action.RECORD_HANDOVER if action in entered else action) in dossier.available:
+            found.append((dossier, step(dossier)))
+    assert found
+    return found
+
+
+def test_every_event_has_a_sentence_and_no_sentence_is_without_its_event() -> None:
+    events = {short(kind) for kind in DOSSIER.events if issubclass(kind, DossierEvent)}
+    assert {key.partition(".")[0] for key in SENTENCES} == events
+    assert all(set(said) == {"ar", "fr", "en"} for said in SENTENCES.values())
