@@ -73,9 +73,9 @@ class Applicant:
         return [n async for n in self.person.every("/rokhas/v1/notices") if n["about"] == self.id]
 
     async def timeline(self) -> list[str]:
-        """What happened, by the last word but one of the event's type."""
+        """What happened, in order."""
         answer = await self.person.get(f"{self.path}/timeline")
-        return [item["type"].split(".")[-2] for item in answer["items"]]
+        return [item["type"] for item in answer["items"]]
 
 
 async def somebody(
