@@ -8,7 +8,7 @@ and a table older than release 2026c is one hour wrong since, which moves every 
 import re
 import zoneinfo
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Final
@@ -76,6 +76,7 @@ def format_instant(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+@lru_cache(maxsize=4096)
 def day_text(day: date) -> dict[str, str]:
     """A day in words, by language; the Arabic months are those in use in Morocco."""
     return {

@@ -31,8 +31,8 @@ from services.deadlines.domain.estimate import Estimate, estimate
 from services.deadlines.domain.explanation import explain
 from services.deadlines.domain.loading import rulebook
 from services.deadlines.domain.rules import Expiry, Warn
-from services.deadlines.domain.texts import day_text, days_text, length_of
-from shared.time import midnight, parse_instant
+from services.deadlines.domain.texts import days_text, length_of
+from shared.time import day_text, midnight, parse_instant
 from tests.deadlines import oracle
 
 D = date.fromisoformat

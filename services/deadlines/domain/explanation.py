@@ -22,11 +22,11 @@ from services.deadlines.domain.texts import (
     TEXTS,
     UNITS,
     WEEKEND,
-    day_text,
     days_text,
 )
 from services.deadlines.events import Step
 from shared.data import LANGUAGES, Names
+from shared.time import day_text
 
 DOC_DAY_ZERO: Final = "DOC, art. 131"
 DOC_HOLIDAY: Final = "DOC, art. 133"

@@ -1,62 +1,11 @@
 """What an explanation says to people, in Arabic, French and English: the words, no reasoning."""
 
-from datetime import date
 from functools import lru_cache
 from typing import Final
 
 from services.deadlines.domain.counting import Count, Unit
 from services.deadlines.domain.rules import Expiry
 from shared.data import LANGUAGES, Names
-
-WEEKDAYS: Final = {
-    "ar": ("الاثنين", "الثلاثاء", "الأربعاء", "الخميس", "الجمعة", "السبت", "الأحد"),
-    "fr": ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"),
-    "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
-}
-MONTHS: Final = {
-    "ar": [
-        "يناير",
-        "فبراير",
-        "مارس",
-        "أبريل",
-        "ماي",
-        "يونيو",
-        "يوليوز",
-        "غشت",
-        "شتنبر",
-        "أكتوبر",
-        "نونبر",
-        "دجنبر",
-    ],
-    "fr": [
-        "janvier",
-        "février",
-        "mars",
-        "avril",
-        "mai",
-        "juin",
-        "juillet",
-        "août",
-        "septembre",
-        "octobre",
-        "novembre",
-        "décembre",
-    ],
-    "en": [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ],
-}
 
 TEXTS: Final[dict[str, Names]] = {
     "start": {
@@ -210,18 +159,6 @@ AFTER_END: Final = {
     "fr": "postérieur au dernier jour",
     "en": "it lies after the last day",
 }
-
-
-@lru_cache(maxsize=4096)
-def day_text(day: date) -> Names:
-    """A date in words; the Arabic months are those in use in Morocco."""
-    first = "1er" if day.day == 1 else str(day.day)
-    numbers = {"ar": str(day.day), "fr": first, "en": str(day.day)}
-    return {
-        language: f"{WEEKDAYS[language][day.weekday()]} {numbers[language]} "
-        f"{MONTHS[language][day.month - 1]} {day.year}"
-        for language in LANGUAGES
-    }
 
 
 @lru_cache(maxsize=1024)
