@@ -5,7 +5,7 @@ from shared.http.idempotency import forget_keys
 from shared.http.openapi import problems
 from shared.http.problems import Refusal, refused
 from shared.http.route import PUBLIC, Authorizer, Caller, Router
-from shared.http.values import Body, Configured, IfMatch, IfRead, Instant, Listing, Page, Paging, etag
+from shared.http.values import Body, Configured, Day, IfMatch, IfRead, Instant, Listing, Page, Paging, etag
 
 __all__ = [
     "PUBLIC",
@@ -13,6 +13,7 @@ __all__ = [
     "Body",
     "Caller",
     "Configured",
+    "Day",
     "IfMatch",
     "IfRead",
     "Instant",

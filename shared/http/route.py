@@ -265,7 +265,7 @@ class Route(APIRoute):
             public=mark is None or mark.public,
             idempotent=mark is not None and mark.idempotent(methods),
             limited=mark is not None and mark.limit is not None,
-            conditional=any(d.call in (if_match, if_read) for d in dependants(self.dependant)),
+            conditional=_conditional(self.dependant),
             has_body=self.body_field is not None,
         )
 

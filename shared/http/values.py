@@ -13,6 +13,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     GetCoreSchemaHandler,
     ValidatorFunctionWrapHandler,
@@ -61,8 +62,31 @@ def _utc(instant: datetime) -> datetime:
         raise ValueError("beyond the calendar") from None
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
+def _written(form: re.Pattern[str], read: Callable[[str], date]) -> BeforeValidator:
+    """Pydantic takes a number written as text for seconds since 1970; nobody here means that."""
+
+    def check(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if not form.fullmatch(value):
+            raise ValueError("not written as RFC 3339 says")
+        return read(value.upper())
+
+    return BeforeValidator(check)
+
+
+Instant = Annotated[
+    AwareDatetime,
+    _written(
+        re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII),
+        datetime.fromisoformat,
+    ),
+    AfterValidator(_utc),
+]
 """In with any offset from UTC, never without one; out in UTC with `Z`."""
+
+Day = Annotated[date, _written(re.compile(r"\d{4}-\d\d-\d\d", re.ASCII), date.fromisoformat)]
+"""A civil day, written 2026-03-02."""
 
 
 class Page(BaseModel, Generic[T]):

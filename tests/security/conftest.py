@@ -96,7 +96,9 @@ def doors(services: tuple[Service, ...] = SERVICES) -> list[Door]:
             mark = authorization_of(route)
             assert mark is not None, f"{context.path} authorises nobody"
             body = route.body_field is not None
-            found += [Door(service.name, m, context.path or "", mark, body) for m in sorted(route.methods)]
+            found += [
+                Door(service.name, m, context.path or "", mark, body) for m in sorted(route.methods or ())
+            ]
     return found
 
 

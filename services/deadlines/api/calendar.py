@@ -15,11 +15,11 @@ from services.deadlines.domain.permissions import Action
 from services.deadlines.store import calendar
 from shared.db import Tx
 from shared.errors import Conflict
-from shared.http import PUBLIC, Body, Instant, Router, etag
+from shared.http import PUBLIC, Body, Day, Instant, Router, etag
 
 router = Router(prefix="")
 
-Day = date
+Date = date  # a field has its name
 Year = Annotated[int, Query(ge=2000, le=2100)]
 
 
@@ -34,7 +34,7 @@ class DayIn(Body):
     after all.
     """
 
-    date: date
+    date: Day
     kind: Kind
     status: Status
     name: TextsIn
@@ -137,7 +137,7 @@ async def propose_day(
     named = body.replaces if isinstance(body.replaces, list) else [body.replaces] if body.replaces else []
     replaces = [one for one in named if isinstance(one, UUID)]
     for day in named:
-        if isinstance(day, Day):
+        if isinstance(day, Date):
             replaces += await calendar.on(tx, day, body.scope)
     for entry in (await calendar.locked(tx, replaces)).values():
         if entry.state is not EntryState.IN_FORCE:

@@ -14,7 +14,7 @@ from services.deadlines.domain.rules import Expiry
 from services.deadlines.store import calendar
 from shared.db import Tx
 from shared.errors import Invalid
-from shared.http import PUBLIC, Body, Instant, Router
+from shared.http import PUBLIC, Body, Day, Instant, Router
 from shared.time import civil_day
 
 router = Router(prefix="")
@@ -28,8 +28,8 @@ class InterruptionIn(Body):
     """
 
     kind: Literal["suspension", "restart", "extension"]
-    since: date | None = Field(default=None, alias="from")
-    to: date | None = None
+    since: Day | None = Field(default=None, alias="from")
+    to: Day | None = None
     days: int | None = Field(default=None, ge=1, le=LONGEST)
 
     @model_validator(mode="after")

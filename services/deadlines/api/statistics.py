@@ -10,7 +10,7 @@ from services.deadlines.api.common import Collectivity, Procedure, authorize
 from services.deadlines.store.figures import Figures, Grouping, count
 from shared.db import Tx
 from shared.errors import Invalid
-from shared.http import PUBLIC, Router
+from shared.http import PUBLIC, Day, Router
 from shared.territory import territory
 from shared.time import civil_day, midnight
 
@@ -57,10 +57,10 @@ async def statistics(
     province: Collectivity | None = None,
     procedure: Procedure | None = None,
     by: Grouping = Grouping.NONE,
-    since: date | None = None,
-    until: Annotated[date | None, Query(description="last day, included")] = None,
-    compare_since: date | None = None,
-    compare_until: Annotated[date | None, Query(description="last day, included")] = None,
+    since: Day | None = None,
+    until: Annotated[Day | None, Query(description="last day, included")] = None,
+    compare_since: Day | None = None,
+    compare_until: Annotated[Day | None, Query(description="last day, included")] = None,
 ) -> StatisticsOut:
     """Files by the civil day on which their clock started. By default, the last twelve months."""
     today = civil_day(tx.now)

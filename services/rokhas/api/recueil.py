@@ -12,16 +12,14 @@ from services.rokhas.domain.recueil import Category, Confidence, Counting, FeeKi
 from services.rokhas.events import Channel
 from services.rokhas.store.dossiers import procedures
 from shared.db import Tx
-from shared.http import PUBLIC, Router
+from shared.http import PUBLIC, Day, Router
 from shared.territory import Collectivity as Place
 from shared.territory import Kind, territory
 from shared.time import civil_day
 
 router = Router(prefix="")
 
-On = Annotated[
-    date | None, Query(description="the recueil as it was that day (Casablanca); today by default")
-]
+On = Annotated[Day | None, Query(description="the recueil as it was that day (Casablanca); today by default")]
 
 
 class ProcedureLine(BaseModel):
