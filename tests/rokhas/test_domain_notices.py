@@ -1,12 +1,15 @@
 """The words of notices and of the timeline, for every step in every state."""
 
+from uuid import UUID
+
 import pytest
 
 from services.rokhas.domain import Action, Dossier
 from services.rokhas.domain.notices import notices
 from services.rokhas.domain.sentences import SENTENCES
+from services.rokhas.domain.values import ClockChange
 from services.rokhas.domain.words import sentence, short
-from services.rokhas.events import DOSSIER, DossierEvent
+from services.rokhas.events import DOSSIER, DossierEvent, Outcome
 from tests.rokhas import cases
 
 
@@ -38,3 +41,24 @@ def test_every_event_has_a_sentence_and_no_sentence_is_without_its_event() -> No
     events = {short(kind) for kind in DOSSIER.events if issubclass(kind, DossierEvent)}
     assert {key.partition(".")[0] for key in SENTENCES} == events
     assert all(set(said) == {"ar", "fr", "en"} for said in SENTENCES.values())
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_what_happened_elsewhere_was_told_there(outcome: Outcome) -> None:
+    dossier, submitted = Dossier.imported(
+        UUID(int=1),
+        procedure=cases.PROCEDURES.at("construction_small", cases.FILED.date()),
+        collectivity=cases.CASABLANCA,
+        applicant="citizen-1",
+        reference="2022/7",
+        submitted_at=cases.FILED,
+        by=cases.AGENT,
+        now=cases.SOON,
+    )
+    assert notices(submitted, dossier) == []
+    running = dossier.observe(cases.clock(), ClockChange.STARTED)
+    assert running is not None
+    assert [notice.recipient for notice in notices(running, dossier)] == ["citizen-1"]
+    dossier.version = 1
+    done = dossier.decided_elsewhere(outcome, notified_at=cases.SOON, by=cases.AGENT, now=cases.SOON)
+    assert notices(done, dossier) == []

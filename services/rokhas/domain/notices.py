@@ -25,11 +25,15 @@ from services.rokhas.events import (
     ApprovedBySilence,
     Authority,
     BindingOpinion,
+    Channel,
     DeadlineMoved,
     DeadlinePassed,
     DossierEvent,
+    Granted,
     MessagePosted,
+    Refused,
     Requested,
+    Submitted,
 )
 from shared.data import LANGUAGES, Names
 
@@ -80,7 +84,11 @@ def instructor(dossier: Core) -> str:
 
 
 def notices(event: DossierEvent, dossier: Core) -> list[Notice]:
-    """Everybody who is told of this event, each once."""
+    """Everybody who is told of this event, each once. Of what a file taken over from another system went
+    through there, they were told there.
+    """
+    if _elsewhere(event, dossier):
+        return []
     said = sentence(event, dossier.procedure)
     found: dict[str, Notice] = {}
     for recipients, told in _told(event, dossier):
@@ -103,6 +111,14 @@ def warning(which: str, rule: str, role: ClockRole, last_day: Names, dossier: Co
 
 def parties(dossier: Core) -> list[str]:
     return [dossier.applicant, *sorted(dossier.proxies)]
+
+
+def _elsewhere(event: DossierEvent, dossier: Core) -> bool:
+    if dossier.channel is not Channel.IMPORT:
+        return False
+    return isinstance(event, Submitted) or (
+        isinstance(event, Granted | Refused) and dossier.decision is None  # see `decided_elsewhere`
+    )
 
 
 def _text(dossier: Core, said: Names, told: Told) -> Names:
