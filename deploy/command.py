@@ -17,6 +17,7 @@ from typer._click import exceptions as click  # typer carries its own click
 from deploy import platform
 from deploy.engines import EngineError
 from deploy.issuer import NotDevelopment, UnknownPersona
+from deploy.registry import UnknownService
 from shared.errors import Problem
 from shared.settings import SettingsError
 
@@ -27,7 +28,7 @@ class Refused(Exception):
     """What was asked cannot be done. The message is one line: what, and what to do instead."""
 
 
-MISTAKES = (EngineError, SettingsError, Refused, NotDevelopment, UnknownPersona)
+MISTAKES = (EngineError, SettingsError, Refused, NotDevelopment, UnknownPersona, UnknownService)
 
 
 class Jamaa(typer.Typer):

@@ -9,9 +9,13 @@ from shared.service import Service
 SERVICES: Final[tuple[Service, ...]] = (ROKHAS, DEADLINES)
 
 
+class UnknownService(Exception):
+    """The message names the services that there are."""
+
+
 def service(name: str) -> Service:
-    """Raises KeyError with the known names."""
+    """Raises UnknownService."""
     for known in SERVICES:
         if known.name == name:
             return known
-    raise KeyError(f"no service is called {name!r}; there are {', '.join(s.name for s in SERVICES)}")
+    raise UnknownService(f"no service is called {name!r}; there are {', '.join(s.name for s in SERVICES)}")

@@ -26,7 +26,7 @@ from deploy.engines import EngineSettings, ExternalPostgres, Postgres, engines
 from deploy.engines.errors import explained
 from deploy.engines.postgres import wheel_programs
 from deploy.engines.process import Claim, last_line
-from deploy.registry import SERVICES, service
+from deploy.registry import SERVICES, UnknownService, service
 from shared.migrate import MIGRATOR, database_of, provision, roles
 from shared.settings import migrator_settings_for, settings_for
 from shared.time import format_instant
@@ -37,7 +37,8 @@ SECRETS: Final = ("secret", "issuer/key.json")
 STILL: Final = "LOCK TABLE msg.inbox_head, msg.aggregate_head IN SHARE MODE"
 FACTS: Final = """
     SELECT (SELECT count(*) FROM msg.event_log) AS events,
-      (SELECT max(pos) FROM msg.event_log) AS last_position, current_setting('server_version') AS postgresql"""
+      (SELECT max(pos) FROM msg.event_log) AS last_position,
+      current_setting('server_version') AS postgresql"""
 POSITIONS: Final = """
     SELECT setval('msg.event_pos', greatest(last_value, (SELECT coalesce(max(pos), 1) FROM msg.event_log)))
     FROM msg.event_pos"""
@@ -187,7 +188,7 @@ def _manifest(source: Path) -> dict[str, Any]:
     for name, facts in manifest["services"].items():
         try:
             service(name)
-        except KeyError:
+        except UnknownService:
             raise Refused(f"{source} holds the database of {name}, a service that is not here") from None
         file = source / facts["file"]
         if not file.is_file() or _digest(file) != facts["sha256"]:
