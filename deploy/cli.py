@@ -34,6 +34,15 @@ async def run(
 
 @app.command()
 @command
+async def demo(port: Port = 8000) -> int:
+    """Play the story of the administration's silence on the platform that runs, or on one that it starts."""
+    from deploy.demo import demo as demo_  # noqa: PLC0415
+
+    return await demo_(EngineSettings.from_environment(), port)
+
+
+@app.command()
+@command
 async def kafka(port: Port = 8000) -> None:
     """The same on real Apache Kafka, one process per service, until Ctrl-C."""
     from deploy.run import run as run_  # noqa: PLC0415
