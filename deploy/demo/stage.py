@@ -14,8 +14,8 @@ from uuid import uuid4
 
 import httpx
 
-from deploy.demo import clock
 from deploy.issuer import Issuer
+from deploy.operator import clock
 
 AT_ONCE: Final = 8  # requests under way: more only queue in front of the same two cores
 PATIENCE: Final = 90.0  # seconds for what services do among themselves
@@ -92,7 +92,7 @@ class Stage:
 
     async def advance(self, to: datetime) -> datetime:
         """Moves legal time forward to `to`, in every service. Returns the legal instant afterwards."""
-        return await clock.advance(self.variables, to)
+        return await clock.move_to(self.variables, to)
 
     async def all(self, work: Iterable[Coroutine[Any, Any, A]], done: Callable[[], object] = int) -> list[A]:
         """Runs everything side by side, calling `done` after each; the first failure ends the others and is

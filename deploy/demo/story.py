@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
+from deploy.auditor import workers
 from deploy.demo import seasons
 from deploy.demo.cast import REGION
 from deploy.demo.ground import STATISTICS
-from deploy.demo.health import Health, health
 from deploy.demo.show import both
 from deploy.demo.silence import Silence
 from deploy.demo.stage import Person, StepFailed, expect, until
+from deploy.operator import status
 from shared.territory import territory
 
 
@@ -115,5 +116,14 @@ class Story(Silence):
     async def be_at_rest(self) -> None:
         self.show.act("لا شيء معلق", "Rien en attente", "Nothing waits, nothing is stuck")
         variables = self.stage.variables
-        await until("jamaa status", lambda: health(variables), Health(0, 0, 0, 0))
+        async with workers(variables) as databases:
+
+            async def waiting() -> int:
+                services = (await status.look(databases)).services.values()
+                readings = [reading for service in services for reading in service.consumers.values()]
+                parked = sum(reading.parked + reading.lag for reading in readings)
+                return parked + sum(service.pending for service in services)
+
+            await until("events on their way", waiting, 0)
+        expect("the exit status of jamaa status", await status.show(variables, as_json=False), 0)
         self.show.done("jamaa status: zero lag, zero blocked, no dead letter, all heads equal")

@@ -74,19 +74,34 @@ async def advance(variables: Mapping[str, str], by: timedelta, *, force: bool = 
     """Raises Refused for a step back without `force`: what was announced is not taken back."""
     async with _locked(variables) as connections:
         shift = max([await _shift(connection) for connection in connections])
-        await _move(connections, shift + by, force=force)
+        _tell(await _move(connections, shift + by, force=force))
 
 
 async def set_to(variables: Mapping[str, str], instant: datetime, *, force: bool = False) -> None:
+    _tell(await move_to(variables, instant, force=force))
+
+
+async def move_to(variables: Mapping[str, str], instant: datetime, *, force: bool = False) -> datetime:
+    """The legal instant afterwards, the same in every database. Raises Refused for a step back."""
     async with _locked(variables) as connections:
         now = await connections[0].fetchval("SELECT clock_timestamp()")
-        await _move(connections, instant - now, force=force)
+        return await _move(connections, instant - now, force=force)
+
+
+async def legal_now(variables: Mapping[str, str]) -> datetime:
+    owner = migrator_settings_for(SERVICES[0].name, variables)
+    connection = await asyncpg.connect(owner.migrator_database_url.get_secret_value())
+    try:
+        now: datetime = await connection.fetchval("SELECT msg.legal_now()")
+    finally:
+        await connection.close()
+    return now
 
 
 async def reset(variables: Mapping[str, str], *, force: bool = False) -> None:
     """Back to real time."""
     async with _locked(variables) as connections:
-        await _move(connections, timedelta(), force=force)
+        _tell(await _move(connections, timedelta(), force=force))
 
 
 async def _shift(connection: asyncpg.Connection) -> timedelta:
@@ -94,7 +109,7 @@ async def _shift(connection: asyncpg.Connection) -> timedelta:
     return shift
 
 
-async def _move(connections: list[asyncpg.Connection], shift: timedelta, *, force: bool) -> None:
+async def _move(connections: list[asyncpg.Connection], shift: timedelta, *, force: bool) -> datetime:
     furthest = max([await _shift(connection) for connection in connections])
     if shift < furthest and not force:
         raise Refused(
@@ -103,7 +118,12 @@ async def _move(connections: list[asyncpg.Connection], shift: timedelta, *, forc
         )
     for connection in connections:
         await connection.execute("UPDATE msg.legal_clock SET shift = $1", shift)
-    print(f"legal time is {_said(await connections[0].fetchval('SELECT msg.legal_now()'))} in every database")
+    now: datetime = await connections[0].fetchval("SELECT msg.legal_now()")
+    return now
+
+
+def _tell(now: datetime) -> None:
+    print(f"legal time is {_said(now)} in every database")
 
 
 def _said(instant: datetime) -> str:
