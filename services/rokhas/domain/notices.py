@@ -128,7 +128,7 @@ def _text(dossier: Core, said: Names, told: Told) -> Names:
         language: " ".join(
             part
             for part in (
-                f"{title[language]}{f' ({reference})' if reference else ''}:",
+                f"{title[language]}{f' ({reference})' if reference else ''}.",
                 said[language],
                 told.advice.get(language, ""),
             )
