@@ -60,9 +60,7 @@ async def list_notices(
     paging: Listing,
     desk: Annotated[
         Collectivity | None,
-        Query(
-            alias="office", description="what this office was told; for a governor, a province"
-        ),
+        Query(alias="office", description="what this office was told; for a governor, a province"),
     ] = None,
 ) -> Page[NoticeOut]:
     """The newest first."""
