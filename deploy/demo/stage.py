@@ -18,7 +18,7 @@ from deploy.issuer import Issuer
 from deploy.operator import clock
 
 AT_ONCE: Final = 8  # requests under way: more only queue in front of the same two cores
-PATIENCE: Final = 90.0  # seconds for what services do among themselves
+PATIENCE: Final = 120.0  # seconds for what services do among themselves
 TRIES: Final = 60  # of a request that is told «the date is being computed, try again»
 
 A = TypeVar("A")
