@@ -1,0 +1,80 @@
+"""The published description of both services against what runs, by generated requests."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from deploy.engines import free_port
+from deploy.issuer import Issuer
+from deploy.registry import SERVICES
+from shared.db import Database
+from shared.http import create_app
+from shared.log import configure
+from shared.territory import territory
+from shared.tokens import Tokens
+from tests.security.conftest import deadlines, rokhas
+from tests.support.contract import conforms
+from tests.support.databases import ServiceDatabase
+from tests.support.http import settings_of
+
+__all__ = ["deadlines", "rokhas"]
+
+
+@pytest.fixture
+def served(
+    rokhas: ServiceDatabase, deadlines: ServiceDatabase, tmp_path: Path
+) -> Iterator[tuple[str, Issuer]]:
+    """Both services on a port of their own, in a thread with its own loop."""
+    configure(level="ERROR")
+    port = free_port()
+    issuer = Issuer(tmp_path, "development", f"http://127.0.0.1:{port}/issuer")
+    tokens = Tokens(
+        jwks_url=issuer.jwks_url, issuer=issuer.url, audience=issuer.audience, within=territory().within
+    )
+    pools = {
+        name: Database(database.api.engine.url.render_as_string(hide_password=False))
+        for name, database in (("rokhas", rokhas), ("deadlines", deadlines))
+    }
+
+    @asynccontextmanager
+    async def lifespan(app: object) -> AsyncIterator[None]:
+        yield
+        for pool in pools.values():
+            await pool.close()
+
+    settings = {service.name: settings_of(service, tmp_path) for service in SERVICES}
+    app = create_app(SERVICES, pools, tokens, settings=settings, lifespan=lifespan)
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None))
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+    yield f"http://127.0.0.1:{port}", issuer
+    server.should_exit = True
+    thread.join()
+
+
+# Every phase for every persona takes minutes; its cases differ little between the actions of one file.
+COVERED = ("--phases", "coverage,fuzzing")
+FUZZED = ("--phases", "fuzzing")
+
+
+@pytest.mark.parametrize(
+    ("service", "persona", "options"),
+    [
+        ("rokhas", "citizen", FUZZED),
+        ("rokhas", "president", (*COVERED, "--exclude-path-regex", "dossier_id")),
+        ("deadlines", "president", FUZZED),
+        ("deadlines", "operator", COVERED),
+    ],
+)
+def test_no_server_error_and_no_undocumented_answer(
+    served: tuple[str, Issuer], tmp_path: Path, service: str, persona: str, options: tuple[str, ...]
+) -> None:
+    url, issuer = served
+    conforms(f"{url}/{service}/openapi.json", issuer.token(persona), tmp_path, *options, examples=2)
