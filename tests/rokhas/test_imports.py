@@ -1,13 +1,23 @@
 """Files taken over from another system."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from services.deadlines.app import SERVICE as DEADLINES
+from services.rokhas.app import SERVICE as ROKHAS
+from shared.events import Envelope, topic_of
+from shared.service import Service
+from tests.deadlines.conftest import deadlines
+from tests.deadlines.test_consumers import announced
 from tests.rokhas.conftest import CASABLANCA, At, Happened
 from tests.support.databases import ServiceDatabase
-from tests.support.http import Api
+from tests.support.http import Api, api_of
+
+__all__ = ["deadlines"]
 
 HEADER = "procedure,collectivity,applicant,reference,submitted_at,missing,outcome,notified_at\n"
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -158,3 +168,63 @@ async def test_numbers_of_our_own_go_on_without_a_gap(api: Api) -> None:
         assert receipt.json()["reference"] == f"{CASABLANCA}/2026/{n:05d}"
         await take_over(api, OURS)
     assert (await taken(api))["c-5"]["reference"] == f"{CASABLANCA}/2026/00002"
+
+
+LOG = text("SELECT * FROM msg.event_log WHERE pos > :pos ORDER BY pos")
+
+
+class Wire:
+    """Carries what one service announced to the other one's consumers, in order and once."""
+
+    def __init__(self, source: ServiceDatabase, to: Service, sink: ServiceDatabase) -> None:
+        self.source, self.to, self.sink, self.reached = source, to, sink, -1
+
+    async def carry(self) -> int:
+        async with self.source.worker.transaction() as tx:
+            rows = (await tx.execute(LOG, {"pos": self.reached})).all()
+        for row in rows:
+            self.reached = row.pos
+            topic = topic_of(row.source.removeprefix("/"), row.aggregatetype)
+            envelope = Envelope(
+                id=row.id,
+                source=row.source,
+                type=row.type,
+                aggregate=row.aggregatetype,
+                subject=row.aggregateid,
+                sequence=row.seq,
+                time=row.occurred_at,
+                collectivity=row.collectivity,
+                data=bytes(row.payload),
+            )
+            for consumer in self.to.consumers:
+                if topic in consumer.topics:
+                    async with self.sink.worker.transaction() as tx:
+                        await consumer.handle(tx, envelope)
+        return len(rows)
+
+
+async def test_past_files_are_timed_by_the_law_of_their_day(
+    api: Api, rokhas: ServiceDatabase, deadlines: ServiceDatabase, tmp_path: Path
+) -> None:
+    filed = f"construction_small,{CASABLANCA},%s,R-%s,2022-09-15T09:00:00Z,,%s"
+    await take_over(
+        api,
+        filed % ("unanswered", 1, ","),
+        filed % ("in-time", 2, "refused,2022-10-20T09:00:00Z"),
+        filed % ("late", 3, "granted,2023-02-01T09:00:00Z"),
+    )
+    out, back = Wire(rokhas, DEADLINES, deadlines), Wire(deadlines, ROKHAS, rokhas)
+    while await out.carry() + await back.carry():
+        await announced(deadlines)
+    files = await taken(api)
+    assert {who: file["state"] for who, file in files.items()} == {
+        "unanswered": "approved_by_silence",
+        "in-time": "refused",
+        "late": "granted",
+    }
+    silent = (await api.get(f"/v1/dossiers/{files['unanswered']['id']}", "agent")).json()
+    assert silent["effective_at"].startswith("2022-11-1"), "two months, law 12-90 art. 48"
+    async with api_of(DEADLINES, deadlines, tmp_path) as figures:
+        season = await figures.get("/v1/statistics?since=2022-09-01&until=2022-11-30")
+    total = season.json()["period"]["total"]
+    assert (total["files"], total["decided"], total["overdue"]) == (3, 2, 2)

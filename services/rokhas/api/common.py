@@ -139,7 +139,7 @@ class DossierOut(BaseModel):
 
 
 class SummaryOut(BaseModel):
-    """A line of a list or of the queue."""
+    """A line of a list, or of the queue, whose order is `due_at`: the next date of the office."""
 
     id: UUID
     reference: str | None
@@ -150,6 +150,7 @@ class SummaryOut(BaseModel):
     instructor: str | None
     drafted_at: Instant
     submitted_at: Instant | None
+    due_at: Instant | None
     answer_by: Instant | None
     last_day: date | None
     provisional: bool
@@ -169,6 +170,7 @@ class SummaryOut(BaseModel):
             instructor=dossier.instructor,
             drafted_at=dossier.drafted_at,
             submitted_at=dossier.submitted_at,
+            due_at=dossier.due_at,
             answer_by=clock.answer_by if clock else None,
             last_day=clock.last_day if clock else None,
             provisional=bool(clock and clock.provisional),
