@@ -16,7 +16,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 README: Final = Path(__file__).parents[2] / "README.md"
 SEEN: Final = (
-    '"last_day":"2026-12-07"',
+    '"last_day": "2026-12-07"',
     "works_description",
     "ملف مودع",
     "approved_by_silence",

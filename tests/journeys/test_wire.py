@@ -48,7 +48,7 @@ def kcat() -> str:
     return program
 
 
-async def test_kcat_reads_contiguous_events_without_personal_data(running: Platform, kcat: str) -> None:
+async def test_kcat_reads_contiguous_events_without_personal_data(kcat: str, running: Platform) -> None:
     applicant = await submitted(running.stage, "repair")
     await applicant.do("messages", {"text": WORDS})
     await applicant.do("withdrawal")
