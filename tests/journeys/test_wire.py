@@ -37,7 +37,7 @@ class Record:
         return self.headers["ce_type"].split(".")[-2]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def kcat() -> str:
     program = shutil.which("kcat")
     if program is None:
