@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from services.rokhas.api import queue
 from services.rokhas.domain.values import ClockRule
 from tests.rokhas.conftest import At, Happened, Says
 from tests.rokhas.filed import CASABLANCA, brought, filed
@@ -251,14 +252,14 @@ async def test_an_invocation_comes_back_into_the_queue_with_its_own_date(
     await clock_says(silent, "elapsed", answer_by=ANSWER_BY)
     waiting = await running(rokhas, clock_says, answer_by=ANSWER_BY + timedelta(days=20))
 
-    async def queue() -> list[str]:
+    async def work() -> list[str]:
         return [item["id"] for item in (await api.get("/v1/queue", "president")).json()["items"]]
 
-    assert await queue() == [waiting, silent], "nobody awaits an act that nobody asked for"
+    assert await work() == [waiting, silent], "nobody awaits an act that nobody asked for"
     await api.post(f"/v1/dossiers/{silent}/invocation", "citizen", json={})
     due = ANSWER_BY + timedelta(days=9)
     await clock_says(silent, "started", answer_by=due, rule=ClockRule.DELIVERY, role="invocation")
-    assert await queue() == [silent, waiting]
+    assert await work() == [silent, waiting]
 
 
 async def test_a_queue_is_of_its_territory(api: Api, rokhas: ServiceDatabase, clock_says: Says) -> None:
@@ -294,6 +295,21 @@ async def test_the_queue_as_a_spreadsheet_computes_nothing(
         cell = site.replace('"', '""')
         assert f",'{cell}," in answer.text if site != "plain" else ",plain," in answer.text
     assert problem(await api.get("/v1/queue.csv", "citizen")) == (403, "role_not_allowed")
+
+
+async def test_a_long_queue_is_exported_whole_and_every_line_read_is_on_the_register(
+    api: Api, rokhas: ServiceDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "BATCH", 2)
+    files = {str(await filed(rokhas)) for _ in range(5)}
+    lines = (await api.get("/v1/queue.csv", "agent")).text.splitlines()
+    assert {line.rpartition(",")[2] for line in lines[1:]} == files
+    async with rokhas.worker.transaction() as tx:
+        sent = await tx.connection.exec_driver_sql(
+            "SELECT convert_from(payload, 'UTF8')::json -> 'ids' FROM msg.event_log"
+            " WHERE type = 'ma.jamaa.rokhas.access.read.v1' AND aggregateid = 'agent'"
+        )
+        assert sorted(one for ids in sent.scalars() for one in ids) == sorted(files)
 
 
 # Messages
