@@ -1,5 +1,7 @@
 """`jamaa`: what whoever runs the platform types. Everything it changes leaves a trace."""
 
+# ruff: noqa: PLC0415 -- loading the services takes seconds: a command loads what it needs, when it needs it
+
 import asyncio
 import os
 import signal
@@ -8,7 +10,6 @@ from typing import Annotated
 import typer
 
 from deploy.command import Jamaa, command
-from deploy.engines import EngineSettings
 from deploy.operator.cli import register
 
 app = Jamaa(
@@ -27,16 +28,15 @@ async def run(
     separate: Annotated[bool, typer.Option(help="one process per service, as in production")] = False,
 ) -> None:
     """Start the engines, migrate, and serve every service until Ctrl-C."""
-    from deploy.run import run as run_  # noqa: PLC0415  # `jamaa --help` need not load the services
-
-    await run_(EngineSettings.from_environment(), port, separate=separate)
+    await _run(port, separate=separate)
 
 
 @app.command()
 @command
 async def demo(port: Port = 8000) -> int:
     """Play the story of the administration's silence on the platform that runs, or on one that it starts."""
-    from deploy.demo import demo as demo_  # noqa: PLC0415
+    from deploy.demo import demo as demo_
+    from deploy.engines import EngineSettings
 
     return await demo_(EngineSettings.from_environment(), port)
 
@@ -45,9 +45,17 @@ async def demo(port: Port = 8000) -> int:
 @command
 async def kafka(port: Port = 8000) -> None:
     """The same on real Apache Kafka, one process per service, until Ctrl-C."""
-    from deploy.run import run as run_  # noqa: PLC0415
+    await _run(port, separate=True, real_kafka=True)
 
-    await run_(EngineSettings.from_environment(), port, separate=True, real_kafka=True)
+
+async def _run(port: int, *, separate: bool, real_kafka: bool = False) -> None:
+    from deploy.engines import EngineSettings, require_free
+
+    require_free(port, "Jamaa", "PORT")  # before all that takes time
+    settings = EngineSettings.from_environment()
+    from deploy.run import run as run_
+
+    await run_(settings, port, separate=separate, real_kafka=real_kafka)
 
 
 @app.command()
@@ -58,10 +66,10 @@ async def serve(
     host: Annotated[str, typer.Option(help="the address to listen on")] = "127.0.0.1",
 ) -> None:
     """Serve one service, told everything by the environment: production's entry point."""
-    from deploy import registry  # noqa: PLC0415
-    from deploy.serve import serve as serve_  # noqa: PLC0415
-    from shared import log  # noqa: PLC0415
-    from shared.settings import settings_for  # noqa: PLC0415
+    from deploy import registry
+    from deploy.serve import serve as serve_
+    from shared import log
+    from shared.settings import settings_for
 
     chosen = registry.service(service)
     log.configure(level=settings_for(service).log_level)
@@ -73,8 +81,8 @@ async def serve(
 @command
 async def auditor() -> None:
     """Compare the heads of producers and consumers for ever: once per installation, beside the services."""
-    from deploy.auditor import auditor as auditor_  # noqa: PLC0415
-    from shared import log  # noqa: PLC0415
+    from deploy.auditor import auditor as auditor_
+    from shared import log
 
     log.configure()
     async with auditor_(os.environ) as watch:
@@ -89,9 +97,9 @@ async def migrate(
     services: Annotated[list[str] | None, typer.Argument(help="all, unless named")] = None,
 ) -> None:
     """Bring the databases to their newest version, as their owner (JAMAA_<SERVICE>_MIGRATOR_DATABASE_URL)."""
-    from deploy import registry  # noqa: PLC0415
-    from shared.migrate import migrate as migrate_  # noqa: PLC0415
-    from shared.settings import migrator_settings_for  # noqa: PLC0415
+    from deploy import registry
+    from shared.migrate import migrate as migrate_
+    from shared.settings import migrator_settings_for
 
     chosen = [registry.service(name) for name in services] if services else registry.SERVICES
     owners = {service.name: migrator_settings_for(service.name) for service in chosen}

@@ -1,34 +1,22 @@
 """What every command of `jamaa` has in common: one line for a mistake, and the platform that it is about."""
 
+# ruff: noqa: PLC0415 -- loading the services takes seconds: a command loads what it needs, when it needs it
+
 import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine
 from functools import wraps
-from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, Final, ParamSpec
 
-import asyncpg
 import typer
-import uvloop
-from sqlalchemy.exc import DBAPIError
 from typer._click import exceptions as click  # typer carries its own click
-
-from deploy import platform
-from deploy.engines import EngineError
-from deploy.issuer import NotDevelopment, UnknownPersona
-from deploy.registry import UnknownService
-from shared.errors import Problem
-from shared.settings import SettingsError
 
 P = ParamSpec("P")
 
 
 class Refused(Exception):
     """What was asked cannot be done. The message is one line: what, and what to do instead."""
-
-
-MISTAKES = (EngineError, SettingsError, Refused, NotDevelopment, UnknownPersona, UnknownService)
 
 
 class Jamaa(typer.Typer):
@@ -58,21 +46,19 @@ def command(function: Callable[P, Coroutine[Any, Any, int | None]]) -> Callable[
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        import uvloop
+
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 status = runner.run(function(*args, **kwargs))
-        except MISTAKES as error:
-            fail(str(error))
-        except Problem as error:
-            fail(error.detail.get("en") or error.code)
-        except (ConnectionRefusedError, asyncpg.CannotConnectNowError, asyncpg.InvalidCatalogNameError):
-            fail(f"the platform of {platform.home()} is not running: start it with 'make run'")
-        except (DBAPIError, asyncpg.PostgresError) as error:
-            fail(f"the database refused: {str(getattr(error, 'orig', error)).splitlines()[0]}")
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `jamaa events tail | head`
         except KeyboardInterrupt:
             sys.exit(130)
+        except Exception as error:
+            if (line := _said(error)) is None:
+                raise
+            fail(line)
         else:
             if status:
                 raise typer.Exit(status)
@@ -80,8 +66,47 @@ def command(function: Callable[P, Coroutine[Any, Any, int | None]]) -> Callable[
     return run
 
 
+ONE_LINE: Final = (
+    "deploy.command:Refused",
+    "deploy.engines.errors:EngineError",
+    "deploy.issuer:NotDevelopment",
+    "deploy.issuer:UnknownPersona",
+    "deploy.registry:UnknownService",
+    "shared.settings:SettingsError",
+)
+NOT_RUNNING: Final = (
+    "builtins:ConnectionRefusedError",
+    "asyncpg:CannotConnectNowError",
+    "asyncpg:InvalidCatalogNameError",
+)
+
+
+def _said(error: Exception) -> str | None:
+    """The line for a mistake of a person or a machine; None for a bug, which deserves its traceback."""
+    if any(_is(error, known) for known in ONE_LINE):
+        return str(error)
+    if any(_is(error, known) for known in NOT_RUNNING):
+        from deploy import platform
+
+        return f"the platform of {platform.home()} is not running: start it with 'make run'"
+    if _is(error, "sqlalchemy.exc:DBAPIError") or _is(error, "asyncpg:PostgresError"):
+        return f"the database refused: {str(getattr(error, 'orig', error)).splitlines()[0]}"
+    if _is(error, "shared.errors:Problem"):
+        detail: dict[str, str] = getattr(error, "detail", {})
+        return detail.get("en") or str(error)
+    return None
+
+
+def _is(error: Exception, known: str) -> bool:
+    """Without importing anything: what was raised was loaded."""
+    module, _, name = known.partition(":")
+    return module in sys.modules and isinstance(error, getattr(sys.modules[module], name))
+
+
 def recall() -> dict[str, str]:
     """The environment of the platform that runs here. Raises Refused when there never was one."""
+    from deploy import platform
+
     variables = platform.recall()
     if not any(name.endswith("_DATABASE_URL") for name in variables):
         raise Refused(
@@ -89,7 +114,3 @@ def recall() -> dict[str, str]:
             " services' environment"
         )
     return variables
-
-
-def home() -> Path:
-    return platform.home()

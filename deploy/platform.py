@@ -11,23 +11,27 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from deploy.engines import Broker, EmbeddedBroker, Postgres, free_port
-from deploy.engines.postgres import kept_secret
-from deploy.registry import SERVICES
-from shared.migrate import MIGRATOR, database_of, roles
+if TYPE_CHECKING:
+    from deploy.engines import Broker, Postgres
 
 FILE: Final = "platform.json"
 
 
 def environment(
-    home: Path, postgres: Postgres, broker: Broker, port: int, *, separate: bool = False
+    home: Path, postgres: "Postgres", broker: "Broker", port: int, *, separate: bool = False
 ) -> dict[str, str]:
     """Everything the services of a development platform need. Holds passwords: never print it.
 
     Together, all services answer on `port`; `separate` ones each on a free port of their own.
     """
+    # `recall` must not load the services: a command line that takes seconds to answer is put aside.
+    from deploy.engines import EmbeddedBroker, free_port  # noqa: PLC0415
+    from deploy.engines.postgres import kept_secret  # noqa: PLC0415
+    from deploy.registry import SERVICES  # noqa: PLC0415
+    from shared.migrate import MIGRATOR, database_of, roles  # noqa: PLC0415
+
     base = f"http://127.0.0.1:{port}"
     variables = {
         "JAMAA_PROFILE": "development",

@@ -65,13 +65,21 @@ class ServiceProcesses:
         await asyncio.gather(*(one.stop() for one in self._all))
 
 
+def _own(name: str, variables: Mapping[str, str]) -> dict[str, str]:
+    """Without other services' databases, and without the owner's: a service that runs never reads that."""
+    mine = {f"JAMAA_{name.upper()}_DATABASE_URL", f"JAMAA_{name.upper()}_WORKER_DATABASE_URL"}
+    return {
+        key: value for key, value in variables.items() if not key.endswith("_DATABASE_URL") or key in mine
+    }
+
+
 class ServiceProcess:
     """`python -m deploy serve NAME`; what it writes is in `<home>/log/NAME.log`."""
 
     def __init__(self, name: str, variables: Mapping[str, str]) -> None:
         self.name = name
         self.url = variables[f"JAMAA_{name.upper()}_URL"]
-        self._environment = os.environ | dict(variables) | {"PYTHONPATH": str(ROOT)}
+        self._environment = os.environ | _own(name, variables) | {"PYTHONPATH": str(ROOT)}
         self._log = Path(variables["JAMAA_HOME"]) / "log" / f"{name}.log"
         self._child: Child | None = None
 

@@ -188,7 +188,7 @@ async def databases(
         # One after the other: roles belong to the whole cluster, and Alembic's context to the process.
         for service in services:
             passwords = {role: postgres.password(role) for role in (MIGRATOR, *roles(service.name))}
-            await provision(postgres.dsn(), service.name, passwords)
+            await provision(postgres.dsn(), service.name, passwords, development=True)
             dsn = postgres.dsn(database_of(service.name), MIGRATOR)
             await migrate(dsn, service.name, service.migrations, development=True)
     except (asyncpg.PostgresError, DBAPIError) as error:

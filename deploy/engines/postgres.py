@@ -342,7 +342,7 @@ class EmbeddedPostgres:
 
     def _failure(self, child: Child, what: str) -> EngineError:
         said = child.said()
-        if "No space left on device" in said or "Disk quota exceeded" in said:
+        if re.search(r"No space left on device|Disk quota exceeded|wrote only \d+ of \d+ bytes", said):
             return disk_full(self.home)
         wrong = [line for line in said.splitlines() if re.search(r"FATAL|PANIC|error:", line)]
         return EngineError(

@@ -1,5 +1,8 @@
 """The operator's commands, on the platform that runs in JAMAA_HOME or that the environment names."""
 
+# ruff: noqa: PLC0415 -- loading the services takes seconds: a command loads what it needs, when it needs it
+
+import getpass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -8,15 +11,6 @@ from uuid import UUID
 import typer
 
 from deploy.command import Refused, command, recall
-from deploy.engines import EngineSettings
-from deploy.issuer import Issuer
-from deploy.operator import backup as backups
-from deploy.operator import clock as clocks
-from deploy.operator import events as events_
-from deploy.operator import mend
-from deploy.operator import status as status_
-from shared.errors import Malformed
-from shared.time import parse_instant
 
 Consumer = Annotated[str, typer.Argument(help="as `jamaa status` names it")]
 Aggregate = Annotated[str, typer.Argument(help="the aggregate's id")]
@@ -26,6 +20,9 @@ Force = Annotated[bool, typer.Option(help="also back in time")]
 
 
 def _instant(written: str) -> datetime:
+    from shared.errors import Malformed
+    from shared.time import parse_instant
+
     try:
         return parse_instant(written)
     except Malformed as error:
@@ -45,6 +42,8 @@ async def status(
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> int:
     """How every service stands; the exit status is 1 when something is wrong."""
+    from deploy.operator import status as status_
+
     return await status_.show(recall(), as_json=as_json)
 
 
@@ -60,6 +59,8 @@ async def tail(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="go on until Ctrl-C")] = False,
 ) -> None:
     """The newest events, oldest first."""
+    from deploy.operator import events as events_
+
     await events_.tail(recall(), only=service, kind=kind, lines=lines, follow=follow)
 
 
@@ -67,6 +68,8 @@ async def tail(
 @command
 async def show(identifier: Annotated[str, typer.Argument(metavar="ID", help="the event's id")]) -> None:
     """One event with its data, and who has applied it."""
+    from deploy.operator import events as events_
+
     try:
         wanted = UUID(identifier)
     except ValueError:
@@ -77,12 +80,16 @@ async def show(identifier: Annotated[str, typer.Argument(metavar="ID", help="the
 @command
 async def stuck() -> None:
     """Aggregates that a consumer holds back, and why."""
+    from deploy.operator import mend
+
     await mend.stuck(recall())
 
 
 @command
 async def redrive(consumer: Consumer, aggregate: Aggregate) -> int:
     """Try a held aggregate again now, then what waits behind it."""
+    from deploy.operator import mend
+
     return await mend.redrive(recall(), consumer, aggregate)
 
 
@@ -99,14 +106,20 @@ async def propose(
     by: By = None,
 ) -> None:
     """The first of two persons."""
-    await mend.propose_skip(recall(), consumer, aggregate, sequence, by=by or mend.person(), reason=reason)
+    from deploy.operator import mend
+
+    await mend.propose_skip(
+        recall(), consumer, aggregate, sequence, by=by or getpass.getuser(), reason=reason
+    )
 
 
 @skip.command("confirm")
 @command
 async def confirm(consumer: Consumer, aggregate: Aggregate, sequence: Sequence, by: By = None) -> int:
     """The second person, who is not the first: the event is skipped, what waits behind it is applied."""
-    return await mend.confirm_skip(recall(), consumer, aggregate, sequence, by=by or mend.person())
+    from deploy.operator import mend
+
+    return await mend.confirm_skip(recall(), consumer, aggregate, sequence, by=by or getpass.getuser())
 
 
 @command
@@ -116,6 +129,8 @@ async def replay(
     since: Annotated[str | None, typer.Option(help="recorded since 2026-03-02T10:00:00Z")] = None,
 ) -> None:
     """Send events again from the log; consumers skip what they have applied."""
+    from deploy.operator import mend
+
     await mend.replay(recall(), service, subject=aggregate, since=_instant(since) if since else None)
 
 
@@ -127,6 +142,8 @@ letters = typer.Typer(
 @letters.callback()
 def listed(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
+        from deploy.operator import mend
+
         command(mend.dead_letters)(recall())
 
 
@@ -141,8 +158,10 @@ async def resolve(
     by: By = None,
 ) -> None:
     """Say what was done about one."""
+    from deploy.operator import mend
+
     await mend.resolve_dead_letter(
-        recall(), consumer, topic, partition, offset, by=by or mend.person(), resolution=resolution
+        recall(), consumer, topic, partition, offset, by=by or getpass.getuser(), resolution=resolution
     )
 
 
@@ -155,6 +174,8 @@ clock = typer.Typer(
 @command
 async def clock_show() -> None:
     """Legal time, and how far it was moved."""
+    from deploy.operator import clock as clocks
+
     await clocks.show(recall())
 
 
@@ -164,6 +185,8 @@ async def advance(
     by: Annotated[str, typer.Argument(help="30d, 12h, 1w2d, 90m, 45s")], force: Force = False
 ) -> None:
     """Let time pass."""
+    from deploy.operator import clock as clocks
+
     await clocks.advance(recall(), clocks.duration(by), force=force)
 
 
@@ -173,6 +196,8 @@ async def set_(
     instant: Annotated[str, typer.Argument(help="2026-12-10T00:00:00Z")], force: Force = False
 ) -> None:
     """Put it at an instant."""
+    from deploy.operator import clock as clocks
+
     await clocks.set_to(recall(), _instant(instant), force=force)
 
 
@@ -180,6 +205,8 @@ async def set_(
 @command
 async def reset(force: Force = False) -> None:
     """Back to real time."""
+    from deploy.operator import clock as clocks
+
     await clocks.reset(recall(), force=force)
 
 
@@ -190,6 +217,8 @@ async def token(
     subject: Annotated[str | None, typer.Option(help="another `sub` than the persona's name")] = None,
 ) -> None:
     """An access token on standard output, and nothing else (development only)."""
+    from deploy.issuer import Issuer
+
     variables = recall()
     issuer = Issuer(
         Path(variables["JAMAA_HOME"]), variables.get("JAMAA_PROFILE", "production"), variables["JAMAA_ISSUER"]
@@ -200,10 +229,15 @@ async def token(
 @command
 async def backup(directory: Annotated[Path, typer.Argument(help="a new directory")]) -> None:
     """Databases, files and secrets of a running platform, all of one moment."""
+    from deploy.operator import backup as backups
+
     await backups.backup(recall(), directory.resolve())
 
 
 @command
 async def restore(directory: Annotated[Path, typer.Argument(help="what `backup` wrote")]) -> None:
     """Into a stopped or a new JAMAA_HOME; what was there is set aside."""
+    from deploy.engines import EngineSettings
+    from deploy.operator import backup as backups
+
     await backups.restore(EngineSettings.from_environment(), directory.resolve())

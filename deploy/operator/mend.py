@@ -1,6 +1,5 @@
 """What is stuck, and how an operator mends it. Every skip takes two persons and is kept in a register."""
 
-import getpass
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -25,11 +24,6 @@ from shared.time import format_instant
 KEYS: Final = text("""
     SELECT source, aggregatetype, aggregateid FROM msg.inbox_head
     WHERE consumer = :consumer AND aggregateid = :subject""")
-
-
-def person() -> str:
-    """Whoever is logged in on this machine."""
-    return getpass.getuser()
 
 
 def _consumer(name: str) -> tuple[Service, Consumer]:

@@ -1,0 +1,116 @@
+"""The launcher through every bad end, and back with the data."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from deploy.auditor import workers
+from deploy.issuer import Issuer
+from deploy.operator.status import Report, look
+from tests.support.launching import Launcher, fresh_home
+
+PATIENCE = 60.0
+
+
+@pytest.fixture
+def fresh() -> Iterator[Path]:
+    with fresh_home() as place:
+        yield place
+
+
+def draft(platform: Launcher) -> str:
+    """A citizen begins a permit file; returns its id."""
+    answer = httpx.post(
+        f"{platform.variables()['JAMAA_ROKHAS_URL']}/v1/dossiers",
+        json={"procedure": "construction_small", "collectivity": "06.141.01.0"},
+        headers=citizen(platform) | {"Idempotency-Key": uuid4().hex},
+    )
+    assert answer.status_code == 201, answer.text
+    identifier: str = answer.json()["id"]
+    return identifier
+
+
+def citizen(platform: Launcher) -> dict[str, str]:
+    issuer = Issuer(platform.home, "development", platform.variables()["JAMAA_ISSUER"])
+    return {"Authorization": f"Bearer {issuer.token('citizen')}"}
+
+
+def report(platform: Launcher) -> Report:
+    async def looked() -> Report:
+        async with workers(platform.variables()) as databases:
+            return await look(databases)
+
+    return asyncio.run(looked())
+
+
+def heard(platform: Launcher) -> int:
+    """Files that deadlines has met, once nothing is on its way any more; -1 before."""
+    services = report(platform).services
+    late = sum(c.lag + c.unequal for service in services.values() for c in service.consumers.values())
+    return -1 if late else services["deadlines"].consumers["deadlines.clocks"].heads
+
+
+def eventually(look: Callable[[], object], expected: object) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while (seen := look()) != expected:
+        assert time.monotonic() < deadline, f"still {seen!r}, expected {expected!r}"
+        time.sleep(0.1)
+
+
+def service_process(platform: Launcher, name: str) -> int:
+    for pid in platform.companions():
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if command[2:5] == [b"deploy", b"serve", name.encode()]:
+            return pid
+    raise AssertionError(f"no process serves {name}")
+
+
+def broker_process(platform: Launcher) -> int:
+    address = platform.variables()["JAMAA_KAFKA_BOOTSTRAP"]
+    listening = f"--listener-url=tcp://{address}".encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if listening in (process / "cmdline").read_bytes().split(b"\0"):
+                return int(process.name)
+    raise AssertionError(f"no broker listens on {address}")
+
+
+def test_it_loses_nothing_when_broker_and_launcher_are_killed(fresh: Path) -> None:
+    with Launcher(fresh) as platform:
+        draft(platform)
+        eventually(lambda: heard(platform), 1)
+        os.kill(broker_process(platform), signal.SIGKILL)
+        draft(platform)
+        eventually(lambda: heard(platform), 2)
+        assert "the broker answers again" in platform.said()
+        kept = draft(platform)
+        assert platform.companions()
+        assert platform.stop(signal.SIGKILL) == -signal.SIGKILL
+        eventually(platform.companions, [])
+    with Launcher(fresh) as again:
+        eventually(lambda: heard(again), 3)
+        assert not report(again).wrong()
+        url = f"{again.variables()['JAMAA_ROKHAS_URL']}/v1/dossiers/{kept}"
+        assert httpx.get(url, headers=citizen(again)).json()["state"] == "draft"
+    assert not again.companions()
+    assert "Traceback" not in again.said()
+
+
+def test_separate_processes_begin_again_and_end_with_the_launcher(fresh: Path) -> None:
+    with Launcher(fresh, ("--separate",)) as platform:
+        draft(platform)
+        eventually(lambda: heard(platform), 1)
+        os.kill(service_process(platform, "deadlines"), signal.SIGKILL)
+        eventually(lambda: "the process of deadlines ended" in platform.said(), True)
+        draft(platform)
+        eventually(lambda: heard(platform), 2)
+        assert platform.stop(signal.SIGKILL) == -signal.SIGKILL
+        eventually(platform.companions, [])
