@@ -13,6 +13,7 @@ from typing import Any, Final
 import structlog
 from prometheus_client import Counter, Gauge
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from shared.db import Database
 from shared.events import parts_of
@@ -243,7 +244,11 @@ class Auditor:
         patience = self._patience if patience is None else patience
         unequal = repaired = alarms = 0
         for watch, progress in self._watched.items():
-            report = await self._look(watch, progress, full=full, patience=patience)
+            try:
+                report = await self._look(watch, progress, full=full, patience=patience)
+            except (SQLAlchemyError, OSError) as error:  # the others are looked at all the same
+                log.warning("auditor.out_of_reach", consumer=watch.consumer, error=type(error).__name__)
+                continue
             unequal += report.unequal
             repaired += report.repaired
             alarms += report.alarms

@@ -29,7 +29,7 @@ BEGIN = text(
     " set_config('app.communes', :communes, true), set_config('app.provinces', :provinces, true)"
 )
 EMIT = text(
-    "SELECT seq FROM msg.emit(:aggregate, :subject, :source, :type, :collectivity, :payload,"
+    "SELECT seq FROM msg.emit(:aggregate, :subject, :type, :collectivity, :payload,"
     " CAST(:headers AS jsonb), :occurred_at)"
 )
 
@@ -74,7 +74,6 @@ class Tx:
             {
                 "aggregate": stream.aggregate,
                 "subject": str(subject),
-                "source": stream.source,
                 "type": event.TYPE,
                 "collectivity": collectivity,
                 "payload": event.payload(),

@@ -37,32 +37,59 @@ def dsn_for(admin_dsn: str, *, user: str, password: str, database: str) -> str:
 
 
 async def provision(
-    admin_dsn: str, service: str, passwords: dict[str, str], *, database: str | None = None
+    admin_dsn: str,
+    service: str,
+    passwords: dict[str, str],
+    *,
+    database: str | None = None,
+    development: bool = False,
 ) -> None:
-    """Creates what is missing: the migrator, the two roles and the database. Needs a superuser's DSN.
+    """Creates what is missing: the migrator, the two roles and the database. Needs an administrator's DSN.
 
     `passwords` maps each role to its password and is written again at every start, so that a changed
-    secret takes effect.
+    secret takes effect. Raises `ProductionDatabase`, before it touches anything, when `development` would
+    take over a database that lives in production.
     """
     if not NAME.fullmatch(service):
         raise ValueError(f"{service!r} is no service name: lower-case letters, digits and underscores")
+    database = database or database_of(service)
     connection = await asyncpg.connect(admin_dsn)
     try:
+        exists = await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", database)
+        if exists and development:
+            await _refuse_production(admin_dsn, database)
         for role in (MIGRATOR, *roles(service)):
             known = await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", role)
             secret = await connection.fetchval("SELECT quote_literal($1::text)", passwords[role])
-            verb = "ALTER" if known else "CREATE"
-            await connection.execute(
-                f"{verb} ROLE {role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS PASSWORD {secret}"
-            )
-        database = database or database_of(service)
-        if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", database):
+            verb = "ALTER" if known else "CREATE"  # a new role has no right but to log in
+            await connection.execute(f"{verb} ROLE {role} LOGIN PASSWORD {secret}")
+        if not exists:
             await connection.execute(f"GRANT {MIGRATOR} TO CURRENT_USER")
             await connection.execute(f"CREATE DATABASE {database} OWNER {MIGRATOR} TEMPLATE template0")
         await connection.execute(f"REVOKE ALL ON DATABASE {database} FROM PUBLIC")
         await connection.execute(f"GRANT CONNECT ON DATABASE {database} TO {', '.join(roles(service))}")
     finally:
         await connection.close()
+
+
+async def _refuse_production(admin_dsn: str, database: str) -> None:
+    connection = await asyncpg.connect(urlunsplit(urlsplit(admin_dsn)._replace(path=f"/{database}")))
+    try:
+        if await connection.fetchval("SELECT to_regclass('msg.legal_clock') IS NOT NULL") and (
+            await connection.fetchval(
+                "SELECT profile = 'production' AND EXISTS (SELECT FROM msg.event_log) FROM msg.legal_clock"
+            )
+        ):
+            raise ProductionDatabase(
+                f"{database} holds production's data and this is the development platform:"
+                " unset DATABASE_URL, or run `jamaa migrate` and `jamaa serve` with production's environment"
+            )
+    finally:
+        await connection.close()
+
+
+class ProductionDatabase(ValueError):
+    """Development refuses to take over a database that lives in production."""
 
 
 async def migrate(migrator_dsn: str, service: str, migrations: Path, *, development: bool = False) -> None:
@@ -102,9 +129,12 @@ def _upgrade(connection: Connection, service: str, schema: str, folder: Path) ->
 
 
 def run_script(script: str) -> None:
-    """Executes a whole SQL script inside a migration, `@api` and `@worker` standing for the roles."""
+    """Executes a whole SQL script inside a migration, `@api` and `@worker` standing for the roles
+    and `@service` for the name.
+    """
     service = op.get_context().config.attributes["service"]  # type: ignore[union-attr]  # set by migrate
     api, worker = roles(service)
-    sql = re.sub(r"@worker\b", worker, re.sub(r"@api\b", api, script))
+    names = {"@api": api, "@worker": worker, "@service": service}
+    sql = re.sub(r"@(?:api|worker|service)\b", lambda found: names[found[0]], script)
     adapted = op.get_bind().connection.dbapi_connection
     adapted.run_async(lambda connection: connection.execute(sql))  # type: ignore[union-attr]  # asyncpg's adapter

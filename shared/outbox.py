@@ -24,6 +24,7 @@ log = structlog.get_logger()
 
 BATCH: Final = 500
 LEASE_SECONDS: Final = 15
+WATCH_SECONDS: Final = 5.0
 IDLE: Final = (0.010, 0.250)  # seconds between looks at an empty table: the first, the last
 PARTITIONS_EVERY: Final = 600.0  # seconds between looks at whether the log needs its next partition
 
@@ -42,8 +43,12 @@ RELEASE = text(
 )
 READ = text(
     "WITH pending AS MATERIALIZED (SELECT pos FROM msg.outbox_pending ORDER BY pos LIMIT :batch)"
-    " SELECT e.*, extract(epoch FROM clock_timestamp() - e.recorded_at) AS age"
-    " FROM pending JOIN msg.event_log e USING (pos) ORDER BY pos"
+    " SELECT pending.pos AS place, e.*, extract(epoch FROM clock_timestamp() - e.recorded_at) AS age"
+    " FROM pending LEFT JOIN msg.event_log e ON e.pos = pending.pos ORDER BY pending.pos"
+)
+OLDEST = text(
+    "SELECT coalesce(extract(epoch FROM clock_timestamp() - min(e.recorded_at)), 0)"
+    " FROM (SELECT pos FROM msg.outbox_pending ORDER BY pos LIMIT 1) p JOIN msg.event_log e USING (pos)"
 )
 DELETE = text(
     "DELETE FROM msg.outbox_pending WHERE pos = ANY(:sent) AND EXISTS"
@@ -83,6 +88,13 @@ class Relay:
         """Runs until cancelled. A failure rebuilds the producer: an idempotent one can stick for ever."""
         await keep_going(f"{self.service}.relay", self._work)
 
+    async def watch(self) -> None:
+        """Measures how long the oldest event waits, whatever the broker does; runs until cancelled."""
+        while True:
+            async with self.database.transaction() as tx:
+                PENDING_AGE.labels(self.service).set((await tx.execute(OLDEST)).scalar_one())
+            await asyncio.sleep(WATCH_SECONDS)
+
     async def _work(self) -> None:
         self._topics.clear()
         try:
@@ -106,7 +118,6 @@ class Relay:
             if await self.relay_once(sender):
                 idle = IDLE[0]
                 continue
-            PENDING_AGE.labels(self.service).set(0)
             try:
                 await asyncio.wait_for(self._wake.wait(), idle)
                 idle = IDLE[0]
@@ -119,7 +130,8 @@ class Relay:
         rows = await self._read()
         if not rows:
             return 0
-        PENDING_AGE.labels(self.service).set(rows[0].age)
+        if orphans := [row.place for row in rows if row.id is None]:
+            raise Unsent(f"position {orphans[0]} is pending and no longer in the log: restore or remove it")
         records = [record(row) for row in rows]
         if missing := {r.topic for r in records} - self._topics:
             await self.bus.ensure_topics(sorted(missing))  # else a broker might make them, with one partition

@@ -41,6 +41,7 @@ async def background(
     ]
     work: dict[str, Work] = {
         "relay": relay.run,
+        "relay.watch": _kept(f"{service.name}.relay.watch", relay.watch),
         "repairs": partial(answer_repairs, service.name, database, bus),
         "forget_keys": _kept(f"{service.name}.forget_keys", partial(forget_keys, database)),
     }

@@ -10,9 +10,20 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 PREFIX: Final = "JAMAA_"
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 SECRET_LENGTH: Final = 32  # characters: what a generated secret has, and a guessable word has not
 MOST_UPLOAD: Final = 50 * 1024 * 1024  # bytes: a request is read into memory before it is looked at
 _SERVICE: Final = re.compile(r"[a-z][a-z0-9_]*")
@@ -136,6 +147,19 @@ class Settings(_Common):
         ),
         description="the gateway that tells people, an https:// URL, or file:///path to read the notices in",
     )
+
+    @field_validator("jwks_url")
+    @classmethod
+    def _keys_travel_safely(cls, url: str, info: ValidationInfo) -> str:
+        """Whoever sits between a service and plain-HTTP keys could mint tokens."""
+        parts = urlsplit(url)
+        if (
+            info.data.get("profile") == "production"
+            and parts.scheme == "http"
+            and parts.hostname not in LOOPBACK
+        ):
+            raise ValueError("production fetches keys by https:// or reads them from a file:// only")
+        return url
 
     def secret(self, name: Literal["payment_secret"]) -> str:
         """A secret that only some services need. Raises SettingsError when it is not set."""

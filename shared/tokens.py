@@ -1,6 +1,7 @@
 """Bearer tokens of any OpenID Connect issuer, verified against its published keys, in real time."""
 
 import json
+import re
 import time
 from asyncio import Lock, to_thread
 from collections.abc import Callable
@@ -22,9 +23,13 @@ ALGORITHMS: Final = ("ES256", "RS256")  # no "none", and no HS*: a public key mu
 LONGEST: Final = 8192  # characters
 LEEWAY: Final = 30  # seconds that clocks of issuer and service may differ
 MIN_REFRESH: Final = 30.0  # seconds between two fetches of the keys, however many unknown ones are asked for
+RETRY: Final = 2.0  # seconds during which nobody asks an issuer again that did not answer
 MAX_AGE: Final = 3600.0  # seconds until the keys are fetched again, so that a withdrawn key ends
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+PROVINCE: Final = re.compile(r"\d{2}\.\d{3}")
+SUBJECT: Final = re.compile(r"[^\x00:]{1,255}")
 
 Within = Callable[[str], frozenset[str]]
 """A collectivity's own code and those of everything below it. Raises a Problem for an unknown code."""
@@ -47,6 +52,7 @@ class Tokens:
         )
         self._keys: KeySet | None = None
         self._fetched = -MAX_AGE
+        self._failed = -RETRY
         self._lock = Lock()
 
     async def actor(self, token: str) -> Actor:
@@ -87,6 +93,8 @@ class Tokens:
     async def _renewed(self, known: KeySet | None) -> KeySet:
         """Fetches the keys, unless somebody just did. Keeps the old ones when the issuer does not answer."""
         async with self._lock:
+            if self._keys is None and time.monotonic() - self._failed < RETRY:
+                raise Unavailable("keys_unavailable", retry_after=5)
             recent = time.monotonic() - self._fetched < MIN_REFRESH
             if self._keys is not None and (self._keys is not known or recent):
                 return self._keys
@@ -95,6 +103,7 @@ class Tokens:
             except (OSError, httpx.HTTPError, ValueError, KeyError, TypeError, JoseError) as error:
                 log.warning("keys_unavailable", url=self.jwks_url, error=type(error).__name__)
                 if self._keys is None:
+                    self._failed = time.monotonic()
                     raise Unavailable("keys_unavailable", retry_after=5) from None
             self._fetched = time.monotonic()
             return self._keys
@@ -107,7 +116,8 @@ class Tokens:
 
     def _read(self, claims: dict[str, Any]) -> Actor:
         subject = claims["sub"]
-        if not subject or len(subject) > 255 or "\0" in subject or subject in ("anonymous", "system"):
+        # A colon is for desks ("office:06.141.01.0"), which no person can be.
+        if not SUBJECT.fullmatch(subject) or subject in ("anonymous", "system"):
             raise Unauthenticated("token_invalid")
         known = {role.value for role in Role}
         roles, communes, provinces = (_words(claims, name) for name in ("roles", "communes", "provinces"))
@@ -116,7 +126,9 @@ class Tokens:
                 subject=subject,
                 roles=frozenset(Role(role) for role in roles if role in known),
                 communes=frozenset[str]().union(*(self._within(code) for code in communes)),
-                provinces=frozenset(code for code in provinces if self._within(code)),
+                provinces=frozenset(
+                    code for code in provinces if PROVINCE.fullmatch(code) and self._within(code)
+                ),
             )
         except Problem:
             raise Unauthenticated(

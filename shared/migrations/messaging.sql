@@ -1,5 +1,5 @@
 -- The reliable core: what every service's database holds beside its own schema.
--- @api and @worker stand for the service's two application roles; neither owns anything here.
+-- @api and @worker stand for the service's two application roles, which own nothing here; @service for its name.
 CREATE SCHEMA msg;
 GRANT USAGE ON SCHEMA msg TO @api, @worker;
 
@@ -62,26 +62,34 @@ SELECT msg.ensure_partitions();
 -- sees all its earlier ones. Identifiers are UUIDs of version 8 over the SHA-256 of what makes an event
 -- unique, so the same event sent twice carries the same identifier.
 CREATE FUNCTION msg.emit(
-  p_aggregate text, p_subject text, p_source text, p_type text, p_collectivity text,
+  p_aggregate text, p_subject text, p_type text, p_collectivity text,
   p_payload bytea, p_headers jsonb, p_occurred_at timestamptz,
   OUT seq bigint, OUT pos bigint, OUT id uuid
 ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = msg, pg_temp AS $$
-DECLARE digest bytea;
+DECLARE
+  origin constant text := '/@service';  -- not the caller's to say: nobody announces for another service
+  digest bytea;
 BEGIN
   IF octet_length(p_payload) > 262144 THEN
     RAISE EXCEPTION 'event % of % is % bytes, more than 262144: put the content in the object store and a '
       'reference in the event', p_type, p_subject, octet_length(p_payload) USING ERRCODE = 'program_limit_exceeded';
   END IF;
+  IF p_type NOT LIKE 'ma.jamaa.@service.%' THEN
+    RAISE EXCEPTION '% is no event of @service', p_type USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  IF p_occurred_at > msg.legal_now() THEN
+    RAISE EXCEPTION 'an event cannot occur at %, which is to come', p_occurred_at USING ERRCODE = 'check_violation';
+  END IF;
   INSERT INTO msg.aggregate_head AS h VALUES (p_aggregate, p_subject, 1)
     ON CONFLICT (aggregatetype, aggregateid) DO UPDATE SET last_seq = h.last_seq + 1
     RETURNING h.last_seq INTO seq;
   pos := nextval('msg.event_pos');
-  digest := substring(sha256(convert_to(concat_ws(E'\x1f', p_source, p_type, p_aggregate, p_subject, seq), 'UTF8')) for 16);
+  digest := substring(sha256(convert_to(concat_ws(E'\x1f', origin, p_type, p_aggregate, p_subject, seq), 'UTF8')) for 16);
   digest := set_byte(digest, 6, (get_byte(digest, 6) & 15) | 128);
   digest := set_byte(digest, 8, (get_byte(digest, 8) & 63) | 128);
   id := encode(digest, 'hex')::uuid;
   INSERT INTO msg.event_log (pos, id, source, aggregatetype, aggregateid, seq, type, collectivity, payload, headers, occurred_at)
-    VALUES (pos, id, p_source, p_aggregate, p_subject, seq, p_type, p_collectivity, p_payload, p_headers, p_occurred_at);
+    VALUES (pos, id, origin, p_aggregate, p_subject, seq, p_type, p_collectivity, p_payload, p_headers, p_occurred_at);
   INSERT INTO msg.outbox_pending VALUES (pos);
 END $$;
 
@@ -130,7 +138,7 @@ CREATE TABLE msg.skip_register (
 -- Functions are executable by everybody unless revoked. Nobody but emit() writes the log.
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA msg FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION msg.legal_now(), msg.history(text, text),
-  msg.emit(text, text, text, text, text, bytea, jsonb, timestamptz) TO @api, @worker;
+  msg.emit(text, text, text, text, bytea, jsonb, timestamptz) TO @api, @worker;
 GRANT EXECUTE ON FUNCTION msg.ensure_partitions() TO @worker;
 GRANT SELECT ON msg.event_log, msg.aggregate_head, msg.event_pos, msg.legal_clock TO @worker;
 GRANT SELECT, INSERT, DELETE ON msg.outbox_pending TO @worker;

@@ -85,7 +85,9 @@ def test_the_kernel_is_this_one() -> None:
 
 
 def test_the_kernel_stays_small() -> None:
-    lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in (ROOT / "shared").rglob("*.py"))
+    lines = sum(
+        len(path.read_text(encoding="utf-8").splitlines()) for path in (ROOT / "shared").rglob("*.py")
+    )
     assert lines <= KERNEL_LINES, f"the kernel has {lines} lines"
 
 

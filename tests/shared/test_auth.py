@@ -84,6 +84,7 @@ FORGED: dict[str, Callable[[Issuer], str]] = {
     "no subject": lambda i: signed(i, {"sub": None}),
     "empty subject": lambda i: signed(i, {"sub": ""}),
     "system": lambda i: signed(i, {"sub": "system"}),
+    "a desk": lambda i: signed(i, {"sub": "audit:06.141"}),
     "not yet": lambda i: signed(i, {"nbf": int(time.time()) + 3600}),
     "roles no list": lambda i: signed(i, {"roles": "president"}),
     "garbage": lambda _: "a.b.c",
@@ -117,6 +118,8 @@ async def test_a_token_becomes_an_actor_in_a_territory(issuer: Issuer, verifier:
     governor = await verifier.actor(issuer.token("governor"))
     assert governor.covers("06.141.01.81")
     assert not governor.covers("06.371.01.01")
+    region = await verifier.actor(signed(issuer, {"roles": ["governor"], "provinces": ["06"]}))
+    assert not region.covers("06.141.01.0"), "a region is nobody's province"
     several = await verifier.actor(signed(issuer, {"roles": ["citizen", "emperor", "architect"]}))
     assert several.roles == {Role.CITIZEN, Role.ARCHITECT}
 
@@ -175,6 +178,9 @@ async def test_old_keys_serve_while_the_issuer_is_away(
     with pytest.raises(Unavailable):
         await verifier.actor(signed(issuer))
     (tmp_path / "away").rename(tmp_path / "issuer" / "jwks.json")
+    with pytest.raises(Unavailable):  # nobody asks again at once an issuer that did not answer
+        await verifier.actor(signed(issuer))
+    monkeypatch.setattr(tokens_module, "RETRY", 0.0)
     await verifier.actor(signed(issuer))
     (tmp_path / "issuer" / "jwks.json").unlink()
     monkeypatch.setattr(tokens_module, "MAX_AGE", 0.0)

@@ -6,10 +6,12 @@ import asyncpg
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from deploy.engines import Postgres
 from shared import operate
 from shared.auditor import Auditor, Mismatch, Report, Watch, mismatches
 from shared.errors import Conflict, NotFound
 from shared.inbox import Inbox
+from shared.migrate import MIGRATOR, ProductionDatabase, provision, roles
 from tests.support.core import (
     CONSUMER,
     SOURCE,
@@ -280,3 +282,17 @@ async def test_a_slow_consumer_is_not_flooded(platform: Platform, monkeypatch: p
     assert (
         await auditor.audit(full=True, patience=0)
     ).repaired == 2  # those that wait to be sent are not lost
+
+
+async def test_development_takes_over_no_database_of_production(
+    postgres: Postgres, database: ServiceDatabase
+) -> None:
+    await make(database.api, "a")
+    connection = await asyncpg.connect(database.migrator_dsn)
+    await connection.execute("UPDATE msg.legal_clock SET shift = '0', profile = 'production'")
+    await connection.close()
+    passwords = dict.fromkeys((MIGRATOR, *roles("toy")), "another")
+    with pytest.raises(ProductionDatabase):
+        await provision(postgres.dsn(), "toy", passwords, database=database.name, development=True)
+    async with database.api.transaction() as tx:  # its roles keep their passwords
+        assert tx.now is not None

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from shared.bus import Record
+from shared.bus import Bus, Record
 from shared.outbox import Relay, RepairRequest, Unsent, resend
 from tests.support.core import COMMUNE, THING, Echoed, Made, MemoryBus, UnfencedRelay, drain, make, rows
 from tests.support.databases import ServiceDatabase
@@ -58,7 +58,8 @@ async def test_an_oversize_event_is_refused_when_it_is_announced(database: Servi
         with pytest.raises(DBAPIError, match="object store"):
             await connection.execute(
                 text(
-                    "SELECT msg.emit('thing', 'a', '/toy', 't', 'c', repeat('x', 262145)::bytea, '{}', now())"
+                    "SELECT msg.emit('thing', 'a', 'ma.jamaa.toy.thing.made.v1', 'c',"
+                    " repeat('x', 262145)::bytea, '{}', now())"
                 )
             )
     assert await rows(database.worker, "SELECT pos FROM msg.event_log") == []
@@ -191,3 +192,16 @@ async def test_the_sender_of_an_event_is_in_its_log(database: ServiceDatabase) -
     await make(database.api, "a")
     (headers,) = (await rows(database.worker, "SELECT headers FROM msg.event_log"))[0]
     assert (json.loads(headers) if isinstance(headers, str) else headers)["actor"] == "system"
+
+
+async def test_a_position_without_its_event_is_loud_and_holds_what_follows(database: ServiceDatabase) -> None:
+    """Otherwise five hundred of them would make the relay believe for ever that there is nothing to send."""
+    await rows(database.worker, "INSERT INTO msg.outbox_pending VALUES (424242) RETURNING pos")
+    relay = Relay("toy", database.worker, Bus("127.0.0.1:1"))
+    with pytest.raises(Unsent, match="424242 is pending and no longer in the log"):
+        await relay.relay_once(Recorder())
+
+
+class Recorder:
+    async def send(self, records: Sequence[Record]) -> list[BaseException | None]:
+        raise AssertionError(f"nothing may be sent, not even {records}")

@@ -48,3 +48,44 @@ async def test_the_api_writes_nothing_but_by_emit(database: ServiceDatabase, sta
 async def test_the_worker_does_not_rewrite_history(database: ServiceDatabase, statement: str) -> None:
     with pytest.raises(DBAPIError, match=r"permission denied|must be owner"):
         await rows(database.worker, statement)
+
+
+EMIT = "SELECT msg.emit('thing', 'a', '{type}', 'c', '{{}}', '{{}}', {at})"
+
+
+@pytest.mark.parametrize(
+    ("type_", "at", "refusal"),
+    [
+        ("ma.jamaa.deadlines.clock.elapsed.v1", "msg.legal_now()", "no event of toy"),
+        ("ma.jamaa.toy.thing.made.v1", "msg.legal_now() + interval '1 minute'", "which is to come"),
+    ],
+)
+async def test_nobody_announces_for_another_service_or_from_the_future(
+    database: ServiceDatabase, type_: str, at: str, refusal: str
+) -> None:
+    with pytest.raises(DBAPIError, match=refusal):
+        await rows(database.api, EMIT.format(type=type_, at=at))
+    assert await rows(database.worker, "SELECT 1 FROM msg.event_log") == []
+
+
+async def test_whoever_emits_the_source_is_the_database_own(database: ServiceDatabase) -> None:
+    await rows(database.api, EMIT.format(type="ma.jamaa.toy.thing.made.v1", at="msg.legal_now()"))
+    assert await rows(database.worker, "SELECT source FROM msg.event_log") == [("/toy",)]
+
+
+DEFINERS = """
+    SELECT p.oid::regprocedure::text AS name, p.proconfig::text AS settings,
+      has_function_privilege('public', p.oid, 'EXECUTE') AS anybody
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE p.prosecdef AND n.nspname NOT IN ('pg_catalog', 'information_schema')"""
+
+
+async def test_functions_with_their_owner_s_rights_trust_no_search_path_and_not_everybody(
+    database: ServiceDatabase,
+) -> None:
+    found = await rows(database.worker, DEFINERS)
+    assert len(found) >= 5
+    unsafe = [
+        name for name, settings, anybody in found if anybody or "search_path=msg" not in (settings or "")
+    ]
+    assert unsafe == []
