@@ -3,20 +3,30 @@
 import json
 from typing import Any, Final
 
+import structlog
+from prometheus_client import Counter
+
 from services.deadlines.domain.clock import Clock, File, next_ordinal
 from services.deadlines.domain.loading import rulebook
 from services.deadlines.domain.rules import Role
 from services.deadlines.store import calendar
 from services.deadlines.store.clocks import Clocks
 from shared.db import Tx
+from shared.errors import Invalid
 from shared.events import Envelope, topic_of
 from shared.service import Consumer
+
+log = structlog.get_logger()
+
+NOT_OPENED = Counter("jamaa_clocks_not_opened_total", "Clocks left out: their instant cannot be counted from")
 
 
 async def hear(tx: Tx, envelope: Envelope) -> None:
     """Changes the clocks that run on the file, then opens those that the event starts.
 
-    Raises `Invalid` when the event lacks a field that a rule dates it by.
+    A clock whose instant cannot be counted from is left out with an alarm: it holds up no other period of the
+    file. Raises `Invalid` when that is the period of the file itself, or when the event lacks a field that a
+    rule dates it by.
     """
     rules = rulebook()
     if envelope.type not in rules.events:
@@ -39,7 +49,16 @@ async def hear(tx: Tx, envelope: Envelope) -> None:
         if ordinal is None:
             continue
         parent = next((clock.id for clock in known if clock.rule.role is Role.DECISION), None)
-        clock, started = Clock.start(opening, file, days, ordinal=ordinal, parent=parent)
+        try:
+            clock, started = Clock.start(opening, file, days, ordinal=ordinal, parent=parent)
+        except Invalid as uncountable:
+            if opening.rule.role is Role.DECISION:
+                raise  # without its own period the file would never fall due: its events wait for a person
+            NOT_OPENED.inc()
+            log.error(
+                "clocks.not_opened", rule=opening.rule.code, event_id=str(envelope.id), error=uncountable.code
+            )
+            continue
         await clocks.save(clock, because=started)
         known.append(clock)
 

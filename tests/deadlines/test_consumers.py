@@ -3,6 +3,7 @@
 from datetime import date, datetime
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from services.deadlines.announce import announce_one, each
@@ -13,6 +14,7 @@ from tests.support.databases import ServiceDatabase
 
 FILED = datetime.fromisoformat("2026-11-23T10:00:00Z")  # a Monday
 DUE = datetime.fromisoformat("2026-12-10T00:00:00Z")
+ALARM = "jamaa_clocks_not_opened_total"
 
 
 async def announced(database: ServiceDatabase) -> list[str]:
@@ -127,3 +129,17 @@ async def test_a_poisoned_clock_holds_up_no_other(deadlines: ServiceDatabase, at
     async with deadlines.worker.transaction() as tx:
         rows = await tx.execute(text("SELECT aggregate_id FROM deadlines.clock WHERE failures > 0"))
         assert [row.aggregate_id for row in rows] == [str(files[2])]
+
+
+async def test_an_instant_that_cannot_be_counted_holds_up_nothing_else_of_its_file(
+    deadlines: ServiceDatabase, at: At, tell: Tell
+) -> None:
+    await at(FILED)
+    file = await tell("submitted", submitted_at=FILED, complete=True)
+    left_out = REGISTRY.get_sample_value(ALARM) or 0
+    far = datetime.fromisoformat("9000-01-01T00:00:00Z")
+    await tell("commission_convened", file, convened_at=FILED, sits_at=far)
+    assert REGISTRY.get_sample_value(ALARM) == left_out + 1
+    assert "rgc.minutes" not in await clocks_of(deadlines, file)
+    await tell("granted", file, notified_at=FILED.replace(day=30))
+    assert (await clocks_of(deadlines, file))["construction_small"].state is State.ANSWERED
