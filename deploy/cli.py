@@ -110,6 +110,25 @@ async def migrate(
         print(f"{service.name}: newest version")
 
 
+@app.command()
+@command
+async def contracts(
+    check: Annotated[
+        bool, typer.Option("--check", help="write nothing; refuse what is stale or breaks")
+    ] = False,
+    base: Annotated[str | None, typer.Option(help="with --check: a git revision to honour as well")] = None,
+) -> None:
+    """Write the JSON Schemas and the AsyncAPI document of all events to `contracts/`."""
+    from deploy import contracts as contracts_
+
+    if check:
+        contracts_.check(base=base)
+        print(f"{len(contracts_.generated())} contracts hold")
+        return
+    changed = contracts_.write()
+    print(f"{len(changed)} of {len(contracts_.generated())} files written")
+
+
 async def _told_to_stop() -> None:
     """Until SIGINT or SIGTERM."""
     stop = asyncio.Event()
