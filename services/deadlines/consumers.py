@@ -2,13 +2,16 @@
 
 import json
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 from prometheus_client import Counter
 
+from services.deadlines.domain.calendar import Calendar
 from services.deadlines.domain.clock import Clock, File, next_ordinal
 from services.deadlines.domain.loading import rulebook
-from services.deadlines.domain.rules import Role
+from services.deadlines.domain.rules import Opening, Role
+from services.deadlines.events import ClockStarted
 from services.deadlines.store import calendar
 from services.deadlines.store.clocks import Clocks
 from shared.db import Tx
@@ -49,18 +52,23 @@ async def hear(tx: Tx, envelope: Envelope) -> None:
         if ordinal is None:
             continue
         parent = next((clock.id for clock in known if clock.rule.role is Role.DECISION), None)
-        try:
-            clock, started = Clock.start(opening, file, days, ordinal=ordinal, parent=parent)
-        except Invalid as uncountable:
-            if opening.rule.role is Role.DECISION:
-                raise  # without its own period the file would never fall due: its events wait for a person
-            NOT_OPENED.inc()
-            log.error(
-                "clocks.not_opened", rule=opening.rule.code, event_id=str(envelope.id), error=uncountable.code
-            )
-            continue
-        await clocks.save(clock, because=started)
-        known.append(clock)
+        if begun := _begin(opening, file, days, ordinal, parent):
+            clock, started = begun
+            await clocks.save(clock, because=started)
+            known.append(clock)
+
+
+def _begin(
+    opening: Opening, file: File, days: Calendar, ordinal: int, parent: UUID | None
+) -> tuple[Clock, ClockStarted] | None:
+    try:
+        return Clock.start(opening, file, days, ordinal=ordinal, parent=parent)
+    except Invalid:
+        if opening.rule.role is Role.DECISION:
+            raise  # without its own period the file would never fall due: its events wait for a person
+        NOT_OPENED.inc()
+        log.exception("clocks.not_opened", rule=opening.rule.code, file=file.id, at=opening.at.isoformat())
+        return None
 
 
 def _file(envelope: Envelope, data: dict[str, Any]) -> File:

@@ -12,7 +12,7 @@ import pytest
 
 from services.deadlines.app import SERVICE
 from services.deadlines.consumers import hear
-from services.deadlines.domain.clock import File
+from services.deadlines.domain.clock import Clock, File
 from services.deadlines.store.clocks import Clocks
 from shared.events import Envelope
 from tests.support.databases import Databases, ServiceDatabase
@@ -77,13 +77,16 @@ def tell(deadlines: ServiceDatabase) -> Tell:
     return happened
 
 
-async def clocks_of(database: ServiceDatabase, file: UUID) -> dict[str, Any]:
-    """The clocks of a file by rule."""
+async def all_clocks_of(database: ServiceDatabase, file: UUID) -> list[Clock]:
     async with database.worker.transaction() as tx:
-        found = await Clocks(tx, 0).of_file(
+        return await Clocks(tx, 0).of_file(
             File(service="rokhas", aggregate="dossier", id=str(file), procedure=None, collectivity="")
         )
-    return {clock.rule.code: clock for clock in found}
+
+
+async def clocks_of(database: ServiceDatabase, file: UUID) -> dict[str, Clock]:
+    """The clocks of a file by rule."""
+    return {clock.rule.code: clock for clock in await all_clocks_of(database, file)}
 
 
 @pytest.fixture

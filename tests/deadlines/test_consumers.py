@@ -7,9 +7,9 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from services.deadlines.announce import announce_one, each
-from services.deadlines.domain.clock import State
+from services.deadlines.domain.clock import Clock, State
 from services.deadlines.store import clocks
-from tests.deadlines.conftest import At, Tell, clocks_of
+from tests.deadlines.conftest import At, Tell, all_clocks_of, clocks_of
 from tests.support.databases import ServiceDatabase
 
 FILED = datetime.fromisoformat("2026-11-23T10:00:00Z")  # a Monday
@@ -143,3 +143,44 @@ async def test_an_instant_that_cannot_be_counted_holds_up_nothing_else_of_its_fi
     assert "rgc.minutes" not in await clocks_of(deadlines, file)
     await tell("granted", file, notified_at=FILED.replace(day=30))
     assert (await clocks_of(deadlines, file))["construction_small"].state is State.ANSWERED
+
+
+def instants(clock: Clock) -> tuple[State, datetime, int]:
+    return clock.state, clock.started_at, clock.ordinal
+
+
+@pytest.mark.parametrize("late", [True, False])
+async def test_the_validity_runs_once_from_the_approval(
+    deadlines: ServiceDatabase, at: At, tell: Tell, late: bool
+) -> None:
+    """12-90 art. 49; a late grant or a delivery does not prolong what silence gave, a timely grant replaces
+    it.
+    """
+    await at(FILED)
+    file = await tell("submitted", submitted_at=FILED, complete=True)
+    await tell("approved_by_silence", file, effective_at=DUE, binding_opinion="favourable")
+    notified = DUE.replace(day=15) if late else DUE.replace(day=9)
+    await tell("granted", file, notified_at=notified, late=late, binding_opinion="favourable")
+    found = await all_clocks_of(deadlines, file)
+    expected = [(State.RUNNING, DUE, 1)] if late else [(State.STOPPED, DUE, 1), (State.RUNNING, notified, 2)]
+    validity = sorted(
+        (one for one in found if one.rule.code == "lapse.construction"), key=lambda one: one.ordinal
+    )
+    assert [instants(one) for one in validity] == expected
+    await at(DUE.replace(year=2028))
+    await announced(deadlines)
+    await tell("permit_delivered", file, delivered_at=DUE.replace(year=2028))
+    again = [one for one in await all_clocks_of(deadlines, file) if one.rule.code == "lapse.construction"]
+    assert len(again) == len(expected)
+
+
+async def test_the_validity_runs_from_the_grant(deadlines: ServiceDatabase, at: At, tell: Tell) -> None:
+    await at(FILED)
+    file = await tell("submitted", submitted_at=FILED, complete=True)
+    await tell("granted", file, notified_at=FILED.replace(day=30), late=False, binding_opinion="favourable")
+    await tell("permit_delivered", file, delivered_at=FILED.replace(month=12, day=4))
+    assert instants((await clocks_of(deadlines, file))["lapse.construction"]) == (
+        State.RUNNING,
+        FILED.replace(day=30),
+        1,
+    )

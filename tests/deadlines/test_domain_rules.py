@@ -335,3 +335,25 @@ def test_a_slip_in_a_rule_file_is_refused_with_its_line(
 
 def test_files_of_the_product_are_named_from_the_repository() -> None:
     assert {rule.where.rpartition("/")[0] for rule in rulebook().rules} == {"services/deadlines/rules"}
+
+
+@pytest.mark.parametrize("code", ["invocation.delivery", "invocation.attestation", "lapse.construction"])
+@pytest.mark.parametrize(
+    ("what", "data", "stops"),
+    [
+        pytest.param("refused", {"notified_at": "2026-12-14T10:00:00Z"}, True, id="handed over in time"),
+        pytest.param(
+            "granted", {"notified_at": "2026-12-14T10:00:00Z", "late": False}, True, id="granted in time"
+        ),
+        pytest.param(
+            "granted", {"notified_at": "2026-12-14T10:00:00Z", "late": True}, False, id="granted late"
+        ),
+        pytest.param("renounced", {"renounced_at": "2026-12-14T10:00:00Z"}, True, id="renounced"),
+        pytest.param("annulled", {"annulled_at": "2026-12-14T10:00:00Z"}, True, id="annulled"),
+    ],
+)
+def test_what_follows_a_silence_ends_with_its_reason(
+    code: str, what: str, data: dict[str, object], stops: bool
+) -> None:
+    reactions = rulebook().rule(code, D("2026-12-11")).reactions(DOSSIER_EVENT.format(what), data)
+    assert [one.effect for one in reactions] == ([Effect.STOP] if stops else [])

@@ -72,6 +72,9 @@ HEARS: Final[dict[State, frozenset[Effect]]] = {
 }
 """What an event of the owner can do to a clock in each state; anything else passes it by."""
 
+RENEWABLE: Final = frozenset({State.ELAPSED, State.ANSWERED, State.STOPPED})
+"""Where another clock of the same rule may begin."""
+
 ENDS: Final = frozenset({Effect.ANSWER, Effect.STOP})
 
 
@@ -97,14 +100,16 @@ def clock_id(file: File, rule: str, discriminator: str = "", ordinal: int = 1) -
 
 def next_ordinal(opening: Opening, clocks: Iterable["Clock"]) -> int | None:
     """Which clock of its rule the opening would start on a file that has `clocks`; None when one still
-    runs. The decision on a file has one clock, whatever became of it.
+    runs. The decision on a file has one clock, whatever became of it; a rule that runs `once` begins again
+    only where it was stopped.
     """
     same = [
         one
         for one in clocks
         if one.rule.code == opening.rule.code and one.discriminator == opening.discriminator
     ]
-    alive = any(one.state in {State.RUNNING, State.SUSPENDED} for one in same)
+    over = frozenset({State.STOPPED}) if opening.rule.profile.once else RENEWABLE
+    alive = any(one.state not in over for one in same)
     if alive or (same and opening.rule.role is Role.DECISION):
         return None
     return len(same) + 1

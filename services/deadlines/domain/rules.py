@@ -146,14 +146,16 @@ class Question:
 class Profile:
     """Which events of a service's aggregate act on the clocks of the rules that name the profile.
 
-    `each`: the field that tells the clocks of one file apart (one per actor, one per document). `articles`:
-    where the law allows a suspension, a restart, an extension, for the explanation.
+    `each`: the field that tells the clocks of one file apart (one per actor, one per document). `once`: no
+    second clock on a file, unless the first was stopped because its reason ended. `articles`: where the law
+    allows a suspension, a restart, an extension, for the explanation.
     """
 
     name: str
     service: str
     aggregate: str
     each: str | None = None
+    once: bool = False
     events: Mapping[Effect, tuple[Trigger, ...]]
     statistics: Mapping[Meaning, tuple[Trigger, ...]] = field(default_factory=dict)
     articles: Mapping[str, str] = field(default_factory=dict)
