@@ -55,6 +55,8 @@ async def provision(
     database = database or database_of(service)
     connection = await asyncpg.connect(admin_dsn)
     try:
+        # Roles belong to the whole server: two launchers, or two workers of a test run, take turns.
+        await connection.execute(f"SELECT pg_advisory_lock({LOCK})")
         exists = await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", database)
         if exists and development:
             await _refuse_production(admin_dsn, database)

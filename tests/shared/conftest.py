@@ -17,7 +17,7 @@ from deploy.issuer import Issuer
 from shared.db import Database
 from shared.http import create_app
 from shared.log import configure
-from shared.migrate import MIGRATOR, database_of, migrate, provision, roles
+from shared.migrate import MIGRATOR, migrate, provision, roles
 from shared.territory import territory
 from shared.tokens import Tokens
 from tests.shared.toy.service import SERVICE, runs
@@ -63,19 +63,19 @@ class Toy:
 
 @pytest.fixture(scope="session")
 def toy_dsns(postgres: Postgres) -> dict[str, str]:
-    name = f"toy{os.environ.get('PYTEST_XDIST_WORKER', '')}"
-    api, worker = roles(name)
+    database = f"toy_http{os.environ.get('PYTEST_XDIST_WORKER', '')}"
+    api, worker = roles("toy")
     passwords = {role: postgres.password(role) for role in (MIGRATOR, api, worker)}
 
     async def prepare() -> None:
-        await provision(postgres.dsn(), name, passwords)
-        await migrate(postgres.dsn(database_of(name), MIGRATOR), name, SERVICE.migrations, development=True)
+        await provision(postgres.dsn(), "toy", passwords, database=database)
+        await migrate(postgres.dsn(database, MIGRATOR), "toy", SERVICE.migrations, development=True)
 
     asyncio.run(prepare())
     return {
-        "admin": postgres.dsn(database_of(name)),
-        "api": postgres.dsn(database_of(name), api),
-        "worker": postgres.dsn(database_of(name), worker),
+        "admin": postgres.dsn(database),
+        "api": postgres.dsn(database, api),
+        "worker": postgres.dsn(database, worker),
     }
 
 
