@@ -121,6 +121,73 @@ async def test_clocks_come_by_urgency_and_pages_neither_repeat_nor_omit(api: Api
     assert this_week.json()["items"] == []
 
 
+async def test_closed_clocks_come_only_when_asked_for(
+    api: Api, deadlines: ServiceDatabase, at: At, tell: Tell
+) -> None:
+    async def states(**query: Any) -> list[str]:
+        listed = await api.get(
+            "/v1/clocks", "president", params={"rule": "construction_small", "limit": 50} | query
+        )
+        return [clock["state"] for clock in listed.json()["items"]]
+
+    await at(FILED)
+    answered, elapsed, in_time, suspended, extended = [
+        await tell("submitted", submitted_at=FILED, complete=True) for _ in range(5)
+    ]
+    await tell("granted", answered, notified_at=FILED.replace(day=30), late=False)
+    await tell(
+        "information_requested", suspended, requested_at=FILED.replace(day=25), request="r", suspends=True
+    )
+    due = datetime.fromisoformat("2026-12-10T00:00:00Z")
+    await tell("extended", extended, extended_at=FILED, days=1)
+    await at(due)
+    await announced(deadlines)
+    assert await states() == ["running", "suspended"]
+    assert await states(state="answered") == ["answered"]
+    assert await states(due_within=7) == await states(due_within=7, state=["running", "answered"])
+    assert await states(due_within=7) == ["running"]
+    assert await states(due_within=7, state="answered") == []
+    assert await states(elapsed_within=7) == ["elapsed", "elapsed"]
+    await tell("refused", in_time, notified_at=due.replace(day=9))
+    assert await states(elapsed_within=7) == ["elapsed"]
+    await tell("granted", elapsed, notified_at=due.replace(day=11), late=True)
+    assert await states(elapsed_within=7) == ["answered"]
+
+
+async def test_months_are_those_of_the_civil_day(api: Api, at: At, tell: Tell) -> None:
+    late_in_may = datetime.fromisoformat("2026-05-31T23:30:00Z")  # 1 June 00:30 in Casablanca
+    await at(late_in_may)
+    await tell("submitted", submitted_at=late_in_may, complete=True)
+    query = {"since": "2026-05-01", "until": "2026-06-30", "by": "month"}
+    groups = (await api.get("/v1/statistics", params=query)).json()["period"]["groups"]
+    assert [(group["group"], group["files"]) for group in groups] == [("2026-06", 1)]
+
+
+PROVINCE_OF_CASABLANCA = "06.141"
+
+
+@pytest.mark.parametrize(
+    ("commune", "province", "code"),
+    [
+        (CASABLANCA, PROVINCE_OF_CASABLANCA, None),
+        (CASABLANCA, "01.051", "one_territory"),
+        ("01.051.01.01", PROVINCE_OF_CASABLANCA, "one_territory"),
+    ],
+)
+async def test_a_commune_beside_a_province_lies_in_it(
+    api: Api, at: At, tell: Tell, commune: str, province: str, code: str | None
+) -> None:
+    await at(FILED)
+    await tell("submitted", submitted_at=FILED, complete=True)
+    await tell("submitted", submitted_at=FILED, complete=True, collectivity="06.141.01.1")
+    answer = await api.get("/v1/statistics", params={"commune": commune, "province": province})
+    assert answer.json().get("code") == code
+    if code is None:
+        counted = answer.json()["period"]["total"]["files"]
+        alone = await api.get("/v1/statistics", params={"commune": commune})
+        assert counted == alone.json()["period"]["total"]["files"]
+
+
 @pytest.mark.parametrize(
     ("query", "code"),
     [

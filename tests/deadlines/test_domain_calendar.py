@@ -9,6 +9,7 @@ from hijridate import Hijri
 from services.deadlines.domain.calendar import (
     SEEDED_YEARS,
     Calendar,
+    CalendarDay,
     Kind,
     Status,
     load_fixed,
@@ -100,3 +101,27 @@ def test_a_slip_in_a_calendar_file_is_refused_with_its_line(
     (tmp_path / f"{name}.yaml").write_text(content)
     with pytest.raises(BadData, match=rf"{name}\.yaml:{message}"):
         load_seed(tmp_path)
+
+
+def day_off(day: str, kind: Kind = Kind.NATIONAL) -> CalendarDay:
+    name = {"ar": "عطلة", "fr": "Jour chômé", "en": "Day off"}
+    return CalendarDay(date=D(day), kind=kind, status=Status.CONFIRMED, name=name, source="x")
+
+
+def test_one_added_day_leaves_the_fixed_days_of_its_year() -> None:
+    calendar = Calendar([day_off("2040-02-02")], load_fixed())
+    assert {one.kind for one in calendar.on(D("2040-11-18"))} == {Kind.NATIONAL}
+    assert len(calendar.year(2040)) == 12
+
+
+def test_a_fixed_day_recorded_otherwise_is_not_added_again() -> None:
+    calendar = Calendar([day_off("2040-11-18")], load_fixed(), recorded=[D("2040-11-06")])
+    assert len(calendar.on(D("2040-11-18"))) == 1
+    assert not calendar.on(D("2040-11-06"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "covered"), [(Kind.NATIONAL, False), (Kind.CLOSURE, False), (Kind.RELIGIOUS, True)]
+)
+def test_a_year_is_covered_once_its_feasts_are_recorded(kind: Kind, covered: bool) -> None:
+    assert Calendar([day_off("2040-02-02", kind)], load_fixed()).covers(D("2040-12-31")) is covered

@@ -119,7 +119,16 @@ async def list_clocks(
     due_within: Annotated[int | None, Query(ge=0, le=366, description="days from today")] = None,
     elapsed_within: Annotated[int | None, Query(ge=0, le=3660, description="days back from today")] = None,
 ) -> Page[ClockOut]:
-    """By legal urgency: what is due first comes first, what is suspended last."""
+    """By legal urgency: what is due first comes first, what is suspended last.
+
+    Without `state`, what runs or is suspended; all clocks of one file, or all that `elapsed_within`, when one
+    asks for these. `due_within` is about running clocks alone; `elapsed_within` leaves out what was answered
+    in time.
+    """
+    if due_within is not None:
+        state = [State.RUNNING] if state is None or State.RUNNING in state else []
+    elif state is None and aggregate_id is None and elapsed_within is None:
+        state = [State.RUNNING, State.SUSPENDED]
     today = midnight(civil_day(tx.now))
     where = Filter(
         collectivities=None if commune is None else sorted(territory().within(commune)),

@@ -1,7 +1,7 @@
 """How often the administration was late, and what became of its silence."""
 
 from datetime import date, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Query
 from pydantic import BaseModel
@@ -15,6 +15,12 @@ from shared.territory import territory
 from shared.time import civil_day, midnight
 
 router = Router(prefix="")
+
+ONE_TERRITORY: Final = {
+    "ar": "لا تقع هذه الجماعة في هذا الإقليم.",
+    "fr": "Cette commune n'est pas dans cette province.",
+    "en": "This commune does not lie in this province.",
+}
 
 
 class FiguresOut(BaseModel):
@@ -43,7 +49,7 @@ class PeriodOut(BaseModel):
 
 
 class StatisticsOut(BaseModel):
-    """`overdue_change_percent` compares the share of overdue files of the period with that of `compared`."""
+    """`overdue_change_percent` compares the number of overdue files of the period with that of `compared`."""
 
     period: PeriodOut
     compared: PeriodOut | None
@@ -62,10 +68,14 @@ async def statistics(
     compare_since: Day | None = None,
     compare_until: Annotated[Day | None, Query(description="last day, included")] = None,
 ) -> StatisticsOut:
-    """Files by the civil day on which their clock started. By default, the last twelve months."""
+    """Files by the civil day on which their clock started. By default, the last twelve months. `commune`
+    narrows `province`.
+    """
     today = civil_day(tx.now)
     end = until or today
-    where = province or commune
+    if commune is not None and province is not None and commune not in territory().within(province):
+        raise Invalid("one_territory", ONE_TERRITORY)
+    where = commune or province
     codes = None if where is None else sorted(territory().within(where))
     period = await _period(tx, since or end - timedelta(days=365), end, by, codes, procedure)
     if (compare_since is None) != (compare_until is None):

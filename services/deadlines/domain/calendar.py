@@ -114,25 +114,31 @@ class FixedDay:
 class Calendar:
     """An immutable set of days off.
 
-    `days` speaks for the years in which it has a national day; the other years get the fixed days alone, and
-    `covers` says so.
+    `fixed` fills the dates of which neither `days` nor `recorded` speaks: `recorded` are dates on which a
+    national day was entered, even one that is no day off any more. `covers` tells the years whose feasts are
+    known.
     """
 
-    def __init__(self, days: Iterable[CalendarDay], fixed: Iterable[FixedDay] = ()) -> None:
+    def __init__(
+        self,
+        days: Iterable[CalendarDay],
+        fixed: Iterable[FixedDay] = (),
+        *,
+        recorded: Iterable[Day] = (),
+    ) -> None:
         given = list(days)
-        years = {day.date.year for day in given if day.kind is Kind.NATIONAL}
-        fixed = tuple(fixed)
+        spoken = {day.date for day in given if day.kind is Kind.NATIONAL and day.scope is None}
+        spoken.update(recorded)
         given += [
             day
-            for year in FIXED_YEARS
-            if year not in years
             for one in fixed
-            if (day := one.of(year)) is not None
+            for year in FIXED_YEARS
+            if (day := one.of(year)) is not None and day.date not in spoken
         ]
         by_date: dict[date, list[CalendarDay]] = {}
         for day in given:
             by_date.setdefault(day.date, []).append(day)
-        self._years = frozenset(years)
+        self._years = frozenset(day.date.year for day in given if day.kind is Kind.RELIGIOUS)
         self._by_date = by_date
         everywhere = [day for day in given if day.scope is None]
         self.certain = _ordinals(day for day in everywhere if day.status is Status.CONFIRMED)
@@ -149,7 +155,7 @@ class Calendar:
         return sorted(days, key=lambda day: (day.date, day.kind, day.scope or ""))
 
     def covers(self, day: date) -> bool:
-        """Whether the religious feasts and closures of that year are recorded at all."""
+        """Whether the religious feasts of that year are recorded at all."""
         return day.year in self._years
 
     def closed_if(self, moved: Mapping[Feast, frozenset[int]]) -> frozenset[int]:

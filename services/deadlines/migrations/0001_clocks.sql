@@ -9,6 +9,7 @@ CREATE TABLE deadlines.clock (
   rule text NOT NULL, rule_version int NOT NULL, role text NOT NULL, on_expiry text NOT NULL,
   discriminator text NOT NULL, ordinal int NOT NULL, parent uuid,
   started_at timestamptz NOT NULL,
+  month text NOT NULL, -- the civil month of the start in Casablanca; PostgreSQL's own tables of zones are stale
   state text NOT NULL CHECK (state IN ('running', 'suspended', 'elapsed', 'answered', 'stopped')),
   interruptions jsonb NOT NULL,
   last_day date, answer_by timestamptz, remaining_days int, provisional boolean NOT NULL,
@@ -73,7 +74,7 @@ GRANT SELECT ON deadlines.calendar_day, deadlines.calendar_revision TO @worker;
 
 -- Figures are counts of a territory, not rows of it: everybody who may ask for statistics gets them whole.
 CREATE VIEW deadlines.case_figures AS
-  SELECT c.collectivity, left(c.collectivity, 6) AS province, c.procedure, c.on_expiry, c.state, c.started_at,
+  SELECT c.collectivity, left(c.collectivity, 6) AS province, c.procedure, c.on_expiry, c.state, c.started_at, c.month,
     c.answer_by, c.closed_at, c.outcome, c.in_time,
     late AS overdue, late AND c.on_expiry = 'approval' AS eligible,
     (SELECT at FROM deadlines.milestone m WHERE m.clock = c.id AND meaning = 'invoked') AS invoked_at,

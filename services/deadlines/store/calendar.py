@@ -41,6 +41,9 @@ SAVE = text(
 SEED = text(f"INSERT INTO deadlines.calendar_day ({COLUMNS}) VALUES ({VALUES}) ON CONFLICT (id) DO NOTHING")
 LOCK = _read(f"SELECT {COLUMNS} FROM deadlines.calendar_day WHERE id = ANY(:ids) ORDER BY id FOR UPDATE")
 IN_FORCE = _read(f"SELECT {COLUMNS} FROM deadlines.calendar_day WHERE state = 'in_force' ORDER BY date, id")
+RECORDED = text("""
+    SELECT DISTINCT date FROM deadlines.calendar_day
+    WHERE kind = 'national' AND scope IS NULL AND state IN ('in_force', 'replaced')""")
 YEAR = _read(f"""
     SELECT {COLUMNS} FROM deadlines.calendar_day WHERE date BETWEEN :first AND :last
       AND state = ANY(CAST(:states AS text[])) ORDER BY date, id""")
@@ -65,7 +68,11 @@ async def current(tx: Tx) -> tuple[int, Calendar]:
     known = _calendars.get(tx.connection.engine)
     if known is None or known[0] != revision:
         days = [entry.day for entry in map(from_row, await tx.execute(IN_FORCE)) if entry.off]
-        known = _calendars[tx.connection.engine] = (revision, Calendar(days, load_fixed()))
+        recorded = (await tx.execute(RECORDED)).scalars()
+        known = _calendars[tx.connection.engine] = (
+            revision,
+            Calendar(days, load_fixed(), recorded=recorded),
+        )
     return known
 
 

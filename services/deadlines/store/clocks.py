@@ -17,11 +17,12 @@ from services.deadlines.domain.rules import Meaning, Warn
 from services.deadlines.events import CLOCKS, ClockEvent
 from shared.db import Tx
 from shared.errors import NotFound
+from shared.time import civil_day
 
 COLUMNS: Final = (
     "id, service, aggregate, aggregate_id, procedure, collectivity, rule, rule_version, role, on_expiry,"
-    " discriminator, ordinal, parent, started_at, state, interruptions, last_day, answer_by, remaining_days,"
-    " provisional, settled_at, officer_safe_by, applicant_safe_from, first_half_until, not_before, warnings,"
+    " discriminator, ordinal, parent, started_at, month, state, interruptions, last_day, answer_by,"
+    " remaining_days, provisional, settled_at, officer_safe_by, applicant_safe_from, first_half_until, not_before, warnings,"
     " warned, generation, elapsed_at, closed_at, outcome, in_time, version, calendar_revision, next_at"
 )
 JSON: Final = frozenset({"interruptions", "warnings"})
@@ -37,7 +38,7 @@ FIXED: Final = frozenset(
         "rule_version",
         "role",
     }
-    | {"on_expiry", "discriminator", "ordinal", "parent", "started_at"}
+    | {"on_expiry", "discriminator", "ordinal", "parent", "started_at", "month"}
 )
 
 
@@ -89,7 +90,8 @@ LIST = _read(f"""
       AND (CAST(:states AS text[]) IS NULL OR state = ANY(CAST(:states AS text[])))
       AND (CAST(:due_before AS timestamptz) IS NULL OR answer_by < :due_before)
       AND (CAST(:due_from AS timestamptz) IS NULL OR answer_by >= :due_from)
-      AND (CAST(:elapsed_from AS timestamptz) IS NULL OR elapsed_at >= :elapsed_from)
+      AND (CAST(:elapsed_from AS timestamptz) IS NULL
+        OR (elapsed_at >= :elapsed_from AND in_time IS DISTINCT FROM true))
       AND (CAST(:after_at AS timestamptz) IS NULL
         OR (coalesce(answer_by, 'infinity'), id) > (:after_at, CAST(:after_id AS uuid)))
     ORDER BY coalesce(answer_by, 'infinity'), id LIMIT :limit""")
@@ -141,7 +143,9 @@ class Clocks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """What a list of clocks is narrowed to; None leaves it open. Instants are UTC, `until` ends excluded."""
+    """What a list of clocks is narrowed to; None leaves it open. Instants are UTC, `due_before` is excluded.
+    `elapsed_from` leaves out what was answered in time and heard of after the expiry.
+    """
 
     collectivities: Sequence[str] | None = None
     service: str | None = None
@@ -215,6 +219,7 @@ def to_row(clock: Clock) -> dict[str, Any]:
         "ordinal": clock.ordinal,
         "parent": clock.parent,
         "started_at": clock.started_at,
+        "month": f"{civil_day(clock.started_at):%Y-%m}",
         "state": str(clock.state),
         "interruptions": json.dumps([_dump(one) for one in clock.interruptions]),
         "last_day": clock.last_day,

@@ -40,7 +40,7 @@ class Figures:
 COUNT = text("""
     SELECT CASE CAST(:by AS text) WHEN 'commune' THEN collectivity WHEN 'province' THEN province
         WHEN 'procedure' THEN procedure
-        WHEN 'month' THEN to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM') END AS "group",
+        WHEN 'month' THEN month END AS "group",
       count(*) AS files, count(*) FILTER (WHERE state = 'answered') AS decided,
       count(*) FILTER (WHERE overdue) AS overdue, count(*) FILTER (WHERE eligible) AS eligible,
       count(*) FILTER (WHERE eligible AND invoked_at IS NOT NULL) AS invoked,
