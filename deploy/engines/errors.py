@@ -16,6 +16,8 @@ def explained(home: Path) -> Iterator[None]:
     """Turn what the file system refuses under ``home`` into an :class:`EngineError`."""
     try:
         yield
+    except ConnectionError:
+        raise  # a server's, not a file's
     except OSError as error:
         where = error.filename or home
         if error.errno in (errno.ENOSPC, errno.EDQUOT):

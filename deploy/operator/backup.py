@@ -157,6 +157,8 @@ async def restore(settings: EngineSettings, source: Path) -> None:
         settings.home.mkdir(parents=True, exist_ok=True)
         await _require_stopped(settings.home)
         aside = _set_aside(settings.home)
+        if aside:
+            print(f"what was there is in {aside}")
         for name in manifest["secrets"]:
             (settings.home / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source / "secrets" / name, settings.home / name)
@@ -171,8 +173,6 @@ async def restore(settings: EngineSettings, source: Path) -> None:
                 print(f"{name}: {facts['events']} events")
         finally:
             await running.stop()
-    if aside:
-        print(f"what was there is in {aside}")
     print(f"restored into {settings.home}: 'make run'")
 
 

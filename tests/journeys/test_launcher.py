@@ -7,13 +7,11 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import httpx
 import pytest
 
 from deploy.auditor import workers
-from deploy.issuer import Issuer
 from deploy.operator.status import Report, look
 from tests.support.launching import Launcher, fresh_home
 
@@ -24,23 +22,6 @@ PATIENCE = 60.0
 def fresh() -> Iterator[Path]:
     with fresh_home() as place:
         yield place
-
-
-def draft(platform: Launcher) -> str:
-    """A citizen begins a permit file; returns its id."""
-    answer = httpx.post(
-        f"{platform.variables()['JAMAA_ROKHAS_URL']}/v1/dossiers",
-        json={"procedure": "construction_small", "collectivity": "06.141.01.0"},
-        headers=citizen(platform) | {"Idempotency-Key": uuid4().hex},
-    )
-    assert answer.status_code == 201, answer.text
-    identifier: str = answer.json()["id"]
-    return identifier
-
-
-def citizen(platform: Launcher) -> dict[str, str]:
-    issuer = Issuer(platform.home, "development", platform.variables()["JAMAA_ISSUER"])
-    return {"Authorization": f"Bearer {issuer.token('citizen')}"}
 
 
 def report(platform: Launcher) -> Report:
@@ -85,13 +66,13 @@ def broker_process(platform: Launcher) -> int:
 
 def test_it_loses_nothing_when_broker_and_launcher_are_killed(fresh: Path) -> None:
     with Launcher(fresh) as platform:
-        draft(platform)
+        platform.draft()
         eventually(lambda: heard(platform), 1)
         os.kill(broker_process(platform), signal.SIGKILL)
-        draft(platform)
+        platform.draft()
         eventually(lambda: heard(platform), 2)
         assert "the broker answers again" in platform.said()
-        kept = draft(platform)
+        kept = platform.draft()
         assert platform.companions()
         assert platform.stop(signal.SIGKILL) == -signal.SIGKILL
         eventually(platform.companions, [])
@@ -99,18 +80,18 @@ def test_it_loses_nothing_when_broker_and_launcher_are_killed(fresh: Path) -> No
         eventually(lambda: heard(again), 3)
         assert not report(again).wrong()
         url = f"{again.variables()['JAMAA_ROKHAS_URL']}/v1/dossiers/{kept}"
-        assert httpx.get(url, headers=citizen(again)).json()["state"] == "draft"
+        assert httpx.get(url, headers=again.citizen()).json()["state"] == "draft"
     assert not again.companions()
     assert "Traceback" not in again.said()
 
 
 def test_separate_processes_begin_again_and_end_with_the_launcher(fresh: Path) -> None:
     with Launcher(fresh, ("--separate",)) as platform:
-        draft(platform)
+        platform.draft()
         eventually(lambda: heard(platform), 1)
         os.kill(service_process(platform, "deadlines"), signal.SIGKILL)
         eventually(lambda: "the process of deadlines ended" in platform.said(), True)
-        draft(platform)
+        platform.draft()
         eventually(lambda: heard(platform), 2)
         assert platform.stop(signal.SIGKILL) == -signal.SIGKILL
         eventually(platform.companions, [])

@@ -14,8 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
+from uuid import uuid4
+
+import httpx
 
 from deploy.engines import free_port
+from deploy.issuer import Issuer
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120.0
@@ -111,6 +115,22 @@ class Launcher:
         """What the services and the operator's commands are told."""
         kept: dict[str, str] = json.loads((self.home / "platform.json").read_text())
         return kept
+
+    def draft(self) -> str:
+        """A citizen begins a permit file; returns its id."""
+        answer = httpx.post(
+            f"{self.variables()['JAMAA_ROKHAS_URL']}/v1/dossiers",
+            json={"procedure": "construction_small", "collectivity": "06.141.01.0"},
+            headers=self.citizen() | {"Idempotency-Key": uuid4().hex},
+        )
+        assert answer.status_code == 201, answer.text
+        identifier: str = answer.json()["id"]
+        return identifier
+
+    def citizen(self) -> dict[str, str]:
+        """Who sends a request."""
+        issuer = Issuer(self.home, "development", self.variables()["JAMAA_ISSUER"])
+        return {"Authorization": f"Bearer {issuer.token('citizen')}"}
 
     def companions(self) -> list[int]:
         """Processes whose command line or environment names our data directory: engines and services."""
