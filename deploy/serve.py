@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
+from starlette.staticfiles import StaticFiles
 
 from deploy.engines import EngineError
 from deploy.issuer import PERSONAS, Issuer, issuer_app
@@ -35,6 +36,7 @@ PAGE: Final = Environment(autoescape=True).from_string(
     files("deploy").joinpath("start.html").read_text(encoding="utf-8")
 )
 BROKER_DECIDES: Final = -1
+CONTRACTS: Final = Path(__file__).parents[1] / "contracts"
 EMBEDDED_SESSION_MS: Final = 1_000  # the embedded broker lets a group wait for half a session
 
 
@@ -174,6 +176,7 @@ def add_front(app: FastAPI, services: Sequence[Service], variables: Mapping[str,
         Path(variables["JAMAA_HOME"]), variables.get("JAMAA_PROFILE", "production"), variables["JAMAA_ISSUER"]
     )
     app.mount("/issuer", issuer_app(issuer))
+    app.mount("/contracts", StaticFiles(directory=CONTRACTS))  # where `ce_dataschema` points
     names = territory()
 
     def url(service: str) -> str:
