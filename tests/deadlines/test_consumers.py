@@ -184,3 +184,54 @@ async def test_the_validity_runs_from_the_grant(deadlines: ServiceDatabase, at: 
         FILED.replace(day=30),
         1,
     )
+
+
+async def test_silence_on_an_appeal_opens_the_courts_and_is_no_answer(
+    deadlines: ServiceDatabase, at: At, tell: Tell
+) -> None:
+    """41-90 art. 23."""
+    await at(FILED)
+    file = await tell("submitted", submitted_at=FILED, complete=True)
+    await tell("refused", file, notified_at=FILED.replace(day=30))
+    await tell("appeal_lodged", file, lodged_at=FILED.replace(month=12, day=1), authority="president")
+    silent = datetime.fromisoformat("2027-02-02T00:00:00Z")
+    await at(silent)
+    await announced(deadlines)
+    assert (await clocks_of(deadlines, file))["appeal.silence"].elapsed_at is not None
+    await tell(
+        "appeal_answered",
+        file,
+        answered_at=silent,
+        authority="president",
+        outcome="refused",
+        by_silence=True,
+    )
+    found = await all_clocks_of(deadlines, file)
+    states = {(one.rule.code, one.ordinal): one.state for one in found if one.rule.code.startswith("appeal.")}
+    assert states == {
+        ("appeal.lodging", 1): State.ANSWERED,
+        ("appeal.president", 1): State.STOPPED,
+        ("appeal.silence", 1): State.STOPPED,
+        ("appeal.court", 1): State.STOPPED,
+        ("appeal.court", 2): State.RUNNING,
+    }
+
+
+async def test_an_actors_share_pauses_with_the_file(deadlines: ServiceDatabase, at: At, tell: Tell) -> None:
+    await at(FILED)
+    file = await tell("submitted", submitted_at=FILED, complete=True)
+    await tell("opinion_requested", file, requested_at=FILED, actor="urban_agency", binding=True)
+    await tell("information_requested", file, requested_at=FILED.replace(day=25), request="r1", suspends=True)
+    paused = (await clocks_of(deadlines, file))["opinion.on_the_spot"]
+    await tell(
+        "answered_request",
+        file,
+        answered_at=FILED.replace(day=27),
+        request="r1",
+        suspension_ends=True,
+        restarts=False,
+    )
+    resumed = (await clocks_of(deadlines, file))["opinion.on_the_spot"]
+    assert (paused.state, resumed.state) == (State.SUSPENDED, State.RUNNING)
+    # One whole day before (24 November), six from the 28th: 3 December.
+    assert resumed.last_day == date(2026, 12, 3)
