@@ -37,6 +37,7 @@ class Story(Silence):
         )
         commune = territory().get(await self._untouched())
         agent = self.officer("agent", commune.code)
+        president = self.officer("president", commune.code)
         now = await self.stage.legal_now()
         content = [row for season in seasons.SEASONS for row in seasons.rows(season, commune)]
         slips = seasons.slips(commune, now)
@@ -52,7 +53,7 @@ class Story(Silence):
             self.show.note(f"line {one['line']}: {one['code']}")
         tried = await self._import(agent, content, dry_run=True)
         expect("lines refused once corrected", tried["refused"], [])
-        imported = await self._import(agent, content, dry_run=False)
+        imported = await self._import(president, content, dry_run=False)
         expect("imported lines", imported["imported"], len(content))
         before, after = seasons.SEASONS
         query = {
@@ -104,8 +105,8 @@ class Story(Silence):
                 return code
         raise StepFailed("choosing a commune to import for", "one without files", "none")
 
-    async def _import(self, agent: Person, content: Sequence[seasons.Row], *, dry_run: bool) -> Any:
-        return await agent.upload(
+    async def _import(self, officer: Person, content: Sequence[seasons.Row], *, dry_run: bool) -> Any:
+        return await officer.upload(
             "/rokhas/v1/imports",
             "files.csv",
             seasons.table(content),

@@ -123,25 +123,34 @@ class RequestAnswered(Deposited):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawn(Deposited):
+    """`evidence` is the digest of the signed request, where a counter entered it."""
+
     TYPE: ClassVar = "ma.jamaa.rokhas.dossier.withdrawn.v1"
     withdrawn_at: datetime
+    evidence: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renounced(Deposited):
+    """`evidence` as in `Withdrawn`."""
+
     TYPE: ClassVar = "ma.jamaa.rokhas.dossier.renounced.v1"
     renounced_at: datetime
+    evidence: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transferred(Deposited):
-    """The file or its permit goes on with an heir or a buyer; no clock stops. `evidence` is a digest."""
+    """The file or its permit goes on with an heir or a buyer; no clock stops. `evidence` is a digest;
+    `former` are the applicant until now and the holders of the proxies, which end.
+    """
 
     TYPE: ClassVar = "ma.jamaa.rokhas.dossier.transferred.v1"
     transferred_at: datetime
     successor: str
     basis: str
     evidence: str
+    former: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,13 +337,16 @@ class DecisionAttemptedLate(DossierEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandoverRecorded(DossierEvent):
-    """A handover on paper entered after the expiry: awaits a second person. `evidence` is a digest."""
+    """A handover on paper entered by an agent, or after the expiry: awaits a second person. `evidence` is a
+    digest.
+    """
 
     TYPE: ClassVar = "ma.jamaa.rokhas.dossier.handover_recorded.v1"
     recorded_at: datetime
     handed_over_at: datetime
     outcome: Outcome
     evidence: str
+    after_expiry: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -442,10 +454,15 @@ class PresidentInvited(DossierEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppealAnswered(DossierEvent):
+    """`by_silence`: sixty days without an answer reject it as of `answered_at`, the due instant (41-90
+    art. 23).
+    """
+
     TYPE: ClassVar = "ma.jamaa.rokhas.dossier.appeal_answered.v1"
     answered_at: datetime
     authority: Authority
     outcome: Outcome
+    by_silence: bool = False
 
 
 # Dates

@@ -80,12 +80,18 @@ async def _commission(applicant: Applicant) -> None:
     sits_at = await applicant.stage.legal_now() + timedelta(days=2)
     await instructor.post(f"{applicant.path}/sitting", {"sits_at": sits_at.isoformat()})
     await applicant.stage.advance(sits_at)
+    paper = await instructor.upload("/rokhas/v1/files", "avis.pdf", pdf("Avis"), "application/pdf")
     for actor in actors:
         reserved = actor == "networks"
         outcome = "favourable_with_reservations" if reserved else "favourable"
         await instructor.post(
             f"{applicant.path}/opinions",
-            {"actor": actor, "outcome": outcome, "reasons": REASON if reserved else ""},
+            {
+                "actor": actor,
+                "outcome": outcome,
+                "reasons": REASON if reserved else "",
+                "document": paper["sha256"],
+            },
         )
     minutes = await agent.upload("/rokhas/v1/files", "pv.pdf", pdf("Minutes"), "application/pdf")
     shown = await agent.post(f"{applicant.path}/minutes", {"document": minutes["sha256"]})

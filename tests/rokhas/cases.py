@@ -330,7 +330,9 @@ TAKE: Final[dict[Action, tuple[Actor, Callable[[Dossier], DossierEvent]]]] = {
     ),
     Action.GIVE_OPINION: (
         INSTRUCTOR,
-        lambda d: d.give_opinion("urban_agency", OpinionOutcome.FAVOURABLE, by=INSTRUCTOR, now=SOON),
+        lambda d: d.give_opinion(
+            "urban_agency", OpinionOutcome.FAVOURABLE, document=DIGEST, by=INSTRUCTOR, now=SOON
+        ),
     ),
     Action.FORWARD: (INSTRUCTOR, lambda d: d.forward(by=INSTRUCTOR, now=SOON)),
     Action.CONVENE: (INSTRUCTOR, lambda d: d.convene(LATE, by=INSTRUCTOR, now=SOON)),

@@ -1,6 +1,6 @@
 """Individual opinions, the sitting, its minutes; fees and payments."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -29,7 +29,9 @@ def test_rgc_38_the_minutes_record_individual_opinions() -> None:
     dossier.convene(SOON + timedelta(days=5), by=INSTRUCTOR, now=SOON)
     dossier.give_opinion("commune", OpinionOutcome.FAVOURABLE, by=AGENT, now=SOON)
     dossier.give_opinion("province", OpinionOutcome.WITH_RESERVATIONS, reasons="Accès", by=GOVERNOR, now=SOON)
-    dossier.give_opinion("urban_agency", OpinionOutcome.UNFAVOURABLE, reasons="Zone", by=AGENT, now=SOON)
+    dossier.give_opinion(
+        "urban_agency", OpinionOutcome.UNFAVOURABLE, reasons="Zone", document=DIGEST, by=AGENT, now=SOON
+    )
     minutes = dossier.sign_minutes(DIGEST, by=INSTRUCTOR, now=LATE)
     assert minutes.favourable == ("commune", "province")
     assert minutes.unfavourable == ("urban_agency",)
@@ -49,9 +51,37 @@ def test_rgc_22_24_only_the_procedures_actors_are_asked_each_once() -> None:
         dossier.request_opinion("land_registry", by=INSTRUCTOR, now=SOON)
     with pytest.raises(Invalid, match="opinion_not_collected"):
         dossier.convene(LATE, ["land_registry"], by=INSTRUCTOR, now=SOON)
-    dossier.give_opinion("urban_agency", OpinionOutcome.FAVOURABLE, by=AGENT, now=SOON)
+    opinion = {"document": DIGEST, "by": AGENT, "now": SOON}
+    dossier.give_opinion("urban_agency", OpinionOutcome.FAVOURABLE, **opinion)  # type: ignore[arg-type]  # by name
     with pytest.raises(Conflict, match="opinion_given"):
-        dossier.give_opinion("urban_agency", OpinionOutcome.FAVOURABLE, by=AGENT, now=SOON)
+        dossier.give_opinion("urban_agency", OpinionOutcome.FAVOURABLE, **opinion)  # type: ignore[arg-type]  # by name
+
+
+@pytest.mark.parametrize("document", [None, " "])
+def test_113_14_art_101_a_binding_opinion_is_on_paper(document: str | None) -> None:
+    dossier = running()
+    with pytest.raises(Invalid, match="opinion_document_missing"):
+        dossier.give_opinion("urban_agency", OpinionOutcome.FAVOURABLE, document=document, by=AGENT, now=SOON)
+    dossier.give_opinion("urban_agency", OpinionOutcome.FAVOURABLE, document=DIGEST, by=AGENT, now=SOON)
+    assert dossier.opinions["urban_agency"].document == DIGEST
+
+
+def test_rgc_38_no_opinion_once_the_minutes_are_signed() -> None:
+    dossier = running("construction_small")
+    dossier.sign_minutes(DIGEST, by=INSTRUCTOR, now=SOON)
+    with pytest.raises(Conflict, match="minutes_signed"):
+        dossier.give_opinion("commune", OpinionOutcome.FAVOURABLE, by=AGENT, now=LATE)
+
+
+def test_rgc_18_a_sitting_lies_within_90_days() -> None:
+    dossier = running()
+    with pytest.raises(Invalid, match="sitting_too_far") as refusal:
+        dossier.convene(datetime(9000, 1, 1, tzinfo=UTC), by=INSTRUCTOR, now=SOON)
+    assert refusal.value.extra["latest"] == "2026-06-03T10:00:00Z"
+    with pytest.raises(Invalid, match="sitting_too_far"):
+        dossier.convene(SOON + timedelta(days=90, seconds=1), by=INSTRUCTOR, now=SOON)
+    assert dossier.sitting is None
+    assert dossier.convene(SOON + timedelta(days=90), by=INSTRUCTOR, now=SOON)
 
 
 def test_an_opinion_that_is_not_plainly_favourable_is_reasoned() -> None:

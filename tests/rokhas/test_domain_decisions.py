@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 
-from services.rokhas.domain import Dossier, State, late_refusal
+from services.rokhas.domain import Delegation, DelegationKind, Dossier, State, late_refusal
 from services.rokhas.domain.states import LATE as LATE_STATES
 from services.rokhas.domain.values import ClockChange, ExtensionGround, Reason, Recipient
 from services.rokhas.events import (
@@ -19,10 +20,12 @@ from services.rokhas.events import (
     PermitDelivered,
     Refused,
 )
+from shared.auth import Actor
 from shared.errors import Conflict, Forbidden, Invalid
 from tests.rokhas.cases import (
     AGENT,
     ANSWER_BY,
+    CASABLANCA,
     CITIZEN,
     CLERK,
     DIGEST,
@@ -163,7 +166,12 @@ def test_a_grant_on_appeal_is_its_answer() -> None:
 def test_113_14_art_101_the_binding_opinion_forbids_a_grant_in_time() -> None:
     dossier = running()
     dossier.give_opinion(
-        "urban_agency", OpinionOutcome.UNFAVOURABLE, reasons="Zone verte", by=INSTRUCTOR, now=SOON
+        "urban_agency",
+        OpinionOutcome.UNFAVOURABLE,
+        reasons="Zone verte",
+        document=DIGEST,
+        by=INSTRUCTOR,
+        now=SOON,
     )
     with pytest.raises(Conflict, match="binding_opinion_unfavourable"):
         dossier.grant(by=PRESIDENT, now=SOON)
@@ -173,21 +181,93 @@ def test_113_14_art_101_the_binding_opinion_forbids_a_grant_in_time() -> None:
 
 
 def hand_over(
-    dossier: Dossier, outcome: Outcome, at: datetime, now: datetime
+    dossier: Dossier, outcome: Outcome, at: datetime, now: datetime, by: Actor = AGENT
 ) -> Granted | Refused | HandoverRecorded | DecisionAttemptedLate:
     reasons = [REASON] if outcome is Outcome.REFUSED else []
     return dossier.record_handover(
-        outcome, handed_over_at=at, evidence=DIGEST, reasons=reasons, by=AGENT, now=now
+        outcome, handed_over_at=at, evidence=DIGEST, reasons=reasons, by=by, now=now
     )
+
+
+def against() -> Dossier:
+    """The urban agency's binding opinion is unfavourable."""
+    dossier = running()
+    dossier.give_opinion(
+        "urban_agency",
+        OpinionOutcome.UNFAVOURABLE,
+        reasons="Zone verte",
+        document=DIGEST,
+        by=INSTRUCTOR,
+        now=SOON,
+    )
+    return dossier
 
 
 @pytest.mark.parametrize(("outcome", "event"), [(Outcome.GRANTED, Granted), (Outcome.REFUSED, Refused)])
 def test_a_handover_entered_in_time_counts_from_the_handover(
     outcome: Outcome, event: type[Granted | Refused]
 ) -> None:
-    taken = hand_over(running(), outcome, SOON, JUST_BEFORE)
+    taken = hand_over(running(), outcome, SOON, JUST_BEFORE, PRESIDENT)
     assert isinstance(taken, event)
     assert (taken.notified_at, taken.proof) == (SOON, DIGEST)
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_113_14_art_101_a_handover_entered_by_an_agent_needs_a_second_person(outcome: Outcome) -> None:
+    dossier = running()
+    recorded = hand_over(dossier, outcome, SOON, JUST_BEFORE)
+    assert isinstance(recorded, HandoverRecorded)
+    assert (recorded.after_expiry, dossier.state) == (False, State.UNDER_REVIEW)
+    with pytest.raises(Forbidden, match="second_person_required"):
+        dossier.confirm_handover(by=AGENT, now=JUST_BEFORE)
+    assert dossier.confirm_handover(by=CLERK, now=JUST_BEFORE).notified_at == SOON
+
+
+def test_who_holds_the_presidents_signature_enters_a_handover_alone() -> None:
+    lent = Delegation(
+        id=UUID(int=9),
+        collectivity=CASABLANCA,
+        kind=DelegationKind.SIGNATURE,
+        giver=PRESIDENT.subject,
+        holder=AGENT.subject,
+        starts_at=FILED,
+        ends_at=LATE,
+    )
+    dossier = running()
+    dossier.record_handover(
+        Outcome.GRANTED, handed_over_at=SOON, evidence=DIGEST, by=AGENT, now=SOON, delegations=[lent]
+    )
+    assert dossier.state is State.GRANTED
+
+
+def test_113_14_art_101_the_binding_opinion_forbids_a_grant_on_paper_in_time() -> None:
+    for by in (PRESIDENT, AGENT):
+        for now in (JUST_BEFORE, LATE):
+            dossier = against()
+            with pytest.raises(Conflict, match="binding_opinion_unfavourable"):
+                hand_over(dossier, Outcome.GRANTED, SOON, now, by)
+            assert (dossier.state, dossier.handover) == (State.UNDER_REVIEW, None)
+    assert hand_over(against(), Outcome.REFUSED, SOON, JUST_BEFORE, PRESIDENT)
+    late = against()
+    hand_over(late, Outcome.GRANTED, LATE, LATE)
+    late.confirm_handover(by=CLERK, now=LATE)
+    assert late.state is State.GRANTED
+
+
+def test_113_14_art_101_an_opinion_given_meanwhile_forbids_the_confirmation() -> None:
+    dossier = running()
+    hand_over(dossier, Outcome.GRANTED, SOON, SOON)
+    dossier.give_opinion(
+        "urban_agency",
+        OpinionOutcome.UNFAVOURABLE,
+        reasons="Zone",
+        document=DIGEST,
+        by=INSTRUCTOR,
+        now=SOON,
+    )
+    with pytest.raises(Conflict, match="binding_opinion_unfavourable"):
+        dossier.confirm_handover(by=CLERK, now=SOON)
+    assert dossier.reject_handover(by=CLERK, now=SOON)
 
 
 @pytest.mark.parametrize("expired", [running, silent, invoked])

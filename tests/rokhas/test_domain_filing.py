@@ -1,14 +1,26 @@
 """Draft, receipt, completion, proxies, transfer: each rule by its article."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
-from services.rokhas.domain import Dossier, State
+from services.rokhas.domain import Delegation, DelegationKind, Dossier, State
+from services.rokhas.domain.notices import notices
 from services.rokhas.domain.values import ClockChange, Counter, TransferBasis
-from services.rokhas.events import Channel, Completed, DocumentAttached, Granted, Outcome, Refused
-from shared.auth import Actor
+from services.rokhas.events import (
+    Channel,
+    Completed,
+    DocumentAttached,
+    DossierEvent,
+    Granted,
+    Outcome,
+    Refused,
+    Renounced,
+    Withdrawn,
+)
+from shared.auth import Actor, Role
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
 from tests.rokhas.cases import (
     AGENT,
@@ -21,9 +33,11 @@ from tests.rokhas.cases import (
     FILED,
     INSTRUCTOR,
     LATE,
+    PRESIDENT,
     PROCEDURES,
     SOON,
     STRANGER,
+    delivered,
     draft,
     incomplete,
     running,
@@ -31,6 +45,7 @@ from tests.rokhas.cases import (
     suspended,
 )
 
+BOTH = Actor(subject="agent-3", roles=frozenset({Role.AGENT}), communes=frozenset({CASABLANCA}))
 PROCEDURE = PROCEDURES.at("construction_large", FILED.date())
 
 
@@ -158,8 +173,27 @@ def test_55_19_art_30_the_counter_records_unit_and_agent() -> None:
     attached = dossier.attach("site_plan", DIGEST, by=AGENT, now=FILED, counter=DESK)
     assert isinstance(attached, DocumentAttached)
     assert (attached.channel, attached.unit, attached.agent) == (Channel.COUNTER, DESK.unit, AGENT.subject)
-    receipt = dossier.submit("06.141.01.0/2026/1", by=AGENT, now=LATE, deposited_at=SOON, counter=DESK)
-    assert receipt.submitted_at == SOON
+    receipt = dossier.submit("06.141.01.0/2026/1", by=AGENT, now=SOON, deposited_at=FILED, counter=DESK)
+    assert receipt.submitted_at == FILED
+
+
+@pytest.mark.parametrize("by", [CITIZEN, ARCHITECT, BOTH], ids=lambda by: by.subject)
+@pytest.mark.parametrize("counter", [DESK, None], ids=["counter", "no counter"])
+def test_55_19_art_30_nobody_dates_back_their_own_file(by: Actor, counter: Counter | None) -> None:
+    dossier = draft()
+    dossier.proxies = {ARCHITECT.subject: FILED, BOTH.subject: FILED}
+    with pytest.raises(Forbidden, match="deposit_date_not_yours"):
+        dossier.submit("x", by=by, now=SOON, deposited_at=FILED, counter=counter)
+    assert (dossier.state, dossier.submitted_at) == (State.DRAFT, None)
+
+
+def test_55_19_art_30_a_counter_dates_back_by_7_days_at_most() -> None:
+    week = timedelta(days=7)
+    with pytest.raises(Invalid, match="deposit_too_old") as refusal:
+        draft().submit("x", by=AGENT, now=LATE, deposited_at=LATE - week - timedelta(seconds=1), counter=DESK)
+    assert refusal.value.extra["earliest"] == "2026-04-08T09:00:00Z"
+    receipt = draft().submit("x", by=AGENT, now=LATE, deposited_at=LATE - week, counter=DESK)
+    assert receipt.submitted_at == LATE - week
 
 
 @pytest.mark.parametrize(
@@ -185,8 +219,7 @@ def test_a_filing_is_not_dated_in_the_future() -> None:
 
 
 def test_a_portal_filing_is_dated_when_it_is_made() -> None:
-    receipt = draft().submit("x", by=CITIZEN, now=SOON, deposited_at=FILED)
-    assert receipt.submitted_at == SOON
+    assert draft().submit("x", by=CITIZEN, now=SOON).submitted_at == SOON
 
 
 def test_the_recueil_in_force_on_submission_applies() -> None:
@@ -257,7 +290,7 @@ def imported(**changes: object) -> Dossier:
         "applicant": CITIZEN.subject,
         "reference": "06.141.01.0/2022/7",
         "submitted_at": FILED,
-        "by": AGENT,
+        "by": PRESIDENT,
         "now": LATE,
     }
     dossier, event = Dossier.imported(UUID(int=1), **(arguments | changes))  # type: ignore[arg-type]  # by name
@@ -273,12 +306,12 @@ def test_an_imported_file_takes_its_outcome_over(
     outcome: Outcome, event: type[Granted | Refused], state: State
 ) -> None:
     dossier = imported()
-    taken = dossier.decided_elsewhere(outcome, notified_at=SOON, by=AGENT, now=LATE)
+    taken = dossier.decided_elsewhere(outcome, notified_at=SOON, by=PRESIDENT, now=LATE)
     assert isinstance(taken, event)
     assert taken.notified_at == SOON
     assert dossier.state is state
     with pytest.raises(Conflict, match="not_an_import"):
-        dossier.decided_elsewhere(outcome, notified_at=SOON, by=AGENT, now=LATE)
+        dossier.decided_elsewhere(outcome, notified_at=SOON, by=PRESIDENT, now=LATE)
 
 
 def test_an_import_is_checked() -> None:
@@ -293,7 +326,68 @@ def test_an_import_is_checked() -> None:
         imported(by=ELSEWHERE)
     with pytest.raises(Invalid, match="notified_at"):
         imported().decided_elsewhere(
-            Outcome.GRANTED, notified_at=FILED - timedelta(days=1), by=AGENT, now=LATE
+            Outcome.GRANTED, notified_at=FILED - timedelta(days=1), by=PRESIDENT, now=LATE
         )
     with pytest.raises(Conflict, match="not_an_import"):
-        running().decided_elsewhere(Outcome.GRANTED, notified_at=SOON, by=AGENT, now=LATE)
+        running().decided_elsewhere(Outcome.GRANTED, notified_at=SOON, by=PRESIDENT, now=LATE)
+
+
+def test_an_import_dates_files_at_the_presidents_word_and_an_agent_only_tries() -> None:
+    lent = Delegation(
+        id=UUID(int=9),
+        collectivity=CASABLANCA,
+        kind=DelegationKind.SIGNATURE,
+        giver=PRESIDENT.subject,
+        holder=AGENT.subject,
+        starts_at=FILED,
+        ends_at=LATE + timedelta(days=1),
+    )
+    with pytest.raises(Forbidden, match="not_allowed"):
+        imported(by=AGENT)
+    with pytest.raises(Forbidden, match="not_allowed"):
+        imported(by=INSTRUCTOR, trial=True)
+    with pytest.raises(Forbidden, match="not_allowed"):
+        imported().decided_elsewhere(Outcome.GRANTED, notified_at=SOON, by=AGENT, now=LATE)
+    assert imported(by=AGENT, trial=True)
+    assert imported(by=AGENT, delegations=[lent])
+
+
+@pytest.mark.parametrize("evidence", [None, " "])
+def test_55_19_art_30_at_a_counter_a_withdrawal_and_a_renunciation_are_proven(evidence: str | None) -> None:
+    file, permit = running(), delivered()
+    ends: list[tuple[Dossier, Callable[..., Withdrawn | Renounced]]] = [
+        (file, file.withdraw),
+        (permit, permit.renounce),
+    ]
+    for dossier, end in ends:
+        before = dossier.state
+        with pytest.raises(Invalid, match="evidence_missing"):
+            end(by=AGENT, now=SOON, counter=DESK, evidence=evidence)
+        assert dossier.state is before
+        assert end(by=AGENT, now=SOON, counter=DESK, evidence=DIGEST).evidence == DIGEST
+
+
+def told(event: DossierEvent, dossier: Dossier) -> dict[str, str]:
+    return {notice.recipient: notice.told.kind for notice in notices(event, dossier)}
+
+
+def test_the_applicant_and_proxies_are_told_of_a_withdrawal_and_a_renunciation() -> None:
+    withdrawn, renounced = running(), delivered()
+    for dossier in (withdrawn, renounced):
+        dossier.grant_proxy(ARCHITECT.subject, by=CITIZEN, now=SOON)
+    event = withdrawn.withdraw(by=AGENT, now=SOON, counter=DESK, evidence=DIGEST)
+    mine = {CITIZEN.subject: "withdrawn", ARCHITECT.subject: "withdrawn"}
+    assert mine.items() <= told(event, withdrawn).items()
+    given_up = renounced.renounce(by=AGENT, now=SOON, counter=DESK, evidence=DIGEST)
+    assert told(given_up, renounced) == {CITIZEN.subject: "renounced", ARCHITECT.subject: "renounced"}
+
+
+def test_the_former_applicant_and_proxies_are_told_of_a_transfer() -> None:
+    dossier = running()
+    dossier.grant_proxy(ARCHITECT.subject, by=CITIZEN, now=SOON)
+    event = dossier.transfer(STRANGER.subject, TransferBasis.BUYER, DIGEST, by=AGENT, now=SOON, counter=DESK)
+    assert event.former == (CITIZEN.subject, ARCHITECT.subject)
+    assert set(told(event, dossier)) == {STRANGER.subject, CITIZEN.subject, ARCHITECT.subject}
+    texts = {notice.recipient: notice.told.title["fr"] for notice in notices(event, dossier)}
+    assert texts[CITIZEN.subject] == "Votre dossier est transféré"
+    assert texts[STRANGER.subject] == "Dossier transféré"

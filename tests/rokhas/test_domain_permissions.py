@@ -1,5 +1,6 @@
 """Who may do what: roles, territory, the separation of duties, delegation and absence cover."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -87,14 +88,24 @@ def test_who_was_assigned_does_not_decide_and_who_decided_does_not_instruct() ->
     both = Actor(
         subject="both", roles=frozenset({Role.INSTRUCTOR, Role.PRESIDENT}), communes=frozenset({CASABLANCA})
     )
+    instructor = replace(both, roles=frozenset({Role.INSTRUCTOR}))
+    lent = delegation()
+    lent.holder = both.subject
     dossier = running()
     dossier.assign(both.subject, by=AGENT, now=SOON)
     with pytest.raises(Forbidden, match="separation_of_duties"):
-        dossier.grant(by=both, now=SOON)
+        dossier.grant(by=instructor, now=SOON, delegations=[lent])
     decided = running()
     decided.decided_by.add(both.subject)
     with pytest.raises(Forbidden, match="separation_of_duties"):
         decided.request_opinion("commune", by=both, now=SOON)
+
+
+def test_an_agent_does_not_lock_the_president_out_by_assigning_them_the_file() -> None:
+    dossier = running()
+    dossier.assign(PRESIDENT.subject, by=AGENT, now=SOON)
+    dossier.grant(by=PRESIDENT, now=SOON)
+    assert dossier.state is State.GRANTED
 
 
 def test_nobody_instructs_or_decides_their_own_application() -> None:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.rokhas.domain import Dossier, State
-from services.rokhas.domain.values import ClockChange, ExtensionGround
+from services.rokhas.domain.values import ClockChange, ClockRole, ExtensionGround
+from services.rokhas.events import Requested
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
 from tests.rokhas.cases import (
     AGENT,
@@ -158,6 +159,39 @@ def test_55_19_art_3_what_the_recueil_does_not_list_cannot_be_asked_for() -> Non
         running().request_modification("r1", "Manque", documents=["blood_group"], by=INSTRUCTOR, now=SOON)
     with pytest.raises(Conflict, match="document_not_supplied"):
         running().request_replacement("r1", "surface_certificate", "Manque", by=INSTRUCTOR, now=SOON)
+
+
+def test_rgc_37_a_request_for_complementary_documents_suspends_nothing() -> None:
+    extra = ["surface_certificate"]
+    asks: list[Callable[[Dossier], Requested]] = [
+        lambda d: d.request_replacement("r1", extra[0], "Illisible", by=INSTRUCTOR, now=SOON),
+        lambda d: d.request_information("r1", "Surface ?", documents=extra, by=INSTRUCTOR, now=SOON),
+        lambda d: d.request_modification("r1", "Surface", documents=extra, by=INSTRUCTOR, now=SOON),
+    ]
+    for ask in asks:
+        dossier = running()
+        dossier.attach(extra[0], DIGEST, by=CITIZEN, now=SOON)
+        assert not ask(dossier).suspends
+        assert (dossier.state, dossier.awaiting) == (State.UNDER_REVIEW, None)
+        with pytest.raises(Conflict, match="action_not_permitted"):
+            dossier.return_file(by=INSTRUCTOR, now=LATE)
+        owed = clock("completion.replacement", ClockRole.APPLICANT, SOON, discriminator="r1")
+        assert dossier.elapsed(owed, effective_at=SOON, now=LATE) is None
+        dossier.answer("r1", documents={extra[0]: DIGEST}, by=CITIZEN, now=SOON)
+        assert dossier.state is State.UNDER_REVIEW
+
+
+def test_rgc_37_a_request_that_also_names_a_basic_document_suspends() -> None:
+    both = ["surface_certificate", "site_plan"]
+    assert running().request_information("r1", "Plan", documents=both, by=INSTRUCTOR, now=SOON).suspends
+    assert running().request_modification("r1", "Plan", documents=both, by=INSTRUCTOR, now=SOON).suspends
+
+
+def test_rgc_37_a_complementary_replacement_neither_suspends_nor_returns_a_suspended_file() -> None:
+    dossier = suspended()
+    dossier.attach("surface_certificate", DIGEST, by=CITIZEN, now=SOON)
+    dossier.request_replacement("r2", "surface_certificate", "Illisible", by=INSTRUCTOR, now=SOON)
+    assert dossier.answer("r1", documents={"site_plan": DIGEST}, by=CITIZEN, now=SOON).suspension_ends
 
 
 def test_a_request_is_reasoned() -> None:

@@ -7,9 +7,11 @@ from uuid import UUID
 
 import pytest
 
-from services.rokhas.domain import Dossier, State
+from services.rokhas.domain import Action, Dossier, State
 from services.rokhas.domain.values import Clock, ClockChange, ClockRole, ExtensionGround
+from services.rokhas.domain.words import sentence
 from services.rokhas.events import (
+    AppealAnswered,
     ApprovedBySilence,
     Authority,
     BindingOpinion,
@@ -42,6 +44,7 @@ from tests.rokhas.cases import (
     attestation_requested,
     clock,
     delivered,
+    granted,
     incomplete,
     invoked,
     refused,
@@ -165,7 +168,7 @@ def test_rgc_39_55_the_approval_says_what_the_agency_said(
     dossier = running()
     dossier.request_opinion("urban_agency", by=INSTRUCTOR, now=SOON)
     if given:
-        dossier.give_opinion("urban_agency", given, reasons="Zone", by=INSTRUCTOR, now=SOON)
+        dossier.give_opinion("urban_agency", given, reasons="Zone", document=DIGEST, by=INSTRUCTOR, now=SOON)
     event = elapse(dossier)
     assert isinstance(event, ApprovedBySilence)
     assert event.binding_opinion is expected
@@ -289,6 +292,82 @@ def test_2_22_141_art_3_attestation_exempts_from_no_fee() -> None:
     dossier.request_attestation(by=CITIZEN, now=LATE)
     dossier.attest(by=GOVERNOR, now=LATE)
     assert dossier.unpaid_before_delivery == ["network_fees"]
+
+
+def unpaid() -> Dossier:
+    """Silence invoked, with fees due before delivery."""
+    dossier = silent()
+    dossier.assess_fee("network_fees", amount=90_000, by=AGENT, now=LATE)
+    dossier.invoke(by=CITIZEN, now=LATE)
+    dossier.observe(
+        clock("invocation.delivery", ClockRole.INVOCATION, LATE + timedelta(days=9)), ClockChange.STARTED
+    )
+    return dossier
+
+
+def test_55_19_art_20_unpaid_fees_keep_a_grant_from_undoing_the_invocation() -> None:
+    dossier = unpaid()
+    with pytest.raises(Conflict, match="fees_unpaid") as refusal:
+        dossier.grant(by=PRESIDENT, now=LATE)
+    assert refusal.value.extra["fees"] == ["network_fees"]
+    assert (dossier.state, dossier.decision) == (State.SILENCE_INVOKED, None)
+    dossier.request_attestation(by=CITIZEN, now=MUCH_LATER)
+    with pytest.raises(Conflict, match="fees_unpaid"):
+        dossier.grant(by=PRESIDENT, now=MUCH_LATER)
+    dossier.attest(by=GOVERNOR, now=MUCH_LATER)
+    assert dossier.state is State.ATTESTED
+
+
+def test_55_19_art_19_20_a_late_grant_leaves_the_invocation_open_until_the_delivery() -> None:
+    dossier = silent()
+    dossier.assess_fee("network_fees", amount=90_000, by=AGENT, now=LATE)
+    dossier.grant(by=PRESIDENT, now=LATE)
+    assert {Action.INVOKE, Action.REQUEST_ATTESTATION} & dossier.available == {Action.INVOKE}
+    dossier.invoke(by=CITIZEN, now=LATE)
+    assert dossier.state is State.SILENCE_INVOKED
+    dossier.observe(
+        clock("invocation.delivery", ClockRole.INVOCATION, LATE + timedelta(days=9)), ClockChange.STARTED
+    )
+    dossier.request_attestation(by=CITIZEN, now=LATE + timedelta(days=10))
+    dossier.attest(by=GOVERNOR, now=LATE + timedelta(days=12))
+    assert (dossier.state, dossier.effective_at) == (State.ATTESTED, ANSWER_BY)
+
+
+def test_55_19_art_20_a_late_grant_on_paper_leaves_the_attestation_open() -> None:
+    dossier = unpaid()
+    dossier.record_handover(Outcome.GRANTED, handed_over_at=LATE, evidence=DIGEST, by=AGENT, now=LATE)
+    dossier.confirm_handover(by=INSTRUCTOR, now=LATE)
+    assert dossier.state is State.GRANTED
+    assert {Action.INVOKE, Action.REQUEST_ATTESTATION} & dossier.available == {Action.REQUEST_ATTESTATION}
+    assert dossier.request_attestation(by=CITIZEN, now=MUCH_LATER)
+
+
+def late_without_approval() -> Dossier:
+    dossier = silent("regularisation")
+    dossier.grant(by=PRESIDENT, now=LATE)
+    return dossier
+
+
+@pytest.mark.parametrize("reach", [granted, late_without_approval])
+def test_55_19_art_19_only_an_approval_by_silence_is_invoked(reach: Callable[[], Dossier]) -> None:
+    dossier = reach()
+    assert dossier.state is State.GRANTED
+    assert not {Action.INVOKE, Action.REQUEST_ATTESTATION} & dossier.available
+
+
+@pytest.mark.parametrize("lodged", [appealed, appealed_to_governor])
+def test_41_90_art_23_sixty_days_of_silence_reject_an_appeal(lodged: Callable[[], Dossier]) -> None:
+    dossier = lodged()
+    due = SOON + timedelta(days=61)
+    sixty = clock("appeal.silence", ClockRole.APPEAL, due)
+    dossier.observe(sixty, ClockChange.STARTED)
+    event = dossier.elapsed(sixty, effective_at=due, now=due + timedelta(days=4))
+    assert isinstance(event, AppealAnswered)
+    assert (event.outcome, event.by_silence, event.answered_at) == (Outcome.REFUSED, True, due)
+    assert (dossier.state, dossier.appeals[-1].answered_at) == (State.APPEAL_REJECTED, due)
+    assert "41-90" in sentence(event, dossier.procedure)["ar"]
+    assert dossier.elapsed(sixty, effective_at=due, now=MUCH_LATER) is None
+    assert dossier.grant(by=PRESIDENT, now=MUCH_LATER)
 
 
 def test_55_19_art_21_the_appeal_window_closes() -> None:

@@ -34,6 +34,12 @@ class TransferIn(AtCounter):
     evidence: Sha256
 
 
+class EndIn(AtCounter):
+    """`evidence` is the digest of the signed request, wanted where an agent enters it at a counter."""
+
+    evidence: Sha256 | None = None
+
+
 class ProxyIn(AtCounter):
     holder: Reference
 
@@ -46,16 +52,18 @@ class AppealIn(AtCounter):
 async def withdraw(
     tx: Annotated[Tx, authorize(Action.WITHDRAW)],
     dossier_id: UUID,
-    body: AtCounter,
+    body: EndIn,
     response: Response,
     version: IfRead,
 ) -> DossierOut:
+    if body.evidence is not None:
+        await uploaded(tx, body.evidence, await dossiers.get(tx, dossier_id))
     return await change(
         tx,
         response,
         dossier_id,
         version,
-        lambda dossier, _: dossier.withdraw(by=tx.actor, now=tx.now, counter=body.at),
+        lambda dossier, _: dossier.withdraw(by=tx.actor, now=tx.now, counter=body.at, evidence=body.evidence),
     )
 
 
@@ -63,16 +71,18 @@ async def withdraw(
 async def renounce(
     tx: Annotated[Tx, authorize(Action.RENOUNCE)],
     dossier_id: UUID,
-    body: AtCounter,
+    body: EndIn,
     response: Response,
     version: IfRead,
 ) -> DossierOut:
+    if body.evidence is not None:
+        await uploaded(tx, body.evidence, await dossiers.get(tx, dossier_id))
     return await change(
         tx,
         response,
         dossier_id,
         version,
-        lambda dossier, _: dossier.renounce(by=tx.actor, now=tx.now, counter=body.at),
+        lambda dossier, _: dossier.renounce(by=tx.actor, now=tx.now, counter=body.at, evidence=body.evidence),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import Response
@@ -31,6 +31,7 @@ from services.rokhas.store import delegations, dossiers
 from shared.access import recorded
 from shared.auth import OFFICERS
 from shared.db import Tx
+from shared.errors import Invalid
 from shared.http import Authorizer, Body, Instant, etag
 from shared.territory import territory
 
@@ -55,8 +56,25 @@ def _known(code: str) -> str:
 Collectivity = Annotated[
     str, Field(pattern=r"^\d{2}(\.\d{1,3}){0,3}$", examples=["06.141.01.0"]), AfterValidator(_known)
 ]
-Reference = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$")]
-"""An opaque reference of a person."""
+
+
+def _municipal(code: str) -> str:
+    if territory().get(code).kind not in {"commune", "arrondissement"}:
+        raise Invalid(
+            "collectivity_not_a_commune",
+            {
+                "ar": "تُودع الملفات لدى جماعة أو مقاطعة، لا لدى جهة أو عمالة أو إقليم.",
+                "fr": "Un dossier relève d'une commune ou d'un arrondissement, non d'une région ou province.",
+                "en": "A file belongs to a commune or an arrondissement, not to a region or a province.",
+            },
+        )
+    return code
+
+
+Commune = Annotated[Collectivity, AfterValidator(_municipal)]
+"""Whose president decides on permits (113-14 art. 100-101, 237): a commune or an arrondissement."""
+Reference = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
+"""An opaque reference of a person; with a colon it would be a desk's (`office:06.141.01.0`)."""
 Code = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_]*$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Sentence = Annotated[str, Field(min_length=1, max_length=4000)]
@@ -66,7 +84,7 @@ class CounterIn(Body):
     """Where an agent receives something in the applicant's place (55-19 art. 30)."""
 
     unit: str = Field(min_length=1, max_length=100)
-    channel: Channel = Channel.COUNTER
+    channel: Literal[Channel.COUNTER, Channel.PAPER] = Channel.COUNTER
 
     def value(self) -> Counter:
         return Counter(unit=self.unit, channel=self.channel)

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from fastapi import Response
 from pydantic import BaseModel
 
-from services.rokhas.api.common import Collectivity, Nothing, Reference, authorize
+from services.rokhas.api.common import Commune, Nothing, Reference, authorize
 from services.rokhas.domain import Action, Delegation, DelegationKind
 from services.rokhas.store import delegations
 from shared.db import Tx
@@ -19,7 +19,7 @@ router = Router(prefix="/delegations")
 class DelegationIn(Body):
     """`signature`: the president lends their own. `absence`: an officer covers another one's instruction."""
 
-    collectivity: Collectivity
+    collectivity: Commune
     kind: DelegationKind
     giver: Reference
     holder: Reference

@@ -11,6 +11,7 @@ from services.rokhas.api.common import (
     AtCounter,
     Code,
     Collectivity,
+    Commune,
     CounterIn,
     DossierOut,
     Reference,
@@ -40,7 +41,7 @@ class DraftIn(Body):
     """`applicant` and `counter` only when an agent receives for somebody else."""
 
     procedure: Code
-    collectivity: Collectivity
+    collectivity: Commune
     site: str = Field(default="", max_length=500)
     purpose: str = Field(default="", max_length=2000)
     applicant: Reference | None = None
@@ -48,7 +49,8 @@ class DraftIn(Body):
 
 
 class SubmissionIn(AtCounter):
-    """`deposited_at`: when a counter received the file on paper. `circumstances`: what changed since a former
+    """`deposited_at`: when a counter received the file on paper, at most 7 days ago; an agent's to say, of
+    somebody else's file. `circumstances`: what changed since a former
     refusal of the same application (55-19 art. 15).
     """
 
@@ -163,13 +165,14 @@ async def submit(
     response: Response,
     version: IfRead,
 ) -> ReceiptOut:
-    """The numbered receipt, at once."""
+    """The numbered receipt, at once, under the recueil of the day of filing."""
     dossier = await dossiers.locked(tx, dossier_id, version=version)
+    at = dossier.received_at(body.deposited_at, by=tx.actor, now=tx.now)
     submitted = dossier.submit(
-        await dossiers.number(tx, dossier.collectivity, body.deposited_at or tx.now),
+        await dossiers.number(tx, dossier.collectivity, at),
         by=tx.actor,
         now=tx.now,
-        in_force=procedures().at(dossier.procedure.code, civil_day(tx.now)),
+        in_force=procedures().at(dossier.procedure.code, civil_day(at)),
         deposited_at=body.deposited_at,
         circumstances=body.circumstances,
         counter=body.at,

@@ -35,7 +35,7 @@ def files(settings: Settings) -> Files:
 
 @router.post("", status_code=201, max_body_size=MOST_UPLOAD + MULTIPART)
 async def upload(
-    caller: Annotated[Caller, authorize.caller(Action.ATTACH)],
+    caller: Annotated[Caller, authorize.caller(Action.UPLOAD)],
     file: Annotated[UploadFile, File(description="PDF, JPEG, PNG, DOCX or XLSX")],
     settings: Configured,
 ) -> FileOut:

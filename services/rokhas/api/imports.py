@@ -19,10 +19,10 @@ from pydantic import (
     ValidationError,
 )
 
-from services.rokhas.api.common import Code, Collectivity, Reference, authorize
+from services.rokhas.api.common import Code, Commune, Lent, Reference, authorize
 from services.rokhas.domain import Action, Dossier
 from services.rokhas.events import DossierEvent, Outcome
-from services.rokhas.store import dossiers, imports
+from services.rokhas.store import delegations, dossiers, imports
 from services.rokhas.store.dossiers import procedures
 from shared.auth import Actor
 from shared.db import Tx
@@ -52,7 +52,7 @@ class Line(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     procedure: Code
-    collectivity: Collectivity
+    collectivity: Commune
     applicant: Reference
     submitted_at: Moment
     reference: Source | None = None
@@ -66,7 +66,9 @@ class Line(BaseModel):
         told = (self.procedure, self.applicant, self.submitted_at.isoformat())
         return imports.identity(self.collectivity, self.reference or "\n".join(told))
 
-    def taken_over(self, reference: str, by: Actor, now: datetime) -> tuple[Dossier, list[DossierEvent]]:
+    def taken_over(
+        self, reference: str, by: Actor, now: datetime, lent: Lent, *, trial: bool
+    ) -> tuple[Dossier, list[DossierEvent]]:
         """Raises what the domain refuses."""
         if self.reference and OURS.fullmatch(self.reference):
             raise Invalid(
@@ -96,11 +98,20 @@ class Line(BaseModel):
             by=by,
             now=now,
             missing=self.missing,
+            delegations=lent,
+            trial=trial,
         )
         events: list[DossierEvent] = [submitted]
         if self.outcome and self.notified_at:
             events.append(
-                dossier.decided_elsewhere(self.outcome, notified_at=self.notified_at, by=by, now=now)
+                dossier.decided_elsewhere(
+                    self.outcome,
+                    notified_at=self.notified_at,
+                    by=by,
+                    now=now,
+                    delegations=lent,
+                    trial=trial,
+                )
             )
         return dossier, events
 
@@ -134,18 +145,20 @@ async def import_files(
 ) -> ImportOut:
     """CSV in UTF-8, separated by commas or semicolons, with a header: procedure, collectivity, applicant,
     submitted_at; optionally reference, missing, outcome (granted, refused), notified_at. Instants need an
-    offset. The good lines are imported, the bad ones reported; the same again imports nothing twice.
+    offset. The good lines are imported, the bad ones reported; the same again imports nothing twice. An agent
+    may try; the president, or whoever holds their signature, imports.
     """
     rows = list(_rows(await file.read()))
     tx = await caller.begin()
     # Seconds of arithmetic for the longest table: elsewhere, so that other requests go on.
-    good, refused = await to_thread(_sorted_out, rows, tx.actor, tx.now)
+    lent = await delegations.held_by(tx, tx.actor.subject)
+    good, refused = await to_thread(_sorted_out, rows, tx.actor, tx.now, lent, trial=dry_run)
     if not dry_run:
         await imports.hold(tx, (line.collectivity for line in good.values()))
     known = await imports.known(tx, good)
     new = [line for id_, line in good.items() if id_ not in known]
     if not dry_run:
-        await _take_over(tx, new)
+        await _take_over(tx, new, lent)
     return ImportOut(
         dry_run=dry_run,
         lines=len(rows),
@@ -191,7 +204,7 @@ def _rows(content: bytes) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _sorted_out(
-    rows: list[tuple[int, dict[str, str]]], by: Actor, now: datetime
+    rows: list[tuple[int, dict[str, str]]], by: Actor, now: datetime, lent: Lent, *, trial: bool
 ) -> tuple[dict[UUID, Line], list[RefusedLine]]:
     """The good lines by the identity of their file, and why the others are none."""
     good: dict[UUID, Line] = {}
@@ -199,7 +212,7 @@ def _sorted_out(
     for number, cells in rows:
         try:
             line = Line.model_validate(cells)
-            line.taken_over(line.reference or "-", by, now)
+            line.taken_over(line.reference or "-", by, now, lent, trial=trial)
             if line.id in good:
                 raise Conflict(
                     "duplicate_line",
@@ -226,13 +239,17 @@ def _refused(number: int, problem: Problem) -> RefusedLine:
     return RefusedLine(line=number, code=problem.code, detail=detail or problem.title[chosen])
 
 
-async def _take_over(tx: Tx, lines: list[Line]) -> None:
+async def _take_over(tx: Tx, lines: list[Line], lent: Lent) -> None:
     """Numbers of our own are drawn last: until the commit they keep the commune's counters waiting."""
+
+    def taken(line: Line, reference: str) -> tuple[Dossier, list[DossierEvent]]:
+        return line.taken_over(reference, tx.actor, tx.now, lent, trial=False)
+
     numbered = sorted((line for line in lines if line.reference), key=lambda line: line.id)
-    await imports.save(tx, [line.taken_over(line.reference or "", tx.actor, tx.now) for line in numbered])
+    await imports.save(tx, [taken(line, line.reference or "") for line in numbered])
     drawn = []
     for line in lines:
         if not line.reference:
             reference = await dossiers.number(tx, line.collectivity, line.submitted_at)
-            drawn.append(line.taken_over(reference, tx.actor, tx.now))
+            drawn.append(taken(line, reference))
     await imports.save(tx, drawn)

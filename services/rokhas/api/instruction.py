@@ -57,11 +57,14 @@ class OpinionRequestIn(Body):
 
 
 class OpinionIn(Body):
-    """Anything but a plain favourable opinion is reasoned."""
+    """Anything but a plain favourable opinion is reasoned; `document`, wanted of one that binds, is the
+    digest of the paper, uploaded before by the caller.
+    """
 
     actor: Code
     outcome: OpinionOutcome
     reasons: str = Field(default="", max_length=4000)
+    document: Sha256 | None = None
 
 
 class SittingIn(Body):
@@ -234,13 +237,21 @@ async def give_opinion(
     version: IfRead,
 ) -> DossierOut:
     """An actor's own, once; the urban agency's binds (113-14 art. 101, RGC art. 38-39)."""
+    if body.document is not None:
+        await uploaded(tx, body.document, await dossiers.get(tx, dossier_id))
     return await change(
         tx,
         response,
         dossier_id,
         version,
         lambda file, lent: file.give_opinion(
-            body.actor, body.outcome, by=tx.actor, now=tx.now, reasons=body.reasons, delegations=lent
+            body.actor,
+            body.outcome,
+            by=tx.actor,
+            now=tx.now,
+            reasons=body.reasons,
+            document=body.document,
+            delegations=lent,
         ),
     )
 

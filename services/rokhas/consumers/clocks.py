@@ -9,11 +9,13 @@ from uuid import UUID
 from sqlalchemy import text
 
 from services.rokhas.consumers.notices import post
-from services.rokhas.domain.notices import warning
+from services.rokhas.domain import Dossier
+from services.rokhas.domain.notices import step_passed, warning
 from services.rokhas.domain.values import Clock, ClockChange, ClockRole
-from services.rokhas.domain.words import last_day_text
+from services.rokhas.domain.words import last_day_text, rule_name
 from services.rokhas.events import DossierEvent
 from services.rokhas.store import dossiers
+from shared.data import Names
 from shared.db import Tx
 from shared.events import Envelope
 
@@ -83,11 +85,23 @@ async def keep_time(tx: Tx, envelope: Envelope) -> None:
     if envelope.type == ELAPSED:
         assert facts.effective_at is not None  # every elapsed event has it
         event = dossier.elapsed(facts.clock(), effective_at=facts.effective_at, now=tx.now)
+        if facts.role == ClockRole.STEP and dossier.awaits(facts.clock()):
+            label, due = _label(facts, dossier), last_day_text(facts.effective_at)
+            await post(tx, envelope.id, dossier, step_passed(label, due, dossier))
     else:
         event = dossier.observe(facts.clock(), CHANGES[envelope.type], reason=facts.reason)
         await _explain(tx, facts, envelope.time)
     if event is not None:
         await dossiers.save(tx, dossier, because=event)
+
+
+def _label(facts: ClockFacts, dossier: Dossier) -> Names:
+    """The step, and where it has one the actor whose delay it is (2-22-141 art. 6)."""
+    label = facts.label or rule_name(facts.rule)
+    for listed in dossier.procedure.opinions:
+        if listed.actor == facts.discriminator:
+            return {language: f"{label[language]} — {listed.label[language]}" for language in label}
+    return label
 
 
 async def _warn(tx: Tx, facts: ClockFacts, event_id: UUID) -> None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from services.rokhas.domain.core import Core, wanted
 from services.rokhas.domain.permissions import Delegation
@@ -19,6 +20,9 @@ from services.rokhas.events import (
 )
 from shared.auth import Actor
 from shared.errors import Conflict, Invalid
+
+MOST_AHEAD: Final = timedelta(days=90)
+"""The law gives a commission days, never months (RGC art. 18-19): a sitting farther away is a slip."""
 
 
 class Commission(Core):
@@ -42,20 +46,28 @@ class Commission(Core):
         by: Actor,
         now: datetime,
         reasons: str = "",
+        document: str | None = None,
         delegations: Sequence[Delegation] = (),
     ) -> OpinionGiven:
-        """One actor's own opinion, given once; anything but a plain favourable one is reasoned.
+        """One actor's own opinion, given once; anything but a plain favourable one is reasoned, and one that
+        binds is on paper: `document` is its digest.
 
         Raises Invalid, Conflict `opinion_given` or `minutes_signed`.
         """
         self._may(Action.GIVE_OPINION, by, now, delegations=delegations)
         listed = self.procedure.opinion(actor)
+        if self.minutes is not None:
+            raise Conflict("minutes_signed", "The minutes record the opinions: they are signed.")
+        if listed.binding:
+            wanted(document or "", "opinion_document_missing")
         if outcome is not OpinionOutcome.FAVOURABLE:
             wanted(reasons, "reasons_missing")
         known = self.opinions.get(actor, Opinion(actor=actor, binding=listed.binding))
         if known.given_at is not None:
             raise Conflict("opinion_given", "This actor gave an opinion.")
-        self.opinions[actor] = replace(known, given_at=now, outcome=outcome, reasons=reasons, by=by.subject)
+        self.opinions[actor] = replace(
+            known, given_at=now, outcome=outcome, reasons=reasons, by=by.subject, document=document
+        )
         self._acted(Action.GIVE_OPINION, by)
         return self._announce(
             OpinionGiven,
@@ -92,6 +104,16 @@ class Commission(Core):
             raise Conflict("minutes_signed", "The commission has sat.")
         if sits_at < now:
             raise Invalid("sitting_in_past", "The commission is convened for a later instant.")
+        if sits_at > now + MOST_AHEAD:
+            raise Invalid(
+                "sitting_too_far",
+                {
+                    "ar": "تُستدعى اللجنة داخل 90 يوما على الأكثر.",
+                    "fr": "La commission est convoquée sous 90 jours au plus.",
+                    "en": "The commission is convened for a day within 90 days.",
+                },
+                latest=(now + MOST_AHEAD).isoformat().replace("+00:00", "Z"),
+            )
         members = tuple(actors) or tuple(listed.actor for listed in self.procedure.opinions)
         for actor in members:
             self.procedure.opinion(actor)

@@ -14,7 +14,7 @@ from services.rokhas.domain.permissions import (
     allowed,
     permitted,
 )
-from services.rokhas.domain.recueil import Category, Procedure, Session
+from services.rokhas.domain.recueil import Category, Procedure, Session, SilenceEffect
 from services.rokhas.domain.states import ACTIONS, NEXT, Action, State
 from services.rokhas.domain.values import (
     LAPSE,
@@ -117,13 +117,13 @@ class Core:
 
     @property
     def parties(self) -> Parties:
-        assigned = {self.instructor} if self.instructor else set()
         return Parties(
             self.collectivity,
             self.applicant,
             frozenset(self.proxies),
-            frozenset(self.instructed_by | assigned),
+            frozenset(self.instructed_by),
             frozenset(self.decided_by),
+            self.instructor,
         )
 
     @property
@@ -142,12 +142,23 @@ class Core:
             moot.add(Action.START_WORKS)
         if self.procedure.category is not Category.URBAN:
             moot.add(Action.TRANSMIT)
+        if self.state is State.GRANTED:
+            moot |= {Action.INVOKE, Action.REQUEST_ATTESTATION} - self._open_after_silence
         moot |= (
             {Action.CONFIRM_HANDOVER, Action.REJECT_HANDOVER}
             if self.handover is None
             else {Action.RECORD_HANDOVER}
         )
         return ACTIONS[self.state] - moot
+
+    @property
+    def _open_after_silence(self) -> set[Action]:
+        """A grant that came after the silence does not undo it: until the permit is delivered its holder may
+        still ask for the act, then for the attestation (55-19 art. 19-20).
+        """
+        if self.silence_at is None or self.procedure.silence.effect is not SilenceEffect.APPROVAL:
+            return set()
+        return {Action.INVOKE if self.invoked_at is None else Action.REQUEST_ATTESTATION}
 
     def actions(self, by: Actor, now: datetime, delegations: Sequence[Delegation] = ()) -> list[Action]:
         """What `by` may do now; the API returns it with the file and a 409 lists it."""
@@ -214,6 +225,15 @@ class Core:
         if counter is None or by.subject in self.parties.proxies | {self.applicant}:
             return {"channel": Channel.PORTAL}
         return {"channel": counter.channel, "unit": counter.unit, "agent": by.subject}
+
+    def _proof(self, by: Actor, evidence: str | None) -> str | None:
+        """What ends an applicant's rights is proven when somebody else enters it at a counter.
+
+        Raises Invalid `evidence_missing`.
+        """
+        if by.subject in self.parties.proxies | {self.applicant}:
+            return evidence
+        return wanted(evidence or "", "evidence_missing")
 
     def _answer_by(self) -> datetime:
         """The instant from which a refusal has no effect. Raises Conflict `clock_unknown`: try again."""

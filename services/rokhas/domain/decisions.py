@@ -26,7 +26,7 @@ from services.rokhas.events import (
     Refused,
     Transmitted,
 )
-from shared.auth import Actor
+from shared.auth import Actor, Role
 from shared.errors import Conflict, Forbidden, Invalid
 
 CHAIN = frozenset({State.SILENCE_INVOKED, State.ATTESTATION_REQUESTED})
@@ -39,23 +39,18 @@ class Decisions(Appeals, Fees):
         """Publishes the permit. After an invocation it is the delivery asked for, on appeal its answer.
 
         In time, an unfavourable binding opinion forbids it (113-14 art. 101: nullity): Conflict
-        `binding_opinion_unfavourable`. Late, nothing forbids it.
+        `binding_opinion_unfavourable`. Late, nothing forbids it; after an invocation the fees payable before
+        delivery do: Conflict `fees_unpaid`, and the steps of 55-19 art. 20 stay open.
         """
         self._may(Action.GRANT, by, now, delegations=delegations)
         if self.state in APPEALS:
             return self._answered(Outcome.GRANTED, "", by, now)
-        if self.state in CHAIN and not self.unpaid_before_delivery:
+        if self.state in CHAIN:
+            self._check_fees()
             return self._delivered(by, now)
         late = self.state in LATE or self._is_late(now)
-        if not late and self.binding_opinion() is BindingOpinion.UNFAVOURABLE:
-            raise Conflict(
-                "binding_opinion_unfavourable",
-                {
-                    "ar": "رأي الوكالة الحضرية الملزم غير موافق: تسليم الرخصة تحت طائلة البطلان.",
-                    "fr": "L'avis conforme de l'agence urbaine est défavorable : le permis serait nul.",
-                    "en": "The urban agency's binding opinion is unfavourable: the permit would be void.",
-                },
-            )
+        if not late:
+            self._check_binding_opinion()
         self._acted(Action.GRANT, by)
         return self._granted(now, by, late=late)
 
@@ -91,9 +86,11 @@ class Decisions(Appeals, Fees):
         delegations: Sequence[Delegation] = (),
     ) -> Granted | Refused | HandoverRecorded | DecisionAttemptedLate:
         """A decision handed over on paper; `evidence` is the digest of the signed proof. Entered before the
-        expiry it takes effect at once, as of the handover; entered after, a second person confirms it.
+        expiry by the president, or by whoever holds their signature, it takes effect at once, as of the
+        handover; entered by an agent or later, a second person confirms it.
 
-        Raises Invalid for an instant that cannot be, Conflict `clock_unknown`.
+        Raises Invalid for an instant that cannot be, Conflict `clock_unknown` or
+        `binding_opinion_unfavourable`.
         """
         self._may(Action.RECORD_HANDOVER, by, now, delegations=delegations)
         wanted(evidence, "evidence_missing")
@@ -104,8 +101,13 @@ class Decisions(Appeals, Fees):
         expired = self._expired_at(now)
         if outcome is Outcome.REFUSED and expired is not None and handed_over_at >= expired:
             return self._attempted_late(expired, now)
+        if outcome is Outcome.GRANTED and (expired is None or handed_over_at < expired):
+            self._check_binding_opinion()
+        signs = by.holds(Role.PRESIDENT) or any(
+            lent.lends(Action.RECORD_HANDOVER, by.subject, self.collectivity, now) for lent in delegations
+        )
         self._acted(Action.RECORD_HANDOVER, by)
-        if expired is None:
+        if expired is None and signs:
             return self._hand_over(outcome, handed_over_at, by.subject, tuple(reasons), evidence)
         self.handover = Handover(
             outcome=outcome,
@@ -121,14 +123,19 @@ class Decisions(Appeals, Fees):
             handed_over_at=handed_over_at,
             outcome=outcome,
             evidence=evidence,
+            after_expiry=expired is not None,
         )
 
     def confirm_handover(
         self, *, by: Actor, now: datetime, delegations: Sequence[Delegation] = ()
     ) -> Granted | Refused:
-        """By another person than the one who entered it: Forbidden `second_person_required` otherwise."""
+        """By another person than the one who entered it: Forbidden `second_person_required` otherwise. Raises
+        Conflict `binding_opinion_unfavourable` for a grant handed over in time (113-14 art. 101).
+        """
         self._may(Action.CONFIRM_HANDOVER, by, now, delegations=delegations)
         handover = self._second_person(by)
+        if handover.outcome is Outcome.GRANTED and not self._was_late(handover.handed_over_at):
+            self._check_binding_opinion()
         self.handover = None
         return self._hand_over(
             handover.outcome,
@@ -149,16 +156,7 @@ class Decisions(Appeals, Fees):
     def deliver(self, *, by: Actor, now: datetime, delegations: Sequence[Delegation] = ()) -> PermitDelivered:
         """Raises Conflict `fees_unpaid` with the fees payable before delivery (RGC art. 31, 33)."""
         self._may(Action.DELIVER, by, now, delegations=delegations)
-        if unpaid := self.unpaid_before_delivery:
-            raise Conflict(
-                "fees_unpaid",
-                {
-                    "ar": "تؤدى هذه الرسوم قبل تسليم الرخصة.",
-                    "fr": "Ces taxes se règlent avant la délivrance.",
-                    "en": "These fees are paid before delivery.",
-                },
-                fees=unpaid,
-            )
+        self._check_fees()
         return self._delivered(by, now)
 
     def transmit(
@@ -188,6 +186,29 @@ class Decisions(Appeals, Fees):
         if self.clock is not None and self.clock.provisional:
             raise clock_unknown()
         return answer_by
+
+    def _check_fees(self) -> None:
+        if unpaid := self.unpaid_before_delivery:
+            raise Conflict(
+                "fees_unpaid",
+                {
+                    "ar": "تؤدى هذه الرسوم قبل تسليم الرخصة.",
+                    "fr": "Ces taxes se règlent avant la délivrance.",
+                    "en": "These fees are paid before delivery.",
+                },
+                fees=unpaid,
+            )
+
+    def _check_binding_opinion(self) -> None:
+        if self.binding_opinion() is BindingOpinion.UNFAVOURABLE:
+            raise Conflict(
+                "binding_opinion_unfavourable",
+                {
+                    "ar": "رأي الوكالة الحضرية الملزم غير موافق: تسليم الرخصة تحت طائلة البطلان.",
+                    "fr": "L'avis conforme de l'agence urbaine est défavorable : le permis serait nul.",
+                    "en": "The urban agency's binding opinion is unfavourable: the permit would be void.",
+                },
+            )
 
     def _check_reasons(self, reasons: Sequence[Reason]) -> None:
         if not reasons:
@@ -229,10 +250,13 @@ class Decisions(Appeals, Fees):
         if self.silence_at is not None and handed_over_at < self.silence_at:
             self.silence_at = None  # there was no silence: the decision had reached the applicant
         if outcome is Outcome.GRANTED:
-            known = self.silence_at or (self.clock.answer_by if self.clock else None)
-            late = known is not None and handed_over_at >= known
+            late = self._was_late(handed_over_at)
             return self._grant_at(handed_over_at, recorded_by, late=late, proof=proof)
         return self._refuse_at(handed_over_at, recorded_by, reasons, proof=proof)
+
+    def _was_late(self, at: datetime) -> bool:
+        known = self.silence_at or (self.clock.answer_by if self.clock else None)
+        return known is not None and at >= known
 
     def _granted(self, now: datetime, by: Actor, *, late: bool) -> Granted:
         return self._grant_at(now, by.subject, late=late)

@@ -13,11 +13,18 @@ from shared.errors import Conflict
 
 
 class Ends(Core):
-    def renounce(self, *, by: Actor, now: datetime, counter: Counter | None = None) -> Renounced:
-        """The holder gives the authorisation up."""
+    def renounce(
+        self, *, by: Actor, now: datetime, counter: Counter | None = None, evidence: str | None = None
+    ) -> Renounced:
+        """The holder gives the authorisation up; at a counter, `evidence` is the digest of the signed
+        request. Raises Invalid without it.
+        """
         self._may(Action.RENOUNCE, by, now, counter=counter)
+        proof = self._proof(by, evidence)
         self.ended_at = now
-        return self._announce(Renounced, State.RENOUNCED, renounced_at=now, **self._received(by, counter))
+        return self._announce(
+            Renounced, State.RENOUNCED, renounced_at=now, evidence=proof, **self._received(by, counter)
+        )
 
     def annul(self, act: str, *, by: Actor, now: datetime) -> Annulled:
         """`act` is the reference of the judgment or order that annuls."""

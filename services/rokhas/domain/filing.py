@@ -1,8 +1,8 @@
 """The applicant's side of a file before and during instruction: draft, attach, submit, proxies, transfer."""
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Self
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final, Self
 from uuid import UUID
 
 from services.rokhas.domain.core import Core, wanted
@@ -27,6 +27,11 @@ from services.rokhas.events import (
 )
 from shared.auth import Actor, Role
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
+
+MOST_LATE_ENTRY: Final = timedelta(days=7)
+"""How far back a counter may date what it received on paper: an error of entry goes to review, never back in
+time, and no desk can make a period pass by writing an old date.
+"""
 
 
 class Filing(Core):
@@ -82,12 +87,15 @@ class Filing(Core):
         by: Actor,
         now: datetime,
         missing: Sequence[str] = (),
+        delegations: Sequence[Delegation] = (),
+        trial: bool = False,
     ) -> tuple[Self, Submitted]:
-        """A running file taken over from another system. Raises Forbidden, Invalid (filed in the future, a
-        missing document that the recueil does not require).
+        """A running file taken over from another system, by the president or whoever holds their signature:
+        its date is taken at their word. On `trial`, of which nothing is saved, an agent may too.
+
+        Raises Forbidden, Invalid (filed in the future, a missing document that the recueil does not require).
         """
-        if not (by.holds(Role.AGENT) and by.covers(collectivity)):
-            raise Forbidden("not_allowed", "Only an agent imports, for their own commune.")
+        _may_import(by, collectivity, now, delegations, trial=trial)
         _not_future(submitted_at, now)
         for code in missing:
             if not procedure.document(code).required:
@@ -103,11 +111,17 @@ class Filing(Core):
         return self, self._submitted(reference, submitted_at, tuple(missing), {"channel": Channel.IMPORT})
 
     def decided_elsewhere(
-        self, outcome: Outcome, *, notified_at: datetime, by: Actor, now: datetime
+        self,
+        outcome: Outcome,
+        *,
+        notified_at: datetime,
+        by: Actor,
+        now: datetime,
+        delegations: Sequence[Delegation] = (),
+        trial: bool = False,
     ) -> Granted | Refused:
         """The outcome that an imported file already had. Raises Conflict, Forbidden, Invalid."""
-        if not (by.holds(Role.AGENT) and by.covers(self.collectivity)):
-            raise Forbidden("not_allowed", "Only an agent imports, for their own commune.")
+        _may_import(by, self.collectivity, now, delegations, trial=trial)
         if self.channel is not Channel.IMPORT or self.state is not State.UNDER_REVIEW or self.version != 1:
             raise Conflict("not_an_import", "Only a file just imported takes over an outcome.")
         if not self.submitted_at or not self.submitted_at <= notified_at <= now:
@@ -168,6 +182,37 @@ class Filing(Core):
             **received,
         )
 
+    def received_at(self, deposited_at: datetime | None, *, by: Actor, now: datetime) -> datetime:
+        """When the file was filed: now, or when a counter received it on paper, which only an agent of the
+        commune says, of somebody else's file.
+
+        Raises Forbidden `deposit_date_not_yours`; Invalid `filed_in_future` or `deposit_too_old`.
+        """
+        if deposited_at is None:
+            return now
+        mine = by.subject in self.parties.proxies | {self.applicant}
+        if mine or not (by.holds(Role.AGENT) and by.covers(self.collectivity)):
+            raise Forbidden(
+                "deposit_date_not_yours",
+                {
+                    "ar": "لا يصرح بتاريخ الإيداع الورقي إلا شباك الجماعة الذي تسلم الملف.",
+                    "fr": "Seul le guichet qui a reçu le dossier sur papier en déclare la date.",
+                    "en": "Only the counter that received the file on paper states its date.",
+                },
+            )
+        _not_future(deposited_at, now)
+        if deposited_at < now - MOST_LATE_ENTRY:
+            raise Invalid(
+                "deposit_too_old",
+                {
+                    "ar": "مضى على الإيداع الورقي أكثر من 7 أيام: يُعرض الأمر على المراجعة.",
+                    "fr": "Le dépôt sur papier remonte à plus de 7 jours : il passe par une révision.",
+                    "en": "The deposit on paper lies more than 7 days back: it goes to review.",
+                },
+                earliest=(now - MOST_LATE_ENTRY).isoformat().replace("+00:00", "Z"),
+            )
+        return deposited_at
+
     def submit(
         self,
         reference: str,
@@ -180,12 +225,11 @@ class Filing(Core):
         counter: Counter | None = None,
     ) -> Submitted:
         """The numbered receipt: «ملف مودع» when complete, else «ملف في طور الإيداع» with every missing basic
-        document, once (55-19 art. 10). `in_force` is the recueil's version of the day; `deposited_at` is
-        when a counter received it. Raises Invalid `filed_in_future`.
+        document, once (55-19 art. 10). `in_force` is the recueil's version of the day of filing; raises as
+        `received_at` for `deposited_at`.
         """
         self._may(Action.SUBMIT, by, now, counter=counter)
-        at = deposited_at if deposited_at and counter else now
-        _not_future(at, now)
+        at = self.received_at(deposited_at, by=by, now=now)
         if in_force is not None and in_force.code == self.procedure.code:
             self.procedure = in_force
         self.circumstances = circumstances
@@ -211,10 +255,16 @@ class Filing(Core):
             **received,
         )
 
-    def withdraw(self, *, by: Actor, now: datetime, counter: Counter | None = None) -> Withdrawn:
+    def withdraw(
+        self, *, by: Actor, now: datetime, counter: Counter | None = None, evidence: str | None = None
+    ) -> Withdrawn:
+        """At a counter, `evidence` is the digest of the signed request. Raises Invalid without it."""
         self._may(Action.WITHDRAW, by, now, counter=counter)
+        proof = self._proof(by, evidence)
         self.ended_at = now
-        return self._announce(Withdrawn, State.WITHDRAWN, withdrawn_at=now, **self._received(by, counter))
+        return self._announce(
+            Withdrawn, State.WITHDRAWN, withdrawn_at=now, evidence=proof, **self._received(by, counter)
+        )
 
     def transfer(
         self,
@@ -234,10 +284,17 @@ class Filing(Core):
             raise Invalid("successor_same", "The successor is another person.")
         wanted(evidence, "evidence_missing")
         received = self._received(by, counter)
+        former = (self.applicant, *sorted(self.proxies))
         self.applicant = successor
         self.proxies = {}
         return self._announce(
-            Transferred, transferred_at=now, successor=successor, basis=basis, evidence=evidence, **received
+            Transferred,
+            transferred_at=now,
+            successor=successor,
+            basis=basis,
+            evidence=evidence,
+            former=former,
+            **received,
         )
 
     def grant_proxy(
@@ -248,7 +305,7 @@ class Filing(Core):
             raise Invalid("proxy_to_self", "The applicant needs no proxy.")
         if holder in self.proxies:
             raise Conflict("proxy_exists", "This person holds a proxy already.")
-        if holder in self.parties.instructors | self.parties.deciders:
+        if holder in self.parties.instructors | self.parties.deciders | {self.instructor}:
             raise Conflict("proxy_officer", "Who instructs or decides the file holds no proxy on it.")
         self.proxies = self.proxies | {holder: now}
         return self._announce(ProxyGranted, granted_at=now, holder=holder, **self._received(by, counter))
@@ -269,6 +326,24 @@ class Filing(Core):
         self._may(Action.MESSAGE, by, now, delegations=delegations)
         mine = by.subject in self.parties.proxies | {self.applicant}
         return self._announce(MessagePosted, posted_at=now, message=message, from_applicant=mine)
+
+
+def _may_import(
+    by: Actor, collectivity: str, now: datetime, delegations: Iterable[Delegation], *, trial: bool
+) -> None:
+    """Raises Forbidden."""
+    who = {Role.PRESIDENT, Role.AGENT} if trial else {Role.PRESIDENT}
+    if by.holds(*who) and by.covers(collectivity):
+        return
+    if not any(lent.lends(Action.IMPORT, by.subject, collectivity, now) for lent in delegations):
+        raise Forbidden(
+            "not_allowed",
+            {
+                "ar": "لا يستورد الملفات إلا رئيس مجلس الجماعة أو من فُوض له الإمضاء؛ وللعون أن يجرب فقط.",
+                "fr": "Seul le président, ou qui a sa signature, importe ; un agent peut essayer.",
+                "en": "Only the president, or who holds their signature, imports; an agent may try.",
+            },
+        )
 
 
 def _not_future(at: datetime, now: datetime) -> None:

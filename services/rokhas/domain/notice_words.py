@@ -34,8 +34,51 @@ NULLITY: Final[Names] = {
 }
 
 NOTHING: Final[Names] = {}
+CONTEST: Final[Names] = {
+    "ar": "إن لم يصدر ذلك عنكم فأخبروا الجماعة دون تأخير.",
+    "fr": "Si cela ne vient pas de vous, signalez-le sans tarder à la commune.",
+    "en": "If this was not your doing, tell the commune without delay.",
+}
+FORMER: Final[Names] = {
+    "ar": "نقل ملفكم إلى الخلف",
+    "fr": "Votre dossier est transféré",
+    "en": "Your file was transferred",
+}
+STEP_PASSED: Final[Names] = {
+    "ar": "انصرم أجل أحد المتدخلين",
+    "fr": "Un intervenant a dépassé son délai",
+    "en": "An actor's period has passed",
+}
+STEP_TEXT: Final[Names] = {
+    "ar": "{rule}: انصرم الأجل يوم {due}. أجل البت في الملف مستمر في السريان.",
+    "fr": "{rule} : le délai est passé le {due}. Celui du dossier court toujours.",
+    "en": "{rule}: the period passed on {due}. That of the file itself still runs.",
+}
 
 APPLICANT: Final[Mapping[str, tuple[Names, Names, Action | None]]] = {
+    "withdrawn": (
+        {"ar": "سحب الطلب", "fr": "Demande retirée", "en": "Application withdrawn"},
+        CONTEST,
+        None,
+    ),
+    "renounced": (
+        {"ar": "التخلي عن الرخصة", "fr": "Autorisation abandonnée", "en": "Authorisation given up"},
+        CONTEST,
+        None,
+    ),
+    "handover_recorded": (
+        {
+            "ar": "تبليغ ورقي ينتظر التأكيد",
+            "fr": "Remise sur papier à confirmer",
+            "en": "Paper handover to confirm",
+        },
+        {
+            "ar": "إن لم تتسلموا هذا القرار فأخبروا الجماعة.",
+            "fr": "Si cette décision ne vous a pas été remise, signalez-le à la commune.",
+            "en": "If this decision was not handed to you, tell the commune.",
+        },
+        Action.MESSAGE,
+    ),
     "submitted": (
         {"ar": "وصل الإيداع", "fr": "Récépissé de dépôt", "en": "Receipt"},
         NOTHING,

@@ -7,7 +7,9 @@ from typing import Any, Final
 from services.rokhas.domain.core import Core
 from services.rokhas.domain.notice_words import (
     APPLICANT,
+    CONTEST,
     DATE_TITLES,
+    FORMER,
     GOVERNOR_ALERT,
     INVOKE_ADVICE,
     NOTHING,
@@ -16,6 +18,8 @@ from services.rokhas.domain.notice_words import (
     PASSED,
     REFUSAL_VOID,
     SILENCE_TITLE,
+    STEP_PASSED,
+    STEP_TEXT,
 )
 from services.rokhas.domain.sentences import WARNINGS
 from services.rokhas.domain.states import Action
@@ -34,11 +38,12 @@ from services.rokhas.events import (
     Refused,
     Requested,
     Submitted,
+    Transferred,
 )
 from shared.data import LANGUAGES, Names
 
 TO_THE_OFFICE: Final = frozenset(
-    {"completed", "silence_invoked", "explanations_requested", "president_invited", "handover_recorded"}
+    {"completed", "silence_invoked", "explanations_requested", "president_invited"}
 )
 """What concerns the whole office, whoever has the file."""
 
@@ -109,6 +114,13 @@ def warning(which: str, rule: str, role: ClockRole, last_day: Names, dossier: Co
     return [Notice(recipient=r, told=told, text=_text(dossier, said, told)) for r in recipients]
 
 
+def step_passed(rule: Names, due: Names, dossier: Core) -> Notice:
+    """An actor's own period passed (2-22-141 art. 6): the office is told who is late; no more follows."""
+    told = Told(kind="step_passed", title=STEP_PASSED)
+    said = fill(STEP_TEXT, {"rule": rule, "due": due})
+    return Notice(recipient=office(dossier.collectivity), told=told, text=_text(dossier, said, told))
+
+
 def parties(dossier: Core) -> list[str]:
     return [dossier.applicant, *sorted(dossier.proxies)]
 
@@ -148,9 +160,13 @@ def _told(event: DossierEvent, dossier: Core) -> list[tuple[list[str], Told]]:
     elif name in APPLICANT and not (isinstance(event, MessagePosted) and event.from_applicant):
         request = event.request if isinstance(event, Requested) else None
         title, advice, action = APPLICANT[name]
+        if isinstance(event, Requested) and not event.suspends:
+            advice = NOTHING  # nothing is lost by not answering it
         found.append(
             (parties(dossier), Told(kind=name, title=title, advice=advice, action=action, request=request))
         )
+    if isinstance(event, Transferred):
+        found.append((list(event.former), Told(kind=name, title=FORMER, advice=CONTEST)))
     for recipient in _officers(event, dossier):
         advice = NOTHING
         if isinstance(event, ApprovedBySilence):
@@ -197,6 +213,9 @@ def _officers(event: DossierEvent, dossier: Core) -> list[str]:
             [instructor(dossier)] + ([governor(place)] if e.binding_opinion in DOUBTFUL else [])
         ),
         "decision_attempted_late": lambda _: [governor(place), auditors(place)],
+        "handover_recorded": lambda e: (
+            [office(place)] + ([governor(place), auditors(place)] if e.after_expiry else [])
+        ),
         "attestation_requested": lambda _: [governor(place), office(place)],
         "appeal_lodged": lambda e: [governor(place) if e.authority is Authority.GOVERNOR else office(place)],
     }

@@ -27,7 +27,8 @@ MAY: Final[dict[Action, frozenset[Role]]] = {
     A.LIST: _EVERYBODY - {Role.OPERATOR},
     A.READ: _EVERYBODY - {Role.OPERATOR},
     A.EXPORT: _OFFICE | _PRESIDENT | _GOVERNOR,
-    A.IMPORT: frozenset({Role.AGENT}),
+    A.UPLOAD: _DEPOSIT | _OFFICE | _PRESIDENT | _GOVERNOR,
+    A.IMPORT: _PRESIDENT | {Role.AGENT},  # an agent only to try: see `Dossier.imported`
     A.DELEGATE: _PRESIDENT,
     A.ATTACH: _DEPOSIT,
     A.SUBMIT: _DEPOSIT,
@@ -105,7 +106,7 @@ class DelegationKind(StrEnum):
 
 
 DELEGABLE: Final[dict[DelegationKind, frozenset[Action]]] = {
-    DelegationKind.SIGNATURE: DECIDING | {A.ASSIGN, A.TRANSMIT},
+    DelegationKind.SIGNATURE: DECIDING | {A.ASSIGN, A.TRANSMIT, A.IMPORT},
     DelegationKind.ABSENCE: INSTRUCTING | {A.ASSESS_FEE, A.MESSAGE, A.CONFIRM_HANDOVER, A.REJECT_HANDOVER},
 }
 
@@ -197,8 +198,10 @@ class Parties:
     applicant: str
     proxies: frozenset[str]
     instructors: frozenset[str]
-    """The instructor assigned, and everybody who ever instructed the file."""
+    """Everybody who ever instructed the file."""
     deciders: frozenset[str]
+    assigned: str | None = None
+    """Who has the file on their table."""
 
 
 def allowed(
@@ -218,7 +221,9 @@ def allowed(
     lent = any(d.lends(action, by.subject, parties.collectivity, now) for d in delegations)
     if not lent and not (by.holds(*MAY[action] - _APPLICANT) and by.covers(parties.collectivity)):
         return Forbidden("not_allowed", "Your role or your territory does not allow this.")
-    both = (action in DECIDING and by.subject in parties.instructors) or (
+    # Nobody locks the president out of a file by assigning it to them: that takes an act of instruction.
+    entrusted = by.subject == parties.assigned and not by.holds(Role.PRESIDENT)
+    both = (action in DECIDING and (by.subject in parties.instructors or entrusted)) or (
         action in INSTRUCTING and by.subject in parties.deciders
     )
     if both:

@@ -44,13 +44,14 @@ class Requests(Core):
         now: datetime,
         delegations: Sequence[Delegation] = (),
     ) -> ReplacementRequested:
-        """One per document, in the first half: the clock is suspended until it is produced (55-19 art. 10).
+        """One per document, in the first half: the clock is suspended until it is produced (55-19 art. 10),
+        unless the document is a complementary one, which never delays (RGC art. 37).
 
         Raises Conflict `first_half_over` with the last day on which it was possible, `already_requested`,
         `clock_unknown`; Invalid `not_in_recueil`.
         """
         self._may(Action.REQUEST_REPLACEMENT, by, now, delegations=delegations)
-        self.procedure.document(document)
+        suspends = self.procedure.document(document).required
         wanted(reasons, "reasons_missing")
         if document not in self.documents:
             raise Conflict(
@@ -65,7 +66,7 @@ class Requests(Core):
             requested_at=now,
             by=by.subject,
             reasons=reasons,
-            suspends=True,
+            suspends=suspends,
             document=document,
         )
         return self._announce(
@@ -73,7 +74,7 @@ class Requests(Core):
             self._record(made, Action.REQUEST_REPLACEMENT, by),
             requested_at=now,
             request=request,
-            suspends=True,
+            suspends=suspends,
             document=document,
         )
 
@@ -88,11 +89,11 @@ class Requests(Core):
         delegations: Sequence[Delegation] = (),
     ) -> InformationRequested:
         """One per file, in the first half, of what the recueil lists (55-19 art. 3, 14); a commission's
-        request for modifications takes its place. Raises as `request_replacement`.
+        request for modifications takes its place. It suspends nothing when it names complementary documents
+        only (RGC art. 37). Raises as `request_replacement`.
         """
         self._may(Action.REQUEST_INFORMATION, by, now, delegations=delegations)
-        for code in documents:
-            self.procedure.document(code)
+        suspends = self._delays(documents)
         wanted(reasons, "reasons_missing")
         if self._information_used:
             raise Conflict("already_requested", "Complementary information was requested already.")
@@ -103,7 +104,7 @@ class Requests(Core):
             requested_at=now,
             by=by.subject,
             reasons=reasons,
-            suspends=True,
+            suspends=suspends,
             documents=tuple(documents),
         )
         return self._announce(
@@ -111,7 +112,7 @@ class Requests(Core):
             self._record(made, Action.REQUEST_INFORMATION, by),
             requested_at=now,
             request=request,
-            suspends=True,
+            suspends=suspends,
             documents=tuple(documents),
         )
 
@@ -126,13 +127,13 @@ class Requests(Core):
         delegations: Sequence[Delegation] = (),
     ) -> ModificationRequested:
         """The commission's (RGC art. 41). It counts as the one information request: made in the first half
-        and as the first it suspends; later it may still be made and suspends nothing.
+        and as the first it suspends, unless it names complementary documents only (RGC art. 37); later it
+        may still be made and suspends nothing.
         """
         self._may(Action.REQUEST_MODIFICATION, by, now, delegations=delegations)
-        for code in documents:
-            self.procedure.document(code)
+        delays = self._delays(documents)
         wanted(reasons, "reasons_missing")
-        suspends = self._in_first_half(now) and not self._information_used
+        suspends = self._in_first_half(now) and not self._information_used and delays
         made = Request(
             id=request,
             kind=RequestKind.MODIFICATION,
@@ -251,6 +252,11 @@ class Requests(Core):
             raise Forbidden("separation_of_duties", "This person decides the file, or applied for it.")
         previous, self.instructor = self.instructor, instructor
         return self._announce(Assigned, assigned_at=now, instructor=instructor, previous=previous)
+
+    def _delays(self, documents: Sequence[str]) -> bool:
+        """Raises Invalid `not_in_recueil`."""
+        listed = [self.procedure.document(code) for code in documents]
+        return not listed or any(document.required for document in listed)
 
     def _check_answer(self, asked: Request, supplied: Mapping[str, str], text: str) -> None:
         for code, file in supplied.items():

@@ -100,17 +100,26 @@ SENTENCES: Final[Mapping[str, Names]] = {
         "fr": "La commission demande de modifier le projet. Le délai est suspendu jusqu'à la réponse.",
         "en": "The commission asks to modify the project. The period is suspended until it is answered.",
     },
-    "modification_requested.too_late": {
-        "ar": "طلبت اللجنة تعديل المشروع بعد فوات أوان ذلك: يستمر سريان الأجل.",
-        "fr": "La commission demande de modifier le projet, trop tard pour suspendre : le délai court"
+    "replacement_requested.runs_on": {
+        "ar": "طلبت الإدارة تعويض وثيقة تكميلية: {document}. لا يُعلق ذلك الأجل الذي يستمر سريانه.",
+        "fr": "L'administration demande de remplacer une pièce complémentaire : {document}. Le délai court"
         " toujours.",
-        "en": "The commission asks to modify the project, too late to suspend: the period still runs.",
+        "en": "The office asks to replace a complementary document: {document}. The period still runs.",
+    },
+    "information_requested.runs_on": {
+        "ar": "طلبت الإدارة وثائق تكميلية: {documents}. لا يُعلق ذلك الأجل الذي يستمر سريانه.",
+        "fr": "L'administration demande des pièces complémentaires : {documents}. Le délai court toujours.",
+        "en": "The office asks for complementary documents: {documents}. The period still runs.",
+    },
+    "modification_requested.runs_on": {
+        "ar": "طلبت اللجنة تعديل المشروع، ولا يُعلق هذا الطلب الأجل الذي يستمر سريانه.",
+        "fr": "La commission demande de modifier le projet, sans suspendre le délai, qui court toujours.",
+        "en": "The commission asks to modify the project; that suspends nothing, the period still runs.",
     },
     "extended": {
-        "ar": "مُدد الأجل مرة واحدة بـ {days} يوما لإنجاز خبرة تقنية أو بحث عمومي (55-19، المادة 17).",
-        "fr": "Le délai est prolongé une fois, de {days} jours : expertise ou enquête publique (55-19,"
-        " art. 17).",
-        "en": "The period is extended once, by {days} days: expertise or public inquiry (55-19 art. 17).",
+        "ar": "مُدد الأجل مرة واحدة ولمدة {days} لإنجاز خبرة تقنية أو بحث عمومي (55-19، المادة 17).",
+        "fr": "Le délai est prolongé une fois, de {days} : expertise ou enquête publique (55-19, art. 17).",
+        "en": "The period is extended once, by {days}: expertise or public inquiry (55-19 art. 17).",
     },
     "reassigned": {
         "ar": "كُلف أحد أعوان الجماعة بدراسة الملف.",
@@ -165,7 +174,12 @@ SENTENCES: Final[Mapping[str, Names]] = {
         "en": "A refusal was attempted after the period, which ended on {answer_by}: it has no effect.",
     },
     "handover_recorded": {
-        "ar": "أُدرج تبليغ ورقي مؤرخ بـ {handed_over_at} بعد انصرام الأجل: ينتظر تأكيد شخص ثان.",
+        "ar": "أُدرج تبليغ ورقي مؤرخ في {handed_over_at}: ينتظر تأكيد شخص ثان.",
+        "fr": "Une remise sur papier du {handed_over_at} attend une seconde personne.",
+        "en": "A paper handover of {handed_over_at} awaits a second person.",
+    },
+    "handover_recorded.late": {
+        "ar": "أُدرج بعد انصرام الأجل تبليغ ورقي مؤرخ في {handed_over_at}: ينتظر تأكيد شخص ثان.",
         "fr": "Une remise sur papier du {handed_over_at}, saisie après le délai, attend une seconde"
         " personne.",
         "en": "A paper handover of {handed_over_at}, entered after the period, awaits a second person.",
@@ -253,6 +267,14 @@ SENTENCES: Final[Mapping[str, Names]] = {
         "ar": "رُفض الطعن؛ تبقى الطريق القضائية مفتوحة.",
         "fr": "Le recours est rejeté ; la voie judiciaire reste ouverte.",
         "en": "The appeal was rejected; the courts remain open.",
+    },
+    "appeal_answered.silence": {
+        "ar": "مضت على الطعن ستون يوما دون جواب: يُعد مرفوضا ابتداء من {answered_at}، وتبقى الطريق القضائية"
+        " مفتوحة (القانون 41-90، المادة 23).",
+        "fr": "Soixante jours de silence valent rejet du recours depuis le {answered_at} ; la voie judiciaire"
+        " reste ouverte (loi 41-90, art. 23).",
+        "en": "Sixty days of silence mean that the appeal is rejected since {answered_at}; the courts remain"
+        " open (law 41-90 art. 23).",
     },
     "deadline_set": {
         "ar": "{rule}: آخر يوم هو {answer_by}.",
@@ -352,7 +374,7 @@ RULES: Final[Mapping[str, Names]] = {
         "fr": "Décision sur le recours, à l'invitation du gouverneur",
         "en": "Decision on the appeal, on the governor's invitation",
     },
-    "appeal.silence": {
+    ClockRule.APPEAL_SILENCE: {
         "ar": "السكوت عن الطعن",
         "fr": "Silence sur le recours",
         "en": "Silence on the appeal",

@@ -12,9 +12,10 @@ from services.rokhas.domain.core import too_early
 from services.rokhas.domain.permissions import Delegation
 from services.rokhas.domain.recueil import SilenceEffect
 from services.rokhas.domain.requests import APPLICANTS_PERIODS, Requests
-from services.rokhas.domain.states import FINAL, Action, State
+from services.rokhas.domain.states import APPEALS, FINAL, Action, State
 from services.rokhas.domain.values import Clock, ClockChange, ClockRole, ClockRule, Counter
 from services.rokhas.events import (
+    AppealAnswered,
     ApprovedBySilence,
     AttestationRequested,
     Attested,
@@ -22,6 +23,7 @@ from services.rokhas.events import (
     DeadlinePassed,
     DeadlineSet,
     ExplanationsRequested,
+    Outcome,
     Returned,
     SilenceInvoked,
     SilenceWithoutApproval,
@@ -104,7 +106,7 @@ class Silence(Requests):
 
     def elapsed(
         self, clock: Clock, *, effective_at: datetime, now: datetime
-    ) -> ApprovedBySilence | SilenceWithoutApproval | Returned | DeadlinePassed | None:
+    ) -> ApprovedBySilence | SilenceWithoutApproval | Returned | AppealAnswered | DeadlinePassed | None:
         """A clock ran out as of `effective_at`, however late that is noticed. Nothing when it no longer
         concerns the file: decided, withdrawn, suspended, or changed in a way that the clock had not seen.
 
@@ -116,6 +118,8 @@ class Silence(Requests):
             return self._silent(effective_at)
         if clock.role is ClockRole.STEP:
             return None
+        if clock.rule == ClockRule.APPEAL_SILENCE and self.state in APPEALS:
+            return self._rejected_by_silence(effective_at)
         if clock.rule in APPLICANTS_PERIODS:
             return self._returned(now) if clock.discriminator in self._owed else None
         known = self.clocks.get(clock.key)
@@ -174,6 +178,25 @@ class Silence(Requests):
             return False
         unseen = self.awaiting_since is not None and self.awaiting_since < effective_at
         return unseen or self.clock.answer_by is None
+
+    def _rejected_by_silence(self, effective_at: datetime) -> AppealAnswered | None:
+        """Sixty days of silence on an appeal mean its rejection (41-90 art. 23); the courts are next."""
+        latest = self.appeals[-1]
+        if effective_at <= latest.lodged_at:
+            return None
+        self._forget(ClockRule.APPEAL_SILENCE)
+        self.appeals = [
+            *self.appeals[:-1],
+            replace(latest, answered_at=effective_at, outcome=Outcome.REFUSED),
+        ]
+        return self._announce(
+            AppealAnswered,
+            State.APPEAL_REJECTED,
+            answered_at=effective_at,
+            authority=latest.authority,
+            outcome=Outcome.REFUSED,
+            by_silence=True,
+        )
 
     def _silent(self, effective_at: datetime) -> ApprovedBySilence | SilenceWithoutApproval | None:
         # A decision taken meanwhile wins, and so does a change of the clock made before the due instant: the

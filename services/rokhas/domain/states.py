@@ -59,7 +59,8 @@ NEXT: Final[dict[State, frozenset[State]]] = {
         }
     ),
     S.SUSPENDED: frozenset({S.UNDER_REVIEW, S.RETURNED, S.GRANTED, S.WITHDRAWN}),
-    S.GRANTED: _ENDS | {S.DELIVERED},
+    # A late grant, not yet delivered, leaves the chain of 55-19 art. 19-20 open.
+    S.GRANTED: _ENDS | {S.DELIVERED, S.SILENCE_INVOKED, S.ATTESTATION_REQUESTED},
     S.DELIVERED: _ENDS,
     S.REFUSED: frozenset({S.GRANTED, S.APPEAL_PRESIDENT}),
     # A refusal or grant handed over in time but entered late undoes the approval: `confirm_handover`.
@@ -87,6 +88,7 @@ class Action(StrEnum):
     DRAFT = "draft"
     LIST = "list"
     EXPORT = "export"
+    UPLOAD = "upload"
     IMPORT = "import"
     DELEGATE = "delegate"
     # in any state
@@ -140,7 +142,9 @@ class Action(StrEnum):
 
 A = Action
 
-GENERAL: Final = frozenset({A.READ_RECUEIL, A.DRAFT, A.LIST, A.EXPORT, A.IMPORT, A.DELEGATE, A.READ})
+GENERAL: Final = frozenset(
+    {A.READ_RECUEIL, A.DRAFT, A.LIST, A.EXPORT, A.UPLOAD, A.IMPORT, A.DELEGATE, A.READ}
+)
 """Actions that no state forbids."""
 
 _ALWAYS: Final = frozenset({A.MESSAGE, A.TRANSFER, A.GRANT_PROXY, A.REVOKE_PROXY, A.ASSIGN})
@@ -163,7 +167,7 @@ ACTIONS: Final[dict[State, frozenset[Action]]] = {
     | {A.ATTACH, A.ANSWER, A.WITHDRAW, A.CLOSE_AS_REPEAT, A.GRANT, A.REFUSE, A.PAY},
     # No refusal: who asked for something waits for it, or for the return after 30 days (55-19 art. 10).
     S.SUSPENDED: _ALWAYS | _ASKS | _COMMISSION | {A.ATTACH, A.ANSWER, A.WITHDRAW, A.RETURN, A.GRANT, A.PAY},
-    S.GRANTED: _ALWAYS | _PERMIT | {A.ATTACH, A.DELIVER},
+    S.GRANTED: _ALWAYS | _PERMIT | {A.ATTACH, A.DELIVER, A.INVOKE, A.REQUEST_ATTESTATION},
     S.DELIVERED: _ALWAYS | _PERMIT | {A.TRANSMIT},
     S.REFUSED: frozenset({A.MESSAGE, A.TRANSFER, A.APPEAL, A.GRANT, A.GRANT_PROXY, A.REVOKE_PROXY}),
     S.APPROVED_BY_SILENCE: _UNDELIVERED | {A.INVOKE},

@@ -34,7 +34,9 @@ class RequestKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """Something asked of the applicant. `suspends` is false for a commission's request made too late."""
+    """Something asked of the applicant. `suspends` is false for a commission's request made too late, and for
+    one of complementary documents only (RGC art. 37).
+    """
 
     id: str
     kind: RequestKind
@@ -68,7 +70,9 @@ class Extension:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opinion:
-    """One actor's individual opinion (RGC art. 38); `given_at` is absent while it is awaited."""
+    """One actor's individual opinion (RGC art. 38); `given_at` is absent while it is awaited. `document` is
+    the digest of the paper that says so.
+    """
 
     actor: str
     binding: bool
@@ -77,6 +81,7 @@ class Opinion:
     outcome: OpinionOutcome | None = None
     reasons: str = ""
     by: str | None = None
+    document: str | None = None
 
     @property
     def favourable(self) -> bool:
@@ -120,7 +125,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handover:
-    """A handover on paper entered after the expiry, awaiting a second person."""
+    """A handover on paper entered by an agent, or after the expiry, awaiting a second person."""
 
     outcome: Outcome
     handed_over_at: datetime
@@ -154,6 +159,7 @@ class ClockRule(StrEnum):
     APPEAL_LODGING = "appeal.lodging"
     APPEAL_PRESIDENT = "appeal.president"
     APPEAL_GOVERNOR = "appeal.governor"
+    APPEAL_SILENCE = "appeal.silence"
 
 
 LAPSE = "lapse."

@@ -17,6 +17,7 @@ from services.rokhas.events import (
     DeadlineMoved,
     DeadlineSet,
     DossierEvent,
+    HandoverRecorded,
     Requested,
     Submitted,
 )
@@ -76,9 +77,10 @@ def _moved(event: Any) -> str:
 
 _VARIANTS: Final[tuple[tuple[type[DossierEvent], Callable[[Any], str]], ...]] = (
     (Submitted, lambda event: "complete" if event.complete else "incomplete"),
-    (Requested, lambda event: "" if event.suspends else "too_late"),
+    (Requested, lambda event: "" if event.suspends else "runs_on"),
     (AppealLodged, lambda event: event.authority),
-    (AppealAnswered, lambda event: event.outcome),
+    (AppealAnswered, lambda event: "silence" if event.by_silence else event.outcome),
+    (HandoverRecorded, lambda event: "late" if event.after_expiry else ""),
     (DeadlineSet, lambda event: "provisional" if event.provisional else ""),
     (DeadlineMoved, _moved),
     (DossierEvent, lambda event: "restarts" if getattr(event, "restarts", False) else ""),
@@ -124,6 +126,26 @@ def _listed(known: Mapping[str, Names], codes: str | Iterable[str] | None) -> Na
     return {language: comma[language].join(label[language] for label in listed) for language in LANGUAGES}
 
 
+def days_text(number: int) -> Names:
+    """A number of days after a preposition; Arabic has a form for one, for two, for three to ten, for eleven
+    to ninety-nine, and for whole hundreds.
+    """
+    match number:
+        case 1:
+            arabic = "يوم واحد"
+        case 2:
+            arabic = "يومين"
+        case _ if 3 <= number % 100 <= 10:
+            arabic = f"{number} أيام"
+        case _ if number % 100 < 3:
+            arabic = f"{number} يوم"
+        case _:
+            arabic = f"{number} يوما"
+    french = f"{number} jour" if number < 2 else f"{number} jours"
+    english = f"{number} day" if number == 1 else f"{number} days"
+    return {"ar": arabic, "fr": french, "en": english}
+
+
 def last_day_text(answer_by: datetime | None) -> Names:
     """The civil day before the instant at which silence takes effect; of a suspended clock, nothing yet."""
     if answer_by is None:
@@ -143,4 +165,5 @@ _READ: Final[Mapping[str, Callable[[Any, Procedure], Names]]] = {
     "fees": _fees,
     "actor": _actor,
     "amount": _amount,
+    "days": lambda value, _: days_text(value),
 }

@@ -19,6 +19,9 @@ LOCK = text(f"SELECT {COLUMNS} FROM rokhas.delegation WHERE id = :id FOR UPDATE"
 LENT = text(f"""
     SELECT {COLUMNS} FROM rokhas.delegation WHERE holder = :holder AND collectivity = :collectivity
       AND starts_at <= :now AND ends_at > :now AND revoked_at IS NULL""")
+HELD = text(f"""
+    SELECT {COLUMNS} FROM rokhas.delegation WHERE holder = :holder
+      AND starts_at <= :now AND ends_at > :now AND revoked_at IS NULL""")
 LIST = text(f"""
     SELECT {COLUMNS} FROM rokhas.delegation WHERE (CAST(:after AS uuid) IS NULL OR id > :after)
     ORDER BY id LIMIT :limit""")
@@ -28,6 +31,11 @@ async def lent_to(tx: Tx, holder: str, collectivity: str) -> list[Delegation]:
     """What others have lent to one person in one commune, in force now."""
     values = {"holder": holder, "collectivity": collectivity, "now": tx.now}
     return [from_row(row) for row in await tx.execute(LENT, values)]
+
+
+async def held_by(tx: Tx, holder: str) -> list[Delegation]:
+    """What others have lent to one person in any commune, in force now."""
+    return [from_row(row) for row in await tx.execute(HELD, {"holder": holder, "now": tx.now})]
 
 
 async def find(tx: Tx, *, after: UUID | None, limit: int) -> list[Delegation]:
