@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from services.deadlines.events import Step
-from tests.rokhas.conftest import At, Happened, Says
+from tests.rokhas.conftest import At, Deliver, Happened, Says
 from tests.rokhas.filed import brought, filed
 from tests.support.databases import ServiceDatabase
 from tests.support.http import Api
@@ -114,6 +114,37 @@ async def test_a_permit_is_kept_by_works_and_may_be_given_up(
     assert (await happened(file))[-2:] == ["works_started", "renounced"]
 
 
+@pytest.mark.parametrize(("step", "granted"), [("withdrawal", False), ("renunciation", True)])
+async def test_55_19_art_30_at_a_counter_what_ends_a_file_is_proven_and_told(
+    api: Api, rokhas: ServiceDatabase, clock_says: Says, deliver: Deliver, step: str, granted: bool
+) -> None:
+    file = await running(rokhas, clock_says)
+    if granted:
+        await take(api, file, "decision", "president", {"outcome": "granted"})
+    unproven = await take(api, file, step, "agent", {"counter": DESK})
+    assert problem(unproven) == (422, "evidence_missing")
+    theirs = {"counter": DESK, "evidence": await brought(rokhas, "citizen2")}
+    assert problem(await take(api, file, step, "agent", theirs)) == (422, "file_unknown")
+    proven = {"counter": DESK, "evidence": await brought(rokhas, "agent")}
+    assert (await take(api, file, step, "agent", proven)).status_code == 200
+    await deliver()
+    newest = (await api.get("/v1/notices", "citizen")).json()["items"][0]
+    assert newest["kind"] == ("renounced" if granted else "withdrawn")
+
+
+async def test_the_former_applicant_is_told_of_a_transfer_at_a_counter(
+    api: Api, rokhas: ServiceDatabase, clock_says: Says, deliver: Deliver
+) -> None:
+    file = await running(rokhas, clock_says)
+    body = {"successor": "citizen2", "basis": "buyer", "counter": DESK}
+    body |= {"evidence": await brought(rokhas, "agent")}
+    assert (await take(api, file, "transfer", "agent", body)).status_code == 200
+    await deliver()
+    for persona in ("citizen", "citizen2"):
+        newest = (await api.get("/v1/notices", persona)).json()["items"][0]
+        assert newest["kind"] == "transferred", persona
+
+
 async def test_a_transfer_gives_the_file_to_its_successor(
     api: Api, rokhas: ServiceDatabase, clock_says: Says
 ) -> None:
@@ -125,6 +156,8 @@ async def test_a_transfer_gives_the_file_to_its_successor(
     assert problem(await take(api, file, "transfer", "architect", by_proxy)) == (403, "not_allowed")
     unproven = await take(api, file, "transfer", body=body | {"evidence": "0" * 63 + "1"})
     assert problem(unproven) == (422, "file_unknown")
+    desk = body | {"successor": "office:06.141.01.0"}
+    assert problem(await take(api, file, "transfer", body=desk)) == (422, "invalid")
     answer = await take(api, file, "transfer", body=body)
     assert (answer.json()["applicant"], answer.json()["proxies"]) == ("citizen2", [])
     assert (await api.get(f"/v1/dossiers/{file}", "citizen")).status_code == 404

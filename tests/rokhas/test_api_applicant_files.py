@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from services.rokhas.app import SERVICE
-from tests.rokhas.conftest import Happened, Says
+from tests.rokhas.conftest import At, Happened, Says
 from tests.rokhas.filed import brought, filed
 from tests.support.databases import ServiceDatabase
 from tests.support.http import Api, api_of, settings_of
@@ -112,7 +112,7 @@ async def test_a_content_that_is_not_what_it_says_is_refused(
 async def test_an_upload_is_of_somebody_and_of_one_file(api: Api) -> None:
     form = {"file": ("plan.pdf", PDF, "application/pdf")}
     assert problem(await api.post("/v1/files", files=form)) == (401, "token_missing")
-    assert problem(await api.post("/v1/files", "president", files=form)) == (403, "role_not_allowed")
+    assert problem(await api.post("/v1/files", "auditor", files=form)) == (403, "role_not_allowed")
     assert problem(await api.post("/v1/files", "citizen", json={})) == (415, "unsupported_media_type")
     other = await api.post("/v1/files", "citizen", files={"plan": ("plan.pdf", PDF, "application/pdf")})
     assert problem(other) == (422, "invalid")
@@ -201,8 +201,9 @@ async def test_a_document_is_downloaded_as_an_attachment_and_the_reading_recorde
 
 
 async def test_55_19_art_30_a_counter_deposits_for_somebody_naming_unit_and_agent(
-    api: Api, rokhas: ServiceDatabase
+    api: Api, rokhas: ServiceDatabase, at: At
 ) -> None:
+    await at(datetime(2027, 1, 4, 9, tzinfo=UTC))
     draft = {
         "procedure": "construction_small",
         "collectivity": "06.141.01.0",
@@ -219,10 +220,16 @@ async def test_55_19_art_30_a_counter_deposits_for_somebody_naming_unit_and_agen
     assert (await api.post(f"{path}/documents", "agent", json=body | {"counter": DESK})).status_code == 200
     future = {"deposited_at": "2100-01-01T09:00:00Z", "counter": DESK | {"channel": "paper"}}
     assert problem(await api.post(f"{path}/submission", "agent", json=future)) == (422, "filed_in_future")
-    past = future | {"deposited_at": "2026-01-05T09:00:00+01:00"}
+    old = future | {"deposited_at": "2026-12-20T09:00:00+01:00"}
+    assert problem(await api.post(f"{path}/submission", "agent", json=old)) == (422, "deposit_too_old")
+    portal = future | {"counter": DESK | {"channel": "import"}}
+    assert problem(await api.post(f"{path}/submission", "agent", json=portal)) == (422, "invalid")
+    past = future | {"deposited_at": "2026-12-31T09:00:00+01:00"}
+    own = await api.post(f"{path}/submission", "citizen", json=past)
+    assert problem(own) == (403, "deposit_date_not_yours")
     receipt = (await api.post(f"{path}/submission", "agent", json=past)).json()
-    assert receipt["submitted_at"] == "2026-01-05T08:00:00Z"
-    assert receipt["reference"].startswith("06.141.01.0/2026/")
+    assert receipt["submitted_at"] == "2026-12-31T08:00:00Z"
+    assert receipt["reference"] == "06.141.01.0/2026/00001", "the year in which the counter received it"
     async with rokhas.worker.transaction() as tx:
         said = await tx.execute(
             text("SELECT payload FROM msg.event_log WHERE aggregateid = :id ORDER BY seq DESC LIMIT 1"),
@@ -233,9 +240,35 @@ async def test_55_19_art_30_a_counter_deposits_for_somebody_naming_unit_and_agen
     assert (await api.get(path, "citizen")).json()["state"] == "incomplete"
 
 
+@pytest.mark.parametrize(
+    ("entered", "deposited", "expected"),
+    [
+        ("2023-07-14", "2023-07-12", (200, 1)),  # on paper before the recueil of 2023-07-13, entered after it
+        ("2023-07-14", "2023-07-13", (200, 2)),
+        ("2020-09-29", "2020-09-27", (404, "procedure_not_in_force")),
+    ],
+)
+async def test_55_19_art_3_the_recueil_of_the_day_of_deposit_applies(
+    api: Api, rokhas: ServiceDatabase, at: At, entered: str, deposited: str, expected: tuple[int, object]
+) -> None:
+    await at(datetime.fromisoformat(f"{entered}T10:00:00Z"))
+    file = await filed(rokhas, submitted=False)
+    body = {"deposited_at": f"{deposited}T09:00:00Z", "counter": DESK}
+    answer = await api.post(f"/v1/dossiers/{file}/submission", "agent", json=body)
+    shown = (await api.get(f"/v1/dossiers/{file}", "citizen")).json()
+    version = shown["procedure_version"] if answer.status_code == 200 else answer.json()["code"]
+    assert (answer.status_code, version) == expected
+    assert shown["state"] == ("under_review" if answer.status_code == 200 else "draft")
+
+
 async def test_a_draft_has_no_receipt(api: Api, rokhas: ServiceDatabase) -> None:
     file = await filed(rokhas, submitted=False)
     assert problem(await api.get(f"/v1/dossiers/{file}/receipt", "citizen")) == (404, "not_submitted")
+
+
+@pytest.mark.parametrize("persona", ["citizen", "agent", "instructor", "president", "governor"])
+async def test_everybody_who_refers_to_a_content_brings_it(api: Api, persona: str) -> None:
+    assert (await upload(api, persona)).status_code == 201
 
 
 GOOD = {"procedure": "construction_small", "collectivity": "06.141.01.0"}
@@ -250,9 +283,21 @@ GOOD = {"procedure": "construction_small", "collectivity": "06.141.01.0"}
         (GOOD | {"collectivity": "Casablanca"}, 422, "invalid"),
         (GOOD | {"procedure": "castle"}, 404, "procedure_unknown"),
         (GOOD | {"procedure": 7}, 422, "invalid"),
+        (GOOD | {"collectivity": "06"}, 422, "collectivity_not_a_commune"),
+        (GOOD | {"collectivity": "06.141"}, 422, "collectivity_not_a_commune"),
         (GOOD | {"site": "\u0000"}, 400, "nul_character"),
     ],
-    ids=["no JSON", "unknown field", "no such commune", "no code", "no such procedure", "type", "NUL"],
+    ids=[
+        "no JSON",
+        "unknown field",
+        "no such commune",
+        "no code",
+        "no such procedure",
+        "type",
+        "region",
+        "province",
+        "NUL",
+    ],
 )
 async def test_a_draft_that_cannot_be_read_writes_nothing(
     api: Api, body: Any, status: int, code: str

@@ -114,13 +114,22 @@ async def test_a_large_project_goes_through_the_commission(
     assert problem(await act(api, file, "minutes", "instructor", document=minutes)) == (409, "not_convened")
     await act(api, file, "forwarding", "agent")
     await act(api, file, "opinion-requests", "instructor", actor="urban_agency")
-    silent = await act(api, file, "opinions", "governor", actor="urban_agency", outcome="unfavourable")
+    silent = await act(api, file, "opinions", "governor", actor="commune", outcome="unfavourable")
     assert problem(silent) == (422, "reasons_missing")
-    given = await act(
-        api, file, "opinions", "governor", actor="urban_agency", outcome="unfavourable", reasons="Zone verte"
+    against = {"actor": "urban_agency", "outcome": "unfavourable", "reasons": "Zone verte"}
+    assert problem(await act(api, file, "opinions", "governor", **against)) == (
+        422,
+        "opinion_document_missing",
     )
+    stolen = await act(api, file, "opinions", "governor", **against, document=minutes)
+    assert problem(stolen) == (422, "file_unknown")
+    paper = await brought(rokhas, "governor")
+    given = await act(api, file, "opinions", "governor", **against, document=paper)
     assert given.json()["binding_opinion"] == "unfavourable"
-    twice = await act(api, file, "opinions", "instructor", actor="urban_agency", outcome="favourable")
+    paper = await brought(rokhas, "instructor")
+    twice = await act(
+        api, file, "opinions", "instructor", actor="urban_agency", outcome="favourable", document=paper
+    )
     assert problem(twice) == (409, "opinion_given")
     await act(api, file, "sitting", "instructor", sits_at="2026-03-06T10:00:00Z", actors=["urban_agency"])
     stolen = await act(api, file, "minutes", "agent", document=minutes)
@@ -401,6 +410,8 @@ async def test_an_absence_is_covered_by_who_could_not_instruct_otherwise(
         ({"holder": "president"}, 422, "delegation_to_self"),
         ({"ends_at": "2026-03-01T00:00:00Z"}, 422, "delegation_period"),
         ({"collectivity": "99.999"}, 422, "unknown_collectivity"),
+        ({"collectivity": "06.141"}, 422, "collectivity_not_a_commune"),
+        ({"holder": "audit:06.141.01.0"}, 422, "invalid"),
         ({"starts_at": "2026-03-05"}, 422, "invalid"),
     ],
 )

@@ -137,19 +137,31 @@ async def test_a_handover_entered_in_time_counts_from_the_handover(
 ) -> None:
     file = await running(rokhas, clock_says)
     await at(ANSWER_BY - timedelta(hours=1))
-    proof = await brought(rokhas, "agent")
+    proof = await brought(rokhas, "president")
     handover = REFUSAL | {"handed_over_at": "2026-03-10T10:00:00Z", "evidence": proof}
     assert problem(await act(api, file, "handover", "agent2", **handover)) == (422, "file_unknown")
     future = await act(
-        api, file, "handover", "agent", **handover | {"handed_over_at": "2027-01-01T00:00:00Z"}
+        api, file, "handover", "president", **handover | {"handed_over_at": "2027-01-01T00:00:00Z"}
     )
     assert problem(future) == (422, "handed_over_at")
-    refused = (await act(api, file, "handover", "agent", **handover)).json()
+    refused = (await act(api, file, "handover", "president", **handover)).json()
     assert (refused["state"], refused["decision"]["notified_at"], refused["decision"]["proof"]) == (
         "refused",
         "2026-03-10T10:00:00Z",
         proof,
     )
+
+
+async def test_113_14_art_101_what_an_agent_enters_in_time_awaits_a_second_person_too(
+    api: Api, rokhas: ServiceDatabase, clock_says: Says, at: At
+) -> None:
+    file = await running(rokhas, clock_says)
+    await at(ANSWER_BY - timedelta(hours=1))
+    proof = {"handed_over_at": "2026-03-10T10:00:00Z", "evidence": await brought(rokhas, "agent")}
+    entered = (await act(api, file, "handover", "agent", **REFUSAL, **proof)).json()
+    assert (entered["state"], entered["handover"]["recorded_by"]) == ("under_review", "agent")
+    confirmed = await act(api, file, "handover/confirmation", "agent2")
+    assert confirmed.json()["state"] == "refused"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Files taken over from another system."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ async def _in_march(at: At) -> None:
 
 
 async def take_over(
-    api: Api, *lines: str, dry_run: bool = False, persona: str = "agent", header: str = HEADER
+    api: Api, *lines: str, dry_run: bool = False, persona: str = "president", header: str = HEADER
 ) -> Any:
     content = (header + "\n".join(lines)).encode()
     answer = await api.post(
@@ -95,6 +95,8 @@ async def test_a_dry_run_reports_and_imports_nothing(api: Api) -> None:
         (("2026-02-25", "2019-02-25"), "procedure_not_in_force"),
         ((CASABLANCA, "99.999.99.99"), "unknown_collectivity"),
         ((CASABLANCA, "06.371.01.01"), "not_allowed"),
+        ((CASABLANCA, "06.141"), "collectivity_not_a_commune"),
+        (("c-1", "office:06.141.01.0"), "invalid"),
         (("+01:00", ""), "instant_malformed"),
         (("2026-02-25", "2026-13-45"), "instant_malformed"),
         (("2026-02-25", "2027-02-25"), "filed_in_future"),
@@ -149,15 +151,30 @@ async def test_what_is_no_such_table_is_one_problem(
 async def test_a_spreadsheets_own_csv_is_read(api: Api) -> None:
     table = (HEADER + RUNNING).replace(",", ";").replace("\n", "\r\n")
     answer = await api.post(
-        "/v1/imports?dry_run=false", "agent", files={"file": ("x.csv", b"\xef\xbb\xbf" + table.encode())}
+        "/v1/imports?dry_run=false", "president", files={"file": ("x.csv", b"\xef\xbb\xbf" + table.encode())}
     )
     assert answer.json()["imported"] == 1
     latin = await api.post("/v1/imports", "agent", files={"file": ("x.csv", "é".encode("latin-1"))})
     assert (latin.status_code, latin.json()["code"]) == (422, "csv_not_utf8")
 
 
-async def test_only_an_agent_imports(api: Api) -> None:
-    assert (await take_over(api, RUNNING, persona="president"))["status"] == 403
+async def test_an_agent_only_tries_unless_the_signature_is_delegated(api: Api) -> None:
+    tried = await take_over(api, RUNNING, persona="agent", dry_run=True)
+    assert (tried["acceptable"], tried["refused"]) == (1, [])
+    report = await take_over(api, RUNNING, persona="agent")
+    assert (report["imported"], [bad["code"] for bad in report["refused"]]) == (0, ["not_allowed"])
+    assert await taken(api) == {}
+    assert (await take_over(api, RUNNING, persona="citizen"))["status"] == 403
+    lent = {
+        "collectivity": CASABLANCA,
+        "kind": "signature",
+        "giver": "president",
+        "holder": "agent",
+        "starts_at": NOW.isoformat(),
+        "ends_at": (NOW + timedelta(days=5)).isoformat(),
+    }
+    assert (await api.post("/v1/delegations", "president", json=lent)).status_code == 201
+    assert (await take_over(api, RUNNING, persona="agent"))["imported"] == 1
 
 
 async def test_numbers_of_our_own_go_on_without_a_gap(api: Api) -> None:

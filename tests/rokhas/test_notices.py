@@ -14,8 +14,8 @@ from sqlalchemy import text
 from services.rokhas.app import SERVICE
 from shared.notify import provider_at, send_once
 from tests.rokhas import cases
-from tests.rokhas.conftest import At, Deliver, Says
-from tests.rokhas.filed import filed
+from tests.rokhas.conftest import At, Deliver, Happened, Says
+from tests.rokhas.filed import brought, filed
 from tests.support.databases import ServiceDatabase
 from tests.support.http import Api, settings_of
 
@@ -117,7 +117,8 @@ async def test_rgc_39_55_an_approval_by_silence_is_told_at_once_with_one_action(
 ) -> None:
     file = await running(rokhas, clock_says)
     if opinion:
-        body = {"actor": "urban_agency", "outcome": opinion, "reasons": "Avis"}
+        paper = await brought(rokhas, "instructor")
+        body = {"actor": "urban_agency", "outcome": opinion, "reasons": "Avis", "document": paper}
         await take(api, file, "opinions", "instructor", **body)
     await at(LATE)
     await clock_says(file, "elapsed", answer_by=ANSWER_BY)
@@ -184,6 +185,28 @@ async def test_nobody_is_warned_of_what_is_done_and_the_applicant_of_their_own_p
     await clock_says(waiting, "started", **period)
     await clock_says(waiting, "warned", warning="half", **period)
     assert await told(rokhas, waiting) == {"citizen": ["warning_half"]}
+
+
+async def test_2_22_141_art_6_the_office_is_told_which_actor_is_late(
+    api: Api, rokhas: ServiceDatabase, clock_says: Says, happened: Happened
+) -> None:
+    file = await running(rokhas, clock_says)
+    step = {
+        "rule": "opinion.urban_agency",
+        "role": "step",
+        "discriminator": "urban_agency",
+        "answer_by": ANSWER_BY - timedelta(days=2),
+        "label": {"ar": "رأي", "fr": "Avis", "en": "Opinion"},
+    }
+    before = await happened(file)
+    await clock_says(file, "elapsed", **step)
+    assert await told(rokhas, file) == {"office:06.141.01.0": ["step_passed"]}
+    assert await happened(file) == before, "it approves nothing"
+    notice = (await space(api, "agent", "?office=06.141.01.0"))[0]
+    assert "Avis — Agence urbaine" in notice["text"]["fr"]
+    await take(api, file, "decision", "president", outcome="granted")
+    await clock_says(file, "elapsed", **step)
+    assert await told(rokhas, file) == {"office:06.141.01.0": ["step_passed"]}, "nobody is late any more"
 
 
 async def test_each_period_of_the_invocation_chain_opens_the_next_step(

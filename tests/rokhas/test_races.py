@@ -190,7 +190,7 @@ async def test_two_imports_of_the_same_table_at_once_import_it_once(api: Api) ->
     answers = await asyncio.gather(
         *(
             api.post("/v1/imports?dry_run=false", persona, files={"file": ("x.csv", table)})
-            for persona in ("agent", "agent2", "agent")
+            for persona in ("president", "president2", "president")
         )
     )
     assert sorted((a.json()["imported"], a.json()["already"]) for a in answers) == [(0, 20), (0, 20), (20, 0)]

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -53,8 +53,8 @@ BODIES: dict[str, Any] = {
     "/modification-requests": {"reasons": "Retrait"},
     "/extension": {"days": 5, "ground": "public_inquiry"},
     "/opinion-requests": {"actor": "urban_agency"},
-    "/opinions": {"actor": "urban_agency", "outcome": "favourable"},
-    "/sitting": {"sits_at": "2099-01-01T10:00:00Z"},
+    "/opinions": {"actor": "commune", "outcome": "favourable"},
+    "/sitting": {"sits_at": (datetime.now(UTC) + timedelta(days=30)).isoformat()},
     "/minutes": {"document": DIGEST},
     "/fees": {"code": "service_fee", "amount": 1000},
     "/repeat": {"earlier": "00000000-0000-0000-0000-000000000000"},
