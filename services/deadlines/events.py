@@ -180,7 +180,10 @@ CLOCKS: Final = Stream(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarDayEvent(Event):
-    """`scope` is the collectivity whose offices alone are closed, None for the whole country."""
+    """`scope` is the collectivity whose offices alone are closed, None for the whole country. `off` false:
+    the entry only ends those that it `replaces`. `feast` ties the days that move as one; `earliest` and
+    `latest` bound an estimated one.
+    """
 
     entry_id: UUID
     date: date
@@ -191,6 +194,10 @@ class CalendarDayEvent(Event):
     announced_at: datetime | None
     scope: str | None
     replaces: tuple[UUID, ...]
+    off: bool = True
+    feast: str | None = None
+    earliest: date | None = None
+    latest: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

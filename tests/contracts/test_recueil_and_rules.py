@@ -57,6 +57,12 @@ def test_the_recueil_says_what_the_clock_counts(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", sorted(RECUEIL.versions))
+def test_a_procedure_has_one_name(code: str) -> None:
+    for day in decisive_days(RECUEIL.versions[code]):
+        assert rulebook().decision(code, day).label == RECUEIL.at(code, day).title
+
+
+@pytest.mark.parametrize("code", sorted(RECUEIL.versions))
 def test_the_recueil_is_as_sure_as_the_rule(code: str) -> None:
     for day in decisive_days(RECUEIL.versions[code]):
         stated, rule = RECUEIL.at(code, day), rulebook().decision(code, day)

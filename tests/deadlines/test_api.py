@@ -1,12 +1,14 @@
 """The clocks over HTTP: what citizens are told before they file, and what officers see."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import icalendar
 import pytest
+from sqlalchemy import text
 
 from services.deadlines.announce import each, recount_one
+from services.deadlines.events import CalendarDayProposed
 from services.deadlines.store import calendar, clocks
 from tests.deadlines.conftest import CASABLANCA, At, Tell
 from tests.deadlines.test_consumers import FILED, announced
@@ -334,3 +336,39 @@ async def test_statistics_count_what_became_of_silence(
         "attested": 1,
     }
     assert [group["group"] for group in body["groups"]] == [CASABLANCA]
+
+
+async def test_what_is_announced_of_a_day_says_all_that_moves_dates(
+    api: Api, deadlines: ServiceDatabase, at: At
+) -> None:
+    await at(FILED)
+    feast = HOLIDAY | {
+        "announced_at": None,
+        "kind": "religious",
+        "status": "estimated",
+        "feast": "aid_al_adha-1455",
+        "earliest": "2026-12-08",
+        "latest": "2026-12-10",
+    }
+    added = await api.post("/v1/calendar/days", "operator", json=feast)
+    ended = HOLIDAY | {"announced_at": None, "replaces": ["2026-11-18"], "off": False}
+    await api.post("/v1/calendar/days", "operator", json=ended)
+    async with deadlines.worker.transaction() as tx:
+        rows = await tx.execute(
+            text("SELECT payload FROM msg.event_log WHERE type LIKE '%calendar_day.proposed%' ORDER BY pos")
+        )
+        first, second = (CalendarDayProposed.read(row.payload) for row in rows)
+    assert added.status_code == 201
+    assert (first.off, first.feast) == (True, "aid_al_adha-1455")
+    assert (first.earliest, first.latest) == (date(2026, 12, 8), date(2026, 12, 10))
+    assert (second.off, second.feast, second.earliest, second.latest) == (False, None, None, None)
+
+
+async def test_a_fixed_day_that_was_ended_does_not_come_back(api: Api, at: At) -> None:
+    await at(FILED)
+    start = "2026-12-26T10:00:00Z"  # the last day would be Monday 11 January, a fixed day
+    assert (await estimated(api, starts_at=start))["last_day"] == "2027-01-12"
+    ended = HOLIDAY | {"announced_at": None, "kind": "national", "replaces": ["2027-01-11"], "off": False}
+    added = await api.post("/v1/calendar/days", "operator", json=ended | {"date": "2027-01-11"})
+    await api.post(f"/v1/calendar/days/{added.json()['id']}/confirmation", "operator2")
+    assert (await estimated(api, starts_at=start))["last_day"] == "2027-01-11"

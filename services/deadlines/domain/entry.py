@@ -115,6 +115,10 @@ class Entry:
             "announced_at": self.day.announced_at,
             "scope": self.day.scope,
             "replaces": self.replaces,
+            "off": self.off,
+            "feast": self.day.feast,
+            "earliest": self.day.earliest,
+            "latest": self.day.latest,
         }
 
 

@@ -20,9 +20,9 @@ from services.deadlines.domain.texts import (
     EFFECTS,
     SUSPENDED,
     TEXTS,
-    UNITS,
     WEEKEND,
     days_text,
+    unit_text,
 )
 from services.deadlines.events import Step
 from shared.data import LANGUAGES, Names
@@ -58,8 +58,8 @@ def not_before(last_day: date) -> Step:
 
 def _length(estimate: Estimate, start: date) -> Step:
     count = estimate.rule.count
-    unit = UNITS[count.unit, count.francs]
-    return _step("length", start, estimate.rule.citation, days=days_text(count.days), unit=unit)
+    days, unit = days_text(count.days), unit_text(count)
+    return _step("length", start, estimate.rule.citation, days=days, unit=unit)
 
 
 def _interruptions(estimate: Estimate) -> Iterator[Step]:
@@ -90,7 +90,8 @@ def _interruptions(estimate: Estimate) -> Iterator[Step]:
                     )
             case Extension(days):
                 start = date.fromordinal(reckoning.start)
-                longer = {"days": days_text(days), "total": days_text(reckoning.total)}
+                total = days_text(reckoning.total, oblique=True)
+                longer = {"days": days_text(days, oblique=True), "total": total}
                 yield _step("extension", start, _article(estimate, "extension"), **longer)
 
 

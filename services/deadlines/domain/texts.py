@@ -139,12 +139,12 @@ EFFECTS: Final[dict[Expiry, Names]] = {
 
 UNITS: Final[dict[tuple[Unit, bool], Names]] = {
     (Unit.CALENDAR, True): {
-        "ar": "كاملة من أيام التقويم",
+        "ar": "{full} من أيام التقويم",
         "fr": "de calendrier, francs",
         "en": "(calendar, full)",
     },
     (Unit.CALENDAR, False): {"ar": "من أيام التقويم", "fr": "de calendrier", "en": "(calendar)"},
-    (Unit.WORKING, True): {"ar": "كاملة من أيام العمل", "fr": "de travail, francs", "en": "(working, full)"},
+    (Unit.WORKING, True): {"ar": "{full} من أيام العمل", "fr": "de travail, francs", "en": "(working, full)"},
     (Unit.WORKING, False): {"ar": "من أيام العمل", "fr": "de travail", "en": "(working)"},
 }
 WEEKEND: Final = {"ar": "عطلة نهاية الأسبوع", "fr": "fin de semaine", "en": "weekend"}
@@ -161,26 +161,39 @@ AFTER_END: Final = {
 }
 
 
-@lru_cache(maxsize=1024)
-def days_text(number: int) -> Names:
-    """A number of days in words; Arabic has a form for one, for two, for three to ten and for more."""
+def _arabic(number: int) -> tuple[str, str]:
+    """So many days and "full" beside them: a form for one, for two, for three to ten, for eleven to
+    ninety-nine, and for whole hundreds.
+    """
     match number:
         case 1:
-            arabic = "يوم واحد"
+            return "يوم واحد", "كامل"
         case 2:
-            arabic = "يومان"
+            return "يومان", "كاملان"
         case _ if 3 <= number % 100 <= 10:
-            arabic = f"{number} أيام"
+            return f"{number} أيام", "كاملة"
         case _ if number % 100 < 3:
-            arabic = f"{number} يوم"
+            return f"{number} يوم", "كامل"
         case _:
-            arabic = f"{number} يوما"
+            return f"{number} يوما", "كاملا"
+
+
+@lru_cache(maxsize=1024)
+def days_text(number: int, *, oblique: bool = False) -> Names:
+    """A number of days in words. `oblique`: as Arabic says it after a preposition or as an object."""
+    arabic = "يومين" if oblique and number == 2 else _arabic(number)[0]
     french = f"{number} jour" if number < 2 else f"{number} jours"
     english = f"{number} day" if number == 1 else f"{number} days"
     return {"ar": arabic, "fr": french, "en": english}
 
 
+def unit_text(count: Count) -> Names:
+    """Which days a period counts, as it follows their number."""
+    unit = UNITS[count.unit, count.francs]
+    return unit | {"ar": unit["ar"].format(full=_arabic(count.days)[1])}
+
+
 def length_of(count: Count) -> Names:
     """The length of a period in words, as the public description of a procedure gives it."""
-    days, unit = days_text(count.days), UNITS[count.unit, count.francs]
+    days, unit = days_text(count.days), unit_text(count)
     return {language: f"{days[language]} {unit[language]}" for language in LANGUAGES}

@@ -23,7 +23,8 @@ COLUMNS: Final = (
     "id, service, aggregate, aggregate_id, procedure, collectivity, rule, rule_version, role, on_expiry,"
     " discriminator, ordinal, parent, started_at, month, state, interruptions, last_day, answer_by,"
     " remaining_days, provisional, settled_at, officer_safe_by, applicant_safe_from, first_half_until,"
-    " not_before, warnings, warned, generation, elapsed_at, closed_at, outcome, in_time, version, calendar_revision, next_at"
+    " not_before, warnings, warned, generation, elapsed_at, closed_at, outcome, in_time, version,"
+    " calendar_revision, next_at"
 )
 JSON: Final = frozenset({"interruptions", "warnings"})
 FIXED: Final = frozenset(
