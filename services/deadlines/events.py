@@ -11,6 +11,8 @@ from uuid import UUID
 
 from shared.events import Event, Stream
 
+Day = date  # for the classes that have a field named `date`
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -196,8 +198,8 @@ class CalendarDayEvent(Event):
     replaces: tuple[UUID, ...]
     off: bool = True
     feast: str | None = None
-    earliest: date | None = None
-    latest: date | None = None
+    earliest: Day | None = None
+    latest: Day | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
