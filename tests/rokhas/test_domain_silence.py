@@ -333,6 +333,16 @@ def test_55_19_art_19_20_a_late_grant_leaves_the_invocation_open_until_the_deliv
     assert (dossier.state, dossier.effective_at) == (State.ATTESTED, ANSWER_BY)
 
 
+@pytest.mark.parametrize("noticed", [running, silent])
+def test_55_19_art_19_a_late_grant_does_not_undo_a_silence_that_nobody_had_noticed(
+    noticed: Callable[[], Dossier],
+) -> None:
+    dossier = noticed()
+    dossier.grant(by=PRESIDENT, now=LATE)
+    assert (dossier.silence_at, dossier.effective_at) == (ANSWER_BY, ANSWER_BY)
+    assert dossier.invoke(by=CITIZEN, now=LATE).invoked_at == LATE
+
+
 def test_55_19_art_20_a_late_grant_on_paper_leaves_the_attestation_open() -> None:
     dossier = unpaid()
     dossier.record_handover(Outcome.GRANTED, handed_over_at=LATE, evidence=DIGEST, by=AGENT, now=LATE)

@@ -139,6 +139,18 @@ async def test_rgc_39_55_an_approval_by_silence_is_told_at_once_with_one_action(
     assert invoked.json()["state"] == "silence_invoked"
 
 
+async def test_a_notice_offers_only_what_may_still_be_done(
+    api: Api, rokhas: ServiceDatabase, clock_says: Says, deliver: Deliver, at: At
+) -> None:
+    file = await running(rokhas, clock_says)
+    await at(LATE)
+    await clock_says(file, "elapsed", answer_by=ANSWER_BY)
+    await take(api, file, "invocation", "citizen")
+    await deliver()
+    approved = next(n for n in await space(api) if n["kind"] == "approved_by_silence")
+    assert approved["action"] is None, "the act was asked for before this was told"
+
+
 async def test_a_late_refusal_reaches_the_governor_and_audit(
     api: Api, rokhas: ServiceDatabase, clock_says: Says, deliver: Deliver, at: At
 ) -> None:
@@ -188,9 +200,10 @@ async def test_nobody_is_warned_of_what_is_done_and_the_applicant_of_their_own_p
 
 
 async def test_2_22_141_art_6_the_office_is_told_which_actor_is_late(
-    api: Api, rokhas: ServiceDatabase, clock_says: Says, happened: Happened
+    api: Api, rokhas: ServiceDatabase, clock_says: Says, happened: Happened, at: At
 ) -> None:
     file = await running(rokhas, clock_says)
+    await at(ANSWER_BY - timedelta(days=1))
     step = {
         "rule": "opinion.urban_agency",
         "role": "step",
@@ -198,6 +211,7 @@ async def test_2_22_141_art_6_the_office_is_told_which_actor_is_late(
         "answer_by": ANSWER_BY - timedelta(days=2),
         "label": {"ar": "رأي", "fr": "Avis", "en": "Opinion"},
     }
+    await clock_says(file, "started", **step)
     before = await happened(file)
     await clock_says(file, "elapsed", **step)
     assert await told(rokhas, file) == {"office:06.141.01.0": ["step_passed"]}

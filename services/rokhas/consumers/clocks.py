@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from services.rokhas.consumers.notices import post
 from services.rokhas.domain import Dossier
@@ -31,6 +32,10 @@ EXPLAIN = text("""
     ON CONFLICT (dossier, clock) DO UPDATE SET label = coalesce(excluded.label, e.label),
       answer_by = excluded.answer_by, last_day = excluded.last_day, said_at = excluded.said_at,
       steps = excluded.steps""")
+
+LABEL = text("SELECT label FROM rokhas.explanation WHERE dossier = :dossier AND clock = :clock").columns(
+    label=JSONB
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +91,7 @@ async def keep_time(tx: Tx, envelope: Envelope) -> None:
         assert facts.effective_at is not None  # every elapsed event has it
         event = dossier.elapsed(facts.clock(), effective_at=facts.effective_at, now=tx.now)
         if facts.role == ClockRole.STEP and dossier.awaits(facts.clock()):
-            label, due = _label(facts, dossier), last_day_text(facts.effective_at)
+            label, due = await _label(tx, facts, dossier), last_day_text(facts.effective_at)
             await post(tx, envelope.id, dossier, step_passed(label, due, dossier))
     else:
         event = dossier.observe(facts.clock(), CHANGES[envelope.type], reason=facts.reason)
@@ -95,9 +100,10 @@ async def keep_time(tx: Tx, envelope: Envelope) -> None:
         await dossiers.save(tx, dossier, because=event)
 
 
-def _label(facts: ClockFacts, dossier: Dossier) -> Names:
+async def _label(tx: Tx, facts: ClockFacts, dossier: Dossier) -> Names:
     """The step, and where it has one the actor whose delay it is (2-22-141 art. 6)."""
-    label = facts.label or rule_name(facts.rule)
+    of = {"dossier": facts.aggregate_id, "clock": facts.clock_id}
+    label: Names = (await tx.execute(LABEL, of)).scalar_one_or_none() or rule_name(facts.rule)
     for listed in dossier.procedure.opinions:
         if listed.actor == facts.discriminator:
             return {language: f"{label[language]} — {listed.label[language]}" for language in label}

@@ -60,12 +60,12 @@ async def tell(tx: Tx, envelope: Envelope) -> None:
 
 
 async def post(tx: Tx, event_id: UUID, dossier: Dossier, notice: Notice) -> None:
-    """Title and text by language, and the action if there is one: method, address and label."""
+    """Title and text by language, and the action if it may still be taken: method, address and label."""
     told = notice.told
     content: dict[str, Any] = {
         language: {"title": told.title[language], "text": text} for language, text in notice.text.items()
     }
-    if told.action is not None:
+    if told.action in dossier.available:
         path, label = STEPS[told.action]
         href = f"/rokhas/v1/dossiers/{dossier.id}/{path.format(request=told.request)}"
         content["action"] = {"method": "POST", "href": href, "label": label}

@@ -12,7 +12,8 @@ from services.rokhas.domain.appeals import Appeals
 from services.rokhas.domain.core import clock_unknown, wanted
 from services.rokhas.domain.fees import Fees
 from services.rokhas.domain.permissions import Delegation
-from services.rokhas.domain.states import APPEALS, LATE, SILENCE, Action, State
+from services.rokhas.domain.recueil import SilenceEffect
+from services.rokhas.domain.states import APPEALS, LATE, Action, State
 from services.rokhas.domain.values import Decision, Handover, Reason, Recipient
 from services.rokhas.events import (
     AppealAnswered,
@@ -265,8 +266,7 @@ class Decisions(Appeals, Fees):
         return self._refuse_at(now, by.subject, reasons)
 
     def _grant_at(self, at: datetime, signer: str, *, late: bool, proof: str | None = None) -> Granted:
-        if self.state not in SILENCE or not late:  # an approval in force since the silence stays so
-            self.effective_at = at
+        self.effective_at = (self._silence_before(at) if late else None) or at
         self.decision = Decision(outcome=Outcome.GRANTED, notified_at=at, by=signer, proof=proof)
         return self._announce(
             Granted,
@@ -276,6 +276,15 @@ class Decisions(Appeals, Fees):
             binding_opinion=self.binding_opinion(),
             proof=proof,
         )
+
+    def _silence_before(self, at: datetime) -> datetime | None:
+        """An approval in force since the silence stays so, also one that nobody had noticed before the grant."""
+        if self.procedure.silence.effect is not SilenceEffect.APPROVAL:
+            return None
+        clock = self.clock
+        if self.silence_at is None and clock is not None and not self.awaiting and not clock.provisional:
+            self.silence_at = clock.answer_by if clock.answer_by and clock.answer_by <= at else None
+        return self.silence_at
 
     def _refuse_at(
         self, at: datetime, signer: str, reasons: tuple[Reason, ...], *, proof: str | None = None
