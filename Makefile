@@ -59,7 +59,7 @@ lock: $(STAMP) ## resolve pyproject.toml into requirements.lock
 	rm -f uv.lock
 
 clean: ## remove the environment, caches and Kafka's jars (data in JAMAA_HOME stays)
-	rm -rf .venv .kafka .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
+	rm -rf .venv .kafka .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info tests/contracts/asyncapi/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A second start skips this: the stamp is newer than the lock. --clear repairs an environment left half made.

@@ -208,6 +208,24 @@ def test_production_has_no_other_time_and_no_personas(typed: Jamaa, monkeypatch:
     assert "refuses to start in the profile 'production'" in typed("token", "citizen").err
 
 
+def test_databases_are_migrated_by_their_owners(
+    typed: Jamaa, platform: Launcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = typed("migrate")
+    assert missing.err.startswith("jamaa: JAMAA_ROKHAS_MIGRATOR_DATABASE_URL is not set: ")
+    for name, value in platform.variables().items():
+        monkeypatch.setenv(name, value)
+    assert typed("migrate").out.splitlines() == [f"{each.name}: newest version" for each in SERVICES]
+    assert typed("migrate", "deadlines").out == "deadlines: newest version\n"
+
+
+def test_a_service_without_its_environment_names_every_variable(typed: Jamaa) -> None:
+    done = typed("serve", "deadlines", "--port", "1")
+    named = {line.split()[1] for line in done.err.splitlines()}
+    assert {"JAMAA_DEADLINES_DATABASE_URL", "JAMAA_KAFKA_BOOTSTRAP", "JAMAA_ISSUER"} <= named
+    assert done.status == 1
+
+
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
@@ -217,6 +235,8 @@ def test_production_has_no_other_time_and_no_personas(typed: Jamaa, monkeypatch:
         ("events show 17", "is no event id"),
         ("events show 0190a3f2-6c00-8000-8000-000000000002", "no service announced"),
         ("events tail --service nobody", "no service is called 'nobody'"),
+        ("serve nobody", "no service is called 'nobody'"),
+        ("migrate nobody", "no service is called 'nobody'"),
         ("replay nobody", "no service is called 'nobody'"),
         ("redrive nobody x", "no consumer is called 'nobody'"),
         ("redrive deadlines.clocks x", "deadlines.clocks never met x"),
