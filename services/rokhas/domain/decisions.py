@@ -278,7 +278,7 @@ class Decisions(Appeals, Fees):
         )
 
     def _silence_before(self, at: datetime) -> datetime | None:
-        """An approval in force since the silence stays so, also one that nobody had noticed before the grant."""
+        """An approval in force since the silence stays so, also one unnoticed before the grant."""
         if self.procedure.silence.effect is not SilenceEffect.APPROVAL:
             return None
         clock = self.clock
