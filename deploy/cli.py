@@ -50,9 +50,12 @@ async def kafka(port: Port = 8000) -> None:
 
 async def _run(port: int, *, separate: bool, real_kafka: bool = False) -> None:
     from deploy.engines import EngineSettings, require_free
+    from deploy.engines.errors import explained
 
     require_free(port, "Jamaa", "PORT")  # before all that takes time
     settings = EngineSettings.from_environment()
+    with explained(settings.home):
+        settings.home.mkdir(parents=True, exist_ok=True)
     from deploy.run import run as run_
 
     await run_(settings, port, separate=separate, real_kafka=real_kafka)

@@ -127,7 +127,7 @@ async def _serve(settings: EngineSettings, port: int, *, separate: bool, real_ka
         console.print(f"  [dim]{check_zone(datetime.now(UTC))}[/]")
         console.print(f"\n  Ready in {steps.total:.1f} s: [bold]http://127.0.0.1:{port}/[/]")
         console.print("  In another terminal: [bold]make demo[/]. Ctrl-C stops everything.\n")
-        await asyncio.Event().wait()
+        await asyncio.gather(*kept)  # for ever; a bug in them must not go unnoticed
 
 
 def _spare_the_screen() -> None:

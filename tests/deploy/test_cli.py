@@ -297,7 +297,12 @@ def test_a_backup_brings_everything_back(
         assert "is damaged or missing: nothing was restored" in typed("restore", str(damaged)).err
         assert not list(home.iterdir())
 
-        assert typed("restore", str(target)).status == 0
+        (home / "secret").write_text("another installation's")
+        restored = typed("restore", str(target))
+        assert restored.status == 0
+        aside = re.search(r"what was there is in (.*)\n", restored.out)
+        assert aside
+        assert [path.name for path in Path(aside[1]).iterdir()] == ["secret"]
         assert (home / "files" / "plan").read_text() == "a plan"
         assert (home / "issuer" / "key.json").read_bytes() == (
             platform.home / "issuer" / "key.json"
@@ -309,4 +314,3 @@ def test_a_backup_brings_everything_back(
             assert following > newest
             again.draft()
             eventually(lambda: typed("status").status, 0)
-        assert "what was there is in" in typed("restore", str(target)).out
