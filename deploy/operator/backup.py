@@ -11,7 +11,8 @@ import importlib.metadata
 import json
 import os
 import shutil
-from collections.abc import AsyncIterator, Mapping
+import tempfile
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ from urllib.request import url2pathname
 import asyncpg
 
 from deploy.command import Refused
-from deploy.engines import EngineSettings, ExternalPostgres, Postgres, engines
+from deploy.engines import EngineSettings, Postgres, engines
 from deploy.engines.errors import explained
 from deploy.engines.postgres import wheel_programs
 from deploy.engines.process import Claim, last_line
@@ -42,6 +43,7 @@ FACTS: Final = """
 POSITIONS: Final = """
     SELECT setval('msg.event_pos', greatest(last_value, (SELECT coalesce(max(pos), 1) FROM msg.event_log)))
     FROM msg.event_pos"""
+KNOWS_TRANSACTION_TIMEOUT: Final = 17
 PARTITIONS: Final = "SELECT msg.ensure_partitions()"
 
 
@@ -156,6 +158,8 @@ async def restore(settings: EngineSettings, source: Path) -> None:
     with explained(settings.home):
         settings.home.mkdir(parents=True, exist_ok=True)
         await _require_stopped(settings.home)
+        if settings.database_url:
+            await _require_absent(engines(settings).postgres, manifest["services"])
         aside = _set_aside(settings.home)
         if aside:
             print(f"what was there is in {aside}")
@@ -204,6 +208,21 @@ async def _require_stopped(home: Path) -> None:
         claim.release()
 
 
+async def _require_absent(postgres: Postgres, names: Iterable[str]) -> None:
+    """Raises Refused for a database that is on that server already."""
+    await postgres.start()
+    administrator = await asyncpg.connect(postgres.dsn())
+    try:
+        wanted = [database_of(name) for name in names]
+        found = await administrator.fetchval(
+            "SELECT max(datname) FROM pg_database WHERE datname = ANY($1)", wanted
+        )
+    finally:
+        await administrator.close()
+    if found:
+        raise Refused(f"the database {found} exists on that server: drop or rename it; nothing was restored")
+
+
 def _set_aside(home: Path) -> Path | None:
     """Moves data that is here into a directory of its own; logs and programs stay."""
     old = [
@@ -222,24 +241,38 @@ def _set_aside(home: Path) -> Path | None:
 
 
 async def _restore_one(postgres: Postgres, name: str, dump: Path) -> None:
-    if isinstance(postgres, ExternalPostgres):
-        administrator = await asyncpg.connect(postgres.dsn())
-        try:
-            if await administrator.fetchval("SELECT FROM pg_database WHERE datname = $1", database_of(name)):
-                raise Refused(f"the database {database_of(name)} exists on that server: drop or rename it")
-        finally:
-            await administrator.close()
+    administrator = await asyncpg.connect(postgres.dsn())
+    try:
+        major = administrator.get_server_version().major
+    finally:
+        await administrator.close()
     passwords = {role: postgres.password(role) for role in (MIGRATOR, *roles(name))}
     await provision(postgres.dsn(), name, passwords)
-    await _run(
-        "pg_restore", postgres.dsn(database_of(name)), "--exit-on-error", "--single-transaction", str(dump)
-    )
+    dsn = postgres.dsn(database_of(name))
+    if major >= KNOWS_TRANSACTION_TIMEOUT:
+        await _run("pg_restore", dsn, "--exit-on-error", "--single-transaction", str(dump))
+    else:
+        await _restore_older(dsn, dump)
     connection = await asyncpg.connect(postgres.dsn(database_of(name), MIGRATOR))
     try:
         await connection.execute(POSITIONS)
         await connection.execute(PARTITIONS)
     finally:
         await connection.close()
+
+
+async def _restore_older(dsn: str, dump: Path) -> None:
+    """The wheel's pg_restore begins with a setting that servers before 17 refuse."""
+    with tempfile.TemporaryDirectory() as place:
+        script, fit = Path(place, "all.sql"), Path(place, "fit.sql")
+        await _run("pg_restore", dsn, f"--file={script}", str(dump))
+        _without(b"SET transaction_timeout = 0;\n", script, fit)
+        await _run("psql", dsn, "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", f"--file={fit}")
+
+
+def _without(line: bytes, script: Path, fit: Path) -> None:
+    with script.open("rb") as lines, fit.open("wb") as kept:
+        kept.writelines(each for each in lines if each != line)
 
 
 # -- PostgreSQL's own programs
@@ -257,10 +290,10 @@ async def _run(program: str, dsn: str, *arguments: str) -> None:
         "PGPASSWORD": url.password or "",
         "PGDATABASE": url.path.strip("/"),
     }
-    place = [] if program == "pg_dump" else [f"--dbname={environment['PGDATABASE']}"]
+    to_database = program == "pg_restore" and not any(each.startswith("--file=") for each in arguments)
     process = await asyncio.create_subprocess_exec(
         wheel_programs() / program,
-        *place,
+        *([f"--dbname={environment['PGDATABASE']}"] if to_database else []),
         *arguments,
         env=environment,
         stdout=asyncio.subprocess.PIPE,

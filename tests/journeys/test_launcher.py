@@ -4,16 +4,19 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
 from deploy.auditor import workers
+from deploy.engines import EmbeddedPostgres, installed_programs
 from deploy.operator.status import Report, look
-from tests.support.launching import Launcher, fresh_home
+from tests.support.launching import Launcher, fresh_home, jamaa
 
 PATIENCE = 60.0
 
@@ -95,3 +98,20 @@ def test_separate_processes_begin_again_and_end_with_the_launcher(fresh: Path) -
         eventually(lambda: heard(platform), 2)
         assert platform.stop(signal.SIGKILL) == -signal.SIGKILL
         eventually(platform.companions, [])
+
+
+@pytest.mark.skipif(installed_programs() is None, reason="no PostgreSQL of Debian's here")
+def test_a_backup_goes_into_an_older_server_once(fresh: Path) -> None:
+    with fresh_home() as other, fresh_home() as home, fresh_home() as server:
+        with Launcher(fresh) as platform:
+            assert jamaa(platform.home, "backup", other / "backup").returncode == 0
+
+        async def restored_twice() -> list[subprocess.CompletedProcess[str]]:
+            async with EmbeddedPostgres(server, durable=False, bindir=installed_programs()) as older:
+                restore = partial(jamaa, home, "restore", other / "backup", DATABASE_URL=older.dsn())
+                return [await asyncio.to_thread(restore) for _ in range(2)]
+
+        first, second = asyncio.run(restored_twice())
+        assert first.returncode == 0, first.stderr
+        assert second.returncode == 1
+        assert "exists on that server: drop or rename it; nothing was restored" in second.stderr
