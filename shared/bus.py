@@ -228,7 +228,7 @@ class Bus:
                 session_timeout_ms=self.session_timeout_ms,
                 heartbeat_interval_ms=max(100, self.session_timeout_ms // 10),
                 # Kafka answers as soon as there is something; the embedded broker only when the wait is over.
-                fetch_max_wait_ms=500 if self.idempotence else 20,
+                fetch_max_wait_ms=500 if self.idempotence else 50,
                 max_poll_records=500,
                 metadata_max_age_ms=10_000,
             )
