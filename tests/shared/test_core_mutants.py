@@ -181,19 +181,20 @@ async def test_the_relay_passes(database: ServiceDatabase, scenario: Scenario) -
 
 
 @pytest.mark.parametrize(
-    ("kind", "scenario", "promise"),
+    ("kind", "scenario", "promises"),
     [
-        (ByCursor, lost_in_between, "A5"),
-        (ByTransaction, overtaken, "order"),
-        (ByHint, lost_in_between, "A5"),
+        (ByCursor, lost_in_between, {"A5"}),
+        # Its xmin is the whole server's: while anybody's transaction is open, it sends nothing at all.
+        (ByTransaction, overtaken, {"order", "A5"}),
+        (ByHint, lost_in_between, {"A5"}),
     ],
 )
 async def test_a_broken_relay_is_caught(
-    database: ServiceDatabase, kind: type[UnfencedRelay], scenario: Scenario, promise: str
+    database: ServiceDatabase, kind: type[UnfencedRelay], scenario: Scenario, promises: set[str]
 ) -> None:
     with pytest.raises(Violation) as caught:
         await judge_relay(database, kind, scenario)
-    assert caught.value.promise == promise
+    assert caught.value.promise in promises
 
 
 async def test_four_workers_with_skip_locked_are_caught(database: ServiceDatabase) -> None:
