@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import CursorResult, Executable, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.auth import SYSTEM, Actor
@@ -110,15 +111,24 @@ class Database:
         traceparent: str | None = None,
     ) -> AsyncIterator[Tx]:
         """Commits when the block ends, rolls back when it raises."""
-        async with self.engine.begin() as connection:
-            scope = {
-                "subject": actor.subject,
-                "communes": ",".join(sorted(actor.communes)),
-                "provinces": ",".join(sorted(actor.provinces)),
-            }
-            now = (await connection.execute(BEGIN, scope)).scalar_one()
-            tx = Tx(connection, actor, now, correlation_id, causation_id, traceparent)
+        scope = {
+            "subject": actor.subject,
+            "communes": ",".join(sorted(actor.communes)),
+            "provinces": ",".join(sorted(actor.provinces)),
+        }
+        async with self.engine.connect() as connection:
+            try:
+                begun = await connection.execute(BEGIN, scope)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                # It died while it waited in the pool (the server restarted), and nothing was done on it yet.
+                # Asking each one first (pool_pre_ping) would cost every request a round trip.
+                await connection.rollback()
+                begun = await connection.execute(BEGIN, scope)
+            tx = Tx(connection, actor, begun.scalar_one(), correlation_id, causation_id, traceparent)
             yield tx
+            await connection.commit()
         if tx.emitted:
             for wake in self.on_emit:
                 wake()

@@ -11,7 +11,6 @@ from fastapi.routing import iter_route_contexts
 from jinja2 import Environment
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
-from sqlalchemy import text
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -29,7 +28,6 @@ from shared.settings import Settings
 from shared.tokens import Tokens
 
 CHECK_SECONDS: Final = 2.0
-ALIVE: Final = text("SELECT 1")
 DOCS: Final = Environment(autoescape=True).from_string(
     files("shared.http").joinpath("docs.html").read_text(encoding="utf-8")
 )
@@ -91,8 +89,8 @@ def _application(
     app.include_router(service.router)
 
     async def database_answers() -> None:
-        async with database.engine.connect() as connection:
-            await connection.execute(ALIVE)
+        async with database.transaction():
+            pass
 
     async def livez(request: Request) -> Response:
         return JSONResponse({"status": "ok"})

@@ -16,6 +16,7 @@ from shared.errors import Invalid, Malformed, Unavailable
 
 HEADER: Final = "Idempotency-Key"
 KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+LARGE: Final = 64 * 1024  # bytes: more is hashed in a thread, while the loop answers others
 BOUNDARY: Final = re.compile(r'boundary="?([^";]{1,200})"?')
 
 CLAIM: Final = text(
@@ -87,10 +88,14 @@ def key_of(request: Request) -> str:
     return key
 
 
-def fingerprint(request: Request, body: bytes) -> bytes:
+async def fingerprint(request: Request, body: bytes) -> bytes:
     """Of the query and the body. A multipart boundary is drawn anew when a client tries again, so it does
     not count.
     """
+    return await asyncio.to_thread(_digest, request, body) if len(body) > LARGE else _digest(request, body)
+
+
+def _digest(request: Request, body: bytes) -> bytes:
     content_type = request.headers.get("content-type", "")
     boundary = BOUNDARY.search(content_type) if content_type.startswith("multipart/") else None
     if boundary:
@@ -99,13 +104,12 @@ def fingerprint(request: Request, body: bytes) -> bytes:
     return sha256(b"\0".join([request.url.query.encode(), content_type.encode(), body])).digest()
 
 
-async def claim(tx: Tx, request: Request, body: bytes) -> Claim:
+async def claim(tx: Tx, request: Request, digest: bytes) -> Claim:
     """Waits for a concurrent request with the same key. Raises `Replayed` with the stored answer, or
     Invalid `idempotency_key_reused` when the key came with another request.
     """
     key = key_of(request)
     route = f"{request.method} {request.url.path}"
-    digest = fingerprint(request, body)
     who = {"principal": tx.actor.subject, "key": key}
     if (await tx.execute(CLAIM, who | {"route": route, "hash": digest})).first():
         return Claim(tx, key)

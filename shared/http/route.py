@@ -88,8 +88,8 @@ class Unit:
     """One attempt at one request."""
 
     stack: AsyncExitStack
-    body: bytes
-    attempt: int
+    actor: Actor
+    fingerprint: bytes
     claim: idempotency.Claim | None = None
 
 
@@ -113,7 +113,7 @@ class Caller:
             )
         )
         if self.idempotent:
-            unit.claim = await idempotency.claim(tx, self.request, unit.body)
+            unit.claim = await idempotency.claim(tx, self.request, unit.fingerprint)
         return tx
 
 
@@ -142,13 +142,11 @@ class Authorization:
     def idempotent(self, methods: Collection[str]) -> bool:
         return "POST" in methods if self._idempotent is None else self._idempotent
 
-    async def __call__(self, request: Request) -> Tx | Caller:
-        unit: Unit | None = request.scope.get(UNIT)
-        if unit is None:
-            raise TypeError("authorize works on routes of shared.http.Router only")
+    async def admit(self, request: Request) -> Actor:
+        """By the request's head alone: whoever is refused here sends his body to nobody."""
         site: Site = request.app.state.site
         actor = await self._actor(request, site.tokens)
-        if self.limit is not None and unit.attempt == 1:
+        if self.limit is not None:
             await self._spend(request, site.limiter, actor)
         if self.roles is not None and not actor.holds(*self.roles):
             raise Forbidden(
@@ -161,10 +159,15 @@ class Authorization:
                 action=self.action.value,
             )
         access.PURPOSE.set(self._purpose(request))
-        idempotent = self.idempotent({request.method})
-        if idempotent:
+        if self.idempotent({request.method}):
             idempotency.key_of(request)
-        caller = Caller(actor, request, idempotent)
+        return actor
+
+    async def __call__(self, request: Request) -> Tx | Caller:
+        unit: Unit | None = request.scope.get(UNIT)
+        if unit is None:
+            raise TypeError("authorize works on routes of shared.http.Router only")
+        caller = Caller(unit.actor, request, self.idempotent({request.method}))
         return await caller.begin() if self.opens else caller
 
     async def _actor(self, request: Request, tokens: Tokens) -> Actor:
@@ -274,15 +277,19 @@ class Route(APIRoute):
         known = frozenset(_query_names(self.dependant))
         form = self.body_field is not None and isinstance(self.body_field.field_info, Form)
         takes_body = self.body_field is not None
+        mark = authorization_of(self)
 
         async def handle(request: Request) -> Response:
+            actor = await mark.admit(request) if mark else ANYBODY
             body = await _body(request, self.most)  # before the transaction: no network call inside one
             _refuse_unreadable(request, body, known)
             if takes_body and body:
                 _refuse_media_type(request, form=form)
+            keyed = mark is not None and mark.idempotent({request.method})
+            fingerprint = await idempotency.fingerprint(request, body) if keyed else b""
             for attempt in range(1, ATTEMPTS + 1):
                 try:
-                    return await _attempt(inner, request, body, attempt)
+                    return await _attempt(inner, request, body, actor, fingerprint)
                 except DATABASE_ERRORS as error:
                     problem = _explained(error)
                     if problem is None:
@@ -302,13 +309,17 @@ class Router(APIRouter):
 
 
 async def _attempt(
-    inner: Callable[[Request], Coroutine[Any, Any, Response]], request: Request, body: bytes, attempt: int
+    inner: Callable[[Request], Coroutine[Any, Any, Response]],
+    request: Request,
+    body: bytes,
+    actor: Actor,
+    fingerprint: bytes,
 ) -> Response:
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
 
     async with AsyncExitStack() as stack:
-        unit = Unit(stack, body, attempt)
+        unit = Unit(stack, actor, fingerprint)
         request.scope[UNIT] = unit
         try:
             # A fresh request each time: a form's files were read to their end by the attempt before.

@@ -1,14 +1,24 @@
 """A request is one transaction: what was answered is committed, what was raised left nothing."""
 
 import asyncio
+import hashlib
 import io
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from threading import current_thread, main_thread
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
+from deploy.engines import free_port
+from deploy.serve import listening
+from shared.http import idempotency
 from tests.shared.conftest import Toy
 from tests.shared.toy.service import runs
+
+NOTE = {"commune": "06.141.01.0", "body": "hello"}
 
 
 async def test_an_answer_is_committed_with_its_event(toy: Toy) -> None:
@@ -104,3 +114,65 @@ async def test_concurrent_requests_with_one_key_have_one_effect(toy: Toy) -> Non
     assert {a.headers["Location"] for a in answers} == {f"/toy/v1/notes/{answers[0].json()['id']}"}
     assert runs == ["write"]
     assert (await toy.counts())["events"] == before["events"] + 1
+
+
+KILL = """
+    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+    WHERE datname = $1 AND pid <> pg_backend_pid()"""
+
+
+async def test_connections_that_died_in_the_pool_cost_no_request(toy: Toy, toy_dsns: dict[str, str]) -> None:
+    """PostgreSQL restarted, or somebody ended every session: nothing was done yet, so it is done anew."""
+    held = [await toy.database.engine.connect() for _ in range(8)]
+    for connection in held:
+        await connection.close()
+    administrator = await asyncpg.connect(toy_dsns["admin"])
+    killed = await administrator.fetchval(KILL, toy_dsns["admin"].rpartition("/")[2])
+    assert killed >= 8
+    answers = [await toy.client.get("/toy/v1/notes", headers=toy.headers()) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200] * 3
+    await administrator.execute("SELECT pg_sleep(0.1)")
+    await administrator.fetchval(KILL, toy_dsns["admin"].rpartition("/")[2])
+    await administrator.close()
+    together = [toy.post("/toy/v1/notes", json=NOTE) for _ in range(8)]
+    assert {answer.status_code for answer in await asyncio.gather(*together)} == {201}
+
+
+@asynccontextmanager
+async def spoken(toy: Toy, head: str) -> AsyncIterator[asyncio.StreamReader]:
+    """What a server answers to a request of which only the head ever comes."""
+    port = free_port()
+    async with listening(toy.app, "127.0.0.1", port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head.replace("\n", "\r\n").encode())
+        await writer.drain()
+        yield reader
+        writer.close()
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 900000", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize(
+    ("persona", "status"), [(None, b"401 Unauthorized"), ("forged", b"401"), ("governor", b"403 Forbidden")]
+)
+async def test_who_may_not_is_refused_before_the_body_is_read(
+    toy: Toy, length: str, persona: str | None, status: bytes
+) -> None:
+    token = "forged" if persona == "forged" else persona and toy.issuer.token(persona)
+    said = f"Authorization: Bearer {token}\n" if token else ""
+    head = f"POST /toy/v1/notes HTTP/1.1\nHost: x\nContent-Type: application/json\n{said}{length}\n\n"
+    async with spoken(toy, head) as reader, asyncio.timeout(10):
+        assert status in await reader.readline()
+
+
+async def test_a_large_body_is_hashed_beside_the_loop(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed = []
+
+    def sha256(content: bytes) -> object:
+        hashed.append((len(content) > idempotency.LARGE, current_thread() is main_thread()))
+        return real(content)
+
+    real = hashlib.sha256
+    monkeypatch.setattr(idempotency, "sha256", sha256)
+    for body in ("hello", "x" * idempotency.LARGE):
+        await toy.post("/toy/v1/notes", json=NOTE | {"body": body})
+    assert hashed == [(False, True), (True, False)]
