@@ -8,7 +8,7 @@ sends SMS or e-mail knows the address behind it, this platform's services do not
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -22,6 +22,7 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import SQLAlchemyError
 
+from shared import trace
 from shared.db import Database, Tx
 
 log = structlog.get_logger()
@@ -29,13 +30,14 @@ log = structlog.get_logger()
 RETRY: Final = (1, 10, 60, 600, 3600)  # seconds before each new try; the last one for ever
 
 WRITE = text("""
-    INSERT INTO msg.notice (event_id, recipient, about, kind, content, created_at)
-    VALUES (:event_id, :recipient, :about, :kind, CAST(:content AS jsonb), :created_at)
+    INSERT INTO msg.notice (event_id, recipient, about, kind, content, created_at, origin)
+    VALUES (:event_id, :recipient, :about, :kind, CAST(:content AS jsonb), :created_at,
+      CAST(:origin AS jsonb))
     ON CONFLICT DO NOTHING""")
 UNSENT = text("""
-    SELECT id, number, recipient, about, kind, content, created_at FROM msg.notice
+    SELECT id, number, recipient, about, kind, content, created_at, origin FROM msg.notice
     WHERE sent_at IS NULL AND next_try <= clock_timestamp() ORDER BY next_try LIMIT 100""").columns(
-    content=JSONB
+    content=JSONB, origin=JSONB
 )
 SENT = text("UPDATE msg.notice SET sent_at = clock_timestamp() WHERE id = ANY(:ids)")
 FAILED = text("""
@@ -61,6 +63,7 @@ class Notice:
     kind: str
     content: Mapping[str, Any]
     created_at: datetime
+    origin: Mapping[str, str] = field(default_factory=dict)
 
 
 class Provider(Protocol):
@@ -75,7 +78,7 @@ class Mailbox:
     path: Path
 
     async def send(self, notice: Notice) -> None:
-        line = json.dumps(asdict(notice), ensure_ascii=False, default=str)
+        line = json.dumps(_told(notice), ensure_ascii=False, default=str)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
@@ -87,13 +90,17 @@ class Webhook:
     url: str
 
     async def send(self, notice: Notice) -> None:
-        async with httpx.AsyncClient(timeout=10) as client:
-            answer = await client.post(
-                self.url,
-                content=json.dumps(asdict(notice), ensure_ascii=False, default=str).encode(),
-                headers={"Idempotency-Key": str(notice.id), "Content-Type": "application/json"},
-            )
+        own = {"Idempotency-Key": str(notice.id), "Content-Type": "application/json"}
+        content = json.dumps(_told(notice), ensure_ascii=False, default=str).encode()
+        with trace.outgoing("POST", self.url, notice.origin) as followed:
+            async with httpx.AsyncClient(timeout=10) as client:
+                answer = await client.post(self.url, content=content, headers=own | followed)
             answer.raise_for_status()
+
+
+def _told(notice: Notice) -> dict[str, Any]:
+    """Without where it comes from: that is not the recipient's concern."""
+    return {name: value for name, value in asdict(notice).items() if name != "origin"}
 
 
 def provider_at(url: str) -> Provider:
@@ -106,6 +113,7 @@ async def notify(
     tx: Tx, *, event_id: UUID, recipient: str, about: UUID | str, kind: str, content: Mapping[str, Any]
 ) -> None:
     """To be sent after this transaction commits; once per event and recipient, however often it is called."""
+    origin = {"traceparent": tx.traceparent, "correlation_id": tx.correlation_id}
     await tx.execute(
         WRITE,
         {
@@ -115,6 +123,7 @@ async def notify(
             "kind": kind,
             "content": json.dumps(content, ensure_ascii=False),
             "created_at": tx.now,
+            "origin": json.dumps({name: value for name, value in origin.items() if value}),
         },
     )
 

@@ -7,6 +7,7 @@ events of transactions that commit late, ordering by transaction id inverts an a
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
@@ -15,6 +16,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 from sqlalchemy import Row, text
 
+from shared import trace
 from shared.bus import BrokerLost, Bus, Record, Sender
 from shared.db import Database
 from shared.events import Envelope, topic_of
@@ -136,7 +138,8 @@ class Relay:
         if missing := {r.topic for r in records} - self._topics:
             await self.bus.ensure_topics(sorted(missing))  # else a broker might make them, with one partition
             self._topics |= missing
-        outcomes = await sender.send(records)
+        with _sending(rows, records):
+            outcomes = await sender.send(records)
         # An aggregate's later event must not overtake a refused one for good: what follows a failure is
         # sent again with it, and consumers drop what they have seen.
         refused = next((i for i, outcome in enumerate(outcomes) if outcome is not None), len(rows))
@@ -208,6 +211,19 @@ def record(row: Row[tuple[object, ...]]) -> Record:
         row.payload,
         envelope.headers(),
     )
+
+
+def _sending(
+    rows: Sequence[Row[tuple[object, ...]]], records: Sequence[Record]
+) -> AbstractContextManager[object]:
+    """One span for the batch, linked to what announced its events; none when nobody records those."""
+    contexts = trace.sampled(row.headers.get("traceparent") for row in rows)
+    if not contexts:
+        return nullcontext()
+    topics = {record.topic for record in records}
+    topic = topics.pop() if len(topics) == 1 else None
+    about = trace.messaging("send", topic) | {"messaging.batch.message_count": len(records)}
+    return trace.span(f"send {topic or ''}".strip(), trace.CLIENT, about, links=contexts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

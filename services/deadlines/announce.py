@@ -17,6 +17,7 @@ from services.deadlines.domain.calendar import Calendar
 from services.deadlines.domain.clock import Clock
 from services.deadlines.store import calendar, clocks
 from services.deadlines.store.clocks import Clocks
+from shared import trace
 from shared.db import Database, Tx
 from shared.inbox import describe, is_infrastructure
 from shared.settings import Settings
@@ -100,7 +101,13 @@ async def announce_one(tx: Tx, clock_id: UUID) -> None:
     revision, days = await calendar.current(tx)
     store = Clocks(tx, revision)
     clock = await store.locked(clock_id)
-    if store.found < revision:
+    with trace.continued(tx, "announce clock"):
+        await _announce(store, clock, days)
+
+
+async def _announce(store: Clocks, clock: Clock, days: Calendar) -> None:
+    tx = store.tx
+    if store.found < store.revision:
         await _count_again(store, clock, days)
         return
     if clock.next_at is None or clock.next_at > tx.now:
@@ -120,7 +127,9 @@ async def announce_one(tx: Tx, clock_id: UUID) -> None:
 async def recount_one(tx: Tx, clock_id: UUID) -> None:
     revision, days = await calendar.current(tx)
     store = Clocks(tx, revision)
-    await _count_again(store, await store.locked(clock_id), days)
+    clock = await store.locked(clock_id)
+    with trace.continued(tx, "recount clock"):
+        await _count_again(store, clock, days)
 
 
 async def _count_again(store: Clocks, clock: Clock, days: Calendar) -> None:

@@ -1,12 +1,15 @@
 """The one ASGI layer around everything."""
 
 import time
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 import structlog
+from opentelemetry.trace import INVALID_SPAN, Span
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import metrics
+from shared import metrics, trace
 from shared.http.context import ARRIVAL, Arrival
 from shared.http.problems import logged, unexpected
 from shared.log import context
@@ -28,6 +31,20 @@ class Edge:
             await self.app(scope, receive, send)
             return
         arrival = Arrival.of(Headers(scope=scope))
+        probe = scope["path"].endswith(tuple(metrics.PROBES))  # asked every few seconds, for ever
+        opened: AbstractContextManager[Span] = nullcontext(INVALID_SPAN)
+        if not probe:
+            opened = trace.span(
+                scope["method"],
+                trace.SERVER,
+                parent=arrival.traceparent,
+                correlation_id=arrival.correlation_id,
+            )
+        with opened as span:
+            known = replace(arrival, traceparent=trace.traceparent(span) or arrival.traceparent)
+            await self._answer(scope, receive, send, known, span)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, arrival: Arrival, span: Span) -> None:
         token = ARRIVAL.set(arrival)
         status = 500
         started = False
@@ -49,6 +66,7 @@ class Edge:
                     await unexpected(arrival.language)(scope, receive, sender)
             finally:
                 route = metrics.observe_request(scope, status, time.perf_counter() - before)
+                trace.answered(span, scope["method"], route, status)
                 if route not in metrics.PROBES:
                     elapsed = round((time.perf_counter() - before) * 1000, 1)
                     log.info("http.answered", method=scope["method"], route=route, status=status, ms=elapsed)

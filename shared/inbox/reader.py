@@ -17,6 +17,7 @@ from prometheus_client import Counter
 from sqlalchemy import Executable
 from sqlalchemy.exc import SQLAlchemyError
 
+from shared import trace
 from shared.bus import Bus, Delivery, EpochChanged, Positions
 from shared.db import Database, Tx
 from shared.events import Envelope, Undecodable, topic_of
@@ -208,16 +209,20 @@ class Inbox:
     async def _handle(self, tx: Tx, envelope: Envelope) -> None:
         tx.correlation_id = envelope.correlation_id
         tx.causation_id = str(envelope.id)
-        tx.traceparent = envelope.traceparent
-        with structlog.contextvars.bound_contextvars(
-            correlation_id=envelope.correlation_id, event_id=str(envelope.id), consumer=self.consumer.name
-        ):
-            try:
-                await self.consumer.handle(tx, envelope)
-            except SQLAlchemyError:
-                raise
-            except Exception as error:
-                raise HandlerFailed from error
+        with trace.handling(envelope, self.consumer.name) as span:
+            tx.traceparent = trace.traceparent(span) or envelope.traceparent
+            with structlog.contextvars.bound_contextvars(
+                correlation_id=envelope.correlation_id,
+                traceparent=tx.traceparent,
+                event_id=str(envelope.id),
+                consumer=self.consumer.name,
+            ):
+                try:
+                    await self.consumer.handle(tx, envelope)
+                except SQLAlchemyError:
+                    raise
+                except Exception as error:
+                    raise HandlerFailed from error
 
     async def _lock(self, tx: Tx, keys: Sequence[Key]) -> dict[Key, tuple[int, str]]:
         columns = self._columns(keys)

@@ -62,7 +62,10 @@ SAVE = text(
     + ", failures = 0, last_error = NULL, next_try = '-infinity'"
 )
 BY_ID = _read(f"SELECT {COLUMNS} FROM deadlines.clock WHERE id = :id")
-LOCK_ONE = _read(f"SELECT {COLUMNS} FROM deadlines.clock WHERE id = :id FOR UPDATE")
+LOCK_ONE = _read(f"""
+    SELECT {COLUMNS}, (SELECT headers FROM msg.event_log e WHERE aggregatetype = 'clock'
+      AND aggregateid = CAST(clock.id AS text) ORDER BY seq DESC LIMIT 1) AS origin
+    FROM deadlines.clock WHERE id = :id FOR UPDATE""")
 LOCK_FILE = _read(
     f"SELECT {COLUMNS} FROM deadlines.clock WHERE service = :service AND aggregate = :aggregate"
     " AND aggregate_id = :aggregate_id ORDER BY id FOR UPDATE"
@@ -129,8 +132,11 @@ class Clocks:
         return from_row(row)
 
     async def locked(self, clock_id: UUID) -> Clock:
+        """What happens to it now goes on from its last event: the same correlation, a trace linked to it."""
         row = (await self.tx.execute(LOCK_ONE, {"id": clock_id})).one()
         self.found = row.calendar_revision
+        self.tx.correlation_id = row.origin.get("correlation_id")
+        self.tx.traceparent = row.origin.get("traceparent")
         return from_row(row)
 
     async def of_file(self, file: File) -> list[Clock]:
