@@ -21,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 
 from deploy.engines import EngineError
 from deploy.issuer import PERSONAS, Issuer, issuer_app
-from shared.bus import Bus
+from shared.bus import Bus, Topics
 from shared.db import Database
 from shared.http import create_app
 from shared.http.app import Check
@@ -35,9 +35,9 @@ from shared.tokens import Tokens
 PAGE: Final = Environment(autoescape=True).from_string(
     files("deploy").joinpath("start.html").read_text(encoding="utf-8")
 )
-BROKER_DECIDES: Final = -1
 CONTRACTS: Final = Path(__file__).parents[1] / "contracts"
 EMBEDDED_SESSION_MS: Final = 1_000  # the embedded broker lets a group wait for half a session
+EMBEDDED_PARTITIONS: Final = 4  # every idle look at a topic costs by its partitions
 
 
 class Work:
@@ -101,6 +101,10 @@ async def serve(
     """
     settings = {service.name: settings_for(service.name, variables) for service in services}
     async with AsyncExitStack() as stack:
+        if (own := settings[services[0].name]).traces:
+            from deploy.tracing import tracing  # noqa: PLC0415 -- few want OpenTelemetry's SDK loaded
+
+            stack.enter_context(tracing(own, services[0].name if len(services) == 1 else "jamaa"))
         databases: dict[str, Database] = {}
         workers: dict[str, Database] = {}
         for name, own in settings.items():
@@ -129,10 +133,22 @@ async def serve(
 
 
 def bus_of(settings: Settings) -> Bus:
-    """Apache Kafka decides on the copies of a topic (`default.replication.factor`)."""
     if not settings.kafka_idempotence:
-        return Bus(settings.kafka_bootstrap, idempotence=False, session_timeout_ms=EMBEDDED_SESSION_MS)
-    return Bus(settings.kafka_bootstrap, replication=BROKER_DECIDES)
+        topics = Topics(partitions=EMBEDDED_PARTITIONS)
+        return Bus(
+            settings.kafka_bootstrap, idempotence=False, session_timeout_ms=EMBEDDED_SESSION_MS, topics=topics
+        )
+    return Bus(
+        settings.kafka_bootstrap,
+        session_timeout_ms=settings.kafka_session_ms,
+        instance=settings.instance,
+        topics=Topics(
+            partitions=settings.kafka_partitions,
+            replication=settings.kafka_replication,
+            min_insync=settings.kafka_min_insync,
+            retention_days=settings.kafka_retention_days,
+        ),
+    )
 
 
 def tokens_of(settings: Settings) -> Tokens:

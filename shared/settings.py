@@ -112,6 +112,25 @@ class Settings(_Common):
     kafka_idempotence: bool = Field(
         default=True, description="true, or false for a broker without idempotent producers"
     )
+    kafka_partitions: int = Field(default=12, gt=0, description="the partitions of a new topic, a number")
+    kafka_replication: int | None = Field(
+        default=None, gt=0, description="the copies of a topic; without it three, or one on each broker"
+    )
+    kafka_min_insync: int | None = Field(
+        default=None, gt=0, description="the copies that acknowledge; without it all but one"
+    )
+    kafka_retention_days: int = Field(default=14, gt=0, description="the days that topics keep, a number")
+    kafka_session_ms: int = Field(
+        default=10_000, ge=1_000, description="milliseconds until a silent consumer's partitions move"
+    )
+    instance: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] | None = Field(
+        default=None,
+        description="this process's own name, which no other process of the service has: with it a restart"
+        " moves no partition",
+    )
+    outbox_limit: int = Field(
+        default=50_000, gt=0, description="unsent events above which bulk imports are refused, a number"
+    )
     issuer: Annotated[str, _url("https", "http")] = Field(
         description="the `iss` of the access tokens, an https:// or http:// URL"
     )
@@ -146,6 +165,14 @@ class Settings(_Common):
             (known["home"] / "notices.jsonl").as_uri() if known["profile"] == "development" else None
         ),
         description="the gateway that tells people, an https:// URL, or file:///path to read the notices in",
+    )
+
+    traces: Literal["console"] | Annotated[str, _url("https", "http")] | None = Field(
+        default=None,
+        description="the URL of an OTLP/HTTP collector of traces (…/v1/traces), or console; without it, none",
+    )
+    traces_ratio: float = Field(
+        default=1.0, ge=0, le=1, description="the share of traces that are recorded, from 0 to 1"
     )
 
     @field_validator("jwks_url")
@@ -215,11 +242,12 @@ def _value(name: str, service: str, environment: Mapping[str, str]) -> str | Non
 def _lines(
     model: type[_Common], service: str, invalid: ValidationError, environment: Mapping[str, str]
 ) -> list[str]:
-    return [
-        _line(model, service, str(error["loc"][0]), environment)
+    wrong = [
+        str(error["loc"][0])
         for error in invalid.errors()
         if error["type"] != "default_factory_not_called"  # an error above it says what is wrong
     ]
+    return [_line(model, service, name, environment) for name in dict.fromkeys(wrong)]
 
 
 def _line(model: type[_Common], service: str, name: str, environment: Mapping[str, str]) -> str:
