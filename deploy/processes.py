@@ -79,7 +79,10 @@ class ServiceProcess:
     def __init__(self, name: str, variables: Mapping[str, str]) -> None:
         self.name = name
         self.url = variables[f"JAMAA_{name.upper()}_URL"]
-        self._environment = os.environ | _own(name, variables) | {"PYTHONPATH": str(ROOT)}
+        # One process of each service: it keeps its partitions when it is started again.
+        self._environment = (
+            {"JAMAA_INSTANCE": "only"} | os.environ | _own(name, variables) | {"PYTHONPATH": str(ROOT)}
+        )
         self._log = Path(variables["JAMAA_HOME"]) / "log" / f"{name}.log"
         self._child: Child | None = None
 

@@ -158,7 +158,8 @@ async def prepared(
                 settings.home, running.postgres, running.broker, port, separate=separate
             )
             platform.remember(settings.home, variables)
-        await topics(variables)
+        for difference in await topics(variables):
+            steps.note(difference)
         watch = await stack.enter_async_context(auditor(variables))
         if isinstance(running.broker, EmbeddedBroker):
             watch.hurry()  # it begins empty: what was sent and not yet applied is sent again
@@ -198,11 +199,13 @@ async def databases(
         raise
 
 
-async def topics(variables: Mapping[str, str]) -> None:
-    """All at once: left to the services, each of their parts would ask for its own."""
+async def topics(variables: Mapping[str, str]) -> list[str]:
+    """All at once: left to the services, each of their parts would ask for its own. Returns how existing ones
+    differ from the settings.
+    """
     wanted = {stream.topic for service in SERVICES for stream in service.streams}
     wanted |= {repair_topic_of(service.name) for service in SERVICES}
-    await bus_of(settings_for(SERVICES[0].name, variables)).ensure_topics(sorted(wanted))
+    return await bus_of(settings_for(SERVICES[0].name, variables)).ensure_topics(wanted)
 
 
 Again = Callable[[], Awaitable[None]]

@@ -5,7 +5,8 @@ here promises more than "probably delivered": no transactions, no auto-commit.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -13,6 +14,7 @@ from typing import Final, Protocol
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
     CommitFailedError,
     IllegalStateError,
@@ -21,15 +23,50 @@ from aiokafka.errors import (
     for_code,
 )
 from aiokafka.structs import OffsetAndMetadata
+from prometheus_client import Gauge
 
 log = structlog.get_logger()
 
-PARTITIONS: Final = 12  # never raised in place: keys would move. A larger topic is a new one.
 SEND_DEADLINE: Final = 60.0  # seconds for a whole batch; idempotent sends never expire by themselves
 PROBE_EVERY: Final = 2.0  # seconds between looks at whether the broker still knows our positions
 PROBE_PATIENCE: Final = 5.0  # seconds that it has to answer
 FAREWELL: Final = 3.0  # seconds that a client gets to leave in order
 BROKER_ERRORS: Final = (KafkaError, OSError, asyncio.TimeoutError)
+MOST_COPIES: Final = 3  # of a topic, unless the settings say otherwise
+DAY_MS: Final = 86_400_000
+
+LAG = Gauge(
+    "jamaa_inbox_offset_lag_records",
+    "Records of a topic that the consumer has not read yet (embedded broker: batches)",
+    ["service", "consumer", "topic"],
+)
+DIFFERS = Gauge(
+    "jamaa_kafka_topic_differs", "1 when a topic is not as the settings want it, and 0 when it is", ["topic"]
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topics:
+    """How topics are made on Apache Kafka, and what existing ones are compared with.
+
+    `partitions` are never raised in place: keys would move, a larger topic is a new one. Without
+    `replication` there are three copies, or as many as there are brokers; without `min_insync` one copy may
+    be missing. A copy that lacks what was acknowledged never leads.
+    """
+
+    partitions: int = 12
+    replication: int | None = None
+    min_insync: int | None = None
+    retention_days: int = 14
+
+    def on(self, brokers: int) -> tuple[int, dict[str, str]]:
+        """Copies and configuration, on a cluster with so many brokers."""
+        copies = self.replication or min(MOST_COPIES, brokers)
+        return copies, {
+            "retention.ms": str(self.retention_days * DAY_MS),
+            "min.insync.replicas": str(self.min_insync or max(1, copies - 1)),
+            "unclean.leader.election.enable": "false",
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +152,10 @@ Positions = dict[TopicPartition, int]
 class Subscription:
     """A group's reading of some topics, from the oldest record for a new group."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, positions: Positions, lost: asyncio.Event) -> None:
+    def __init__(
+        self, group: str, consumer: AIOKafkaConsumer, positions: Positions, lost: asyncio.Event
+    ) -> None:
+        self._group = group
         self._consumer = consumer
         self._lost = lost
         self._positions = positions
@@ -170,22 +210,36 @@ class Subscription:
         owned = self._consumer.assignment()
         one_per_topic = {tp.topic: tp for tp in self._positions if tp in owned}
         async with asyncio.timeout(PROBE_PATIENCE):
+            await self._measure(owned)
             for tp in one_per_topic.values():
                 if await self._consumer.committed(tp) is None:
                     self._positions.clear()
                     raise EpochChanged(f"the position in {tp.topic}[{tp.partition}] is forgotten")
+
+    async def _measure(self, owned: Collection[TopicPartition]) -> None:
+        """Asks nobody: every answer to a fetch tells where the partition ends."""
+        behind = Counter(dict.fromkeys(self._consumer.subscription(), 0))
+        for tp in owned:
+            if (end := self._consumer.highwater(tp)) is not None:
+                behind[tp.topic] += max(0, end - await self._consumer.position(tp))
+        for topic, records in behind.items():
+            LAG.labels(self._group.partition(".")[0], self._group, topic).set(records)
 
 
 @dataclass(frozen=True, slots=True)
 class Bus:
     """`idempotence` is on for Apache Kafka and off for the embedded broker, which lacks it and keeps nothing
     when it ends: then every client is built anew, and topics made, before anything more is sent.
+
+    `instance` makes this process a static member of its groups: it keeps its partitions when it comes back
+    within `session_timeout_ms`, and nobody rebalances. No two processes of a service may share one.
     """
 
     bootstrap: str
     idempotence: bool = True
     session_timeout_ms: int = 10_000
-    replication: int = 1
+    instance: str | None = None
+    topics: Topics = Topics()
 
     @asynccontextmanager
     async def sender(self) -> AsyncIterator[Sender]:
@@ -212,10 +266,10 @@ class Bus:
 
     @asynccontextmanager
     async def subscription(
-        self, group: str, topics: Sequence[str], positions: Positions | None = None
+        self, group: str, topics: Sequence[str], positions: Positions | None = None, *, hurry: bool = True
     ) -> AsyncIterator[Subscription]:
         """Makes the topics first. `positions` remembers across rebuilds what was committed, to tell when the
-        broker forgot it.
+        broker forgot it. Without `hurry` a record may lie half a second on a broker that answers late.
         """
         async with self._pulse() as lost:
             await self.ensure_topics(topics)
@@ -223,18 +277,19 @@ class Bus:
                 *topics,
                 bootstrap_servers=self.bootstrap,
                 group_id=group,
+                group_instance_id=self.instance and f"{group}.{self.instance}",
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 session_timeout_ms=self.session_timeout_ms,
-                heartbeat_interval_ms=max(100, self.session_timeout_ms // 10),
+                heartbeat_interval_ms=self.session_timeout_ms // 3,
                 # Kafka answers as soon as there is something; the embedded broker only when the wait is over.
-                fetch_max_wait_ms=500 if self.idempotence else 50,
+                fetch_max_wait_ms=50 if hurry and not self.idempotence else 500,
                 max_poll_records=500,
                 metadata_max_age_ms=10_000,
             )
             try:
                 await consumer.start()
-                yield Subscription(consumer, {} if positions is None else positions, lost)
+                yield Subscription(group, consumer, {} if positions is None else positions, lost)
             finally:
                 await _dismiss(consumer.stop, consumer._client.close)  # noqa: SLF001  # if stopping got stuck
 
@@ -265,25 +320,53 @@ class Bus:
             feeling.cancel()
             writer.close()
 
-    async def ensure_topics(self, topics: Sequence[str], partitions: int = PARTITIONS) -> None:
+    async def ensure_topics(self, names: Collection[str]) -> list[str]:
+        """Makes what is missing. Returns, logs and measures in what the others are not as they should be;
+        they are used all the same, changing them is the operator's.
+        """
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=10_000)
         try:
             await admin.start()
-            wanted = sorted(set(topics) - set(await admin.list_topics()))
-            if not wanted:
-                return
-            answer = await admin.create_topics(
-                # aiokafka takes -1 (the broker decides) only beside replica assignments, which may be empty.
-                [NewTopic(name, partitions, self.replication, replica_assignments={}) for name in wanted]
-                if self.replication < 0
-                else [NewTopic(name, partitions, self.replication) for name in wanted]
-            )
-            for name, code, *_ in answer.topic_errors:
-                error = for_code(code)
-                if code and error is not TopicAlreadyExistsError:
-                    raise error(f"creating the topic {name}")
+            existing = set(names) & set(await admin.list_topics())
+            copies, wanted = 1, dict[str, str]()
+            if self.idempotence:
+                copies, wanted = self.topics.on(len((await admin.describe_cluster())["brokers"]))
+            if missing := sorted(set(names) - existing):
+                new = [NewTopic(n, self.topics.partitions, copies, topic_configs=wanted) for n in missing]
+                for name, code, *_ in (await admin.create_topics(new)).topic_errors:
+                    error = for_code(code)
+                    if code and error is not TopicAlreadyExistsError:
+                        raise error(f"creating the topic {name}")
+            return await self._differences(admin, sorted(existing), copies, wanted) if wanted else []
         finally:
             await _dismiss(admin.close)
+
+    async def _differences(
+        self, admin: AIOKafkaAdminClient, names: Sequence[str], copies: int, wanted: Mapping[str, str]
+    ) -> list[str]:
+        if not names:
+            return []
+        found: dict[str, dict[str, str]] = {name: {} for name in names}
+        for topic in await admin.describe_topics(names):
+            parts = topic["partitions"]
+            if len(parts) != self.topics.partitions:
+                found[topic["topic"]]["partitions"] = f"{len(parts)}, not {self.topics.partitions}"
+            if parts and (fewest := min(len(part["replicas"]) for part in parts)) < copies:
+                found[topic["topic"]]["copies"] = f"{fewest}, not {copies}"
+        asked = [ConfigResource(ConfigResourceType.TOPIC, name, dict(wanted)) for name in names]
+        for answer in await admin.describe_configs(asked):
+            for code, message, _, name, entries in answer.resources:
+                if code:
+                    raise for_code(code)(f"describing the topic {name}: {message}")
+                is_ = {entry[0]: entry[1] for entry in entries}
+                found[name] |= {k: f"{is_.get(k)}, not {v}" for k, v in wanted.items() if is_.get(k) != v}
+        lines = []
+        for name, differences in found.items():
+            DIFFERS.labels(name).set(bool(differences))
+            if differences:
+                lines.append(f"{name} has " + "; ".join(f"{what} {how}" for what, how in differences.items()))
+                log.warning("bus.topic_differs", topic=name, **differences)
+        return lines
 
 
 async def _dismiss(*farewells: Callable[[], Awaitable[None]]) -> None:
