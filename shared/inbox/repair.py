@@ -70,7 +70,7 @@ async def answer_repairs(service: str, database: Database, bus: Bus) -> None:
 
     async def listen() -> None:
         topic = repair_topic_of(service)
-        async with bus.subscription(f"{service}.repair", [topic], positions) as subscription:
+        async with bus.subscription(f"{service}.repair", [topic], positions, hurry=False) as subscription:
             while True:
                 deliveries = await subscription.batch(BATCH, wait=1.0)
                 for delivery in deliveries:

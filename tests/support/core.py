@@ -6,7 +6,7 @@ The list stands for Kafka, which is not ours: it may drop, duplicate and reorder
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -82,7 +82,7 @@ class MemoryBus(Bus):
     bootstrap: str = "memory"
     sent: list[Record] = field(default_factory=list)
     refuse: list[BaseException] = field(default_factory=list)
-    made: dict[str, int] = field(default_factory=dict)
+    made: set[str] = field(default_factory=set)
 
     @asynccontextmanager
     async def sender(self) -> AsyncIterator[Sender]:
@@ -93,9 +93,10 @@ class MemoryBus(Bus):
         await asyncio.sleep(0)
         return [self.refuse.pop() if self.refuse else None for _ in records]
 
-    async def ensure_topics(self, topics: Sequence[str], partitions: int = 1) -> None:
+    async def ensure_topics(self, names: Collection[str]) -> list[str]:
         await asyncio.sleep(0)
-        self.made.update(dict.fromkeys(topics, partitions))
+        self.made.update(names)
+        return []
 
     def deliveries(self, start: int = 0) -> list[Delivery]:
         """What was written to the thing's topic from a place in the list on."""
