@@ -1,10 +1,14 @@
-"""A fresh database for each test: one template a run and service, cloned in some thirty milliseconds."""
+"""A fresh database for each test: one template a run and service, cloned once a worker, put back as it was
+after each test. What cannot be put back is thrown away and cloned again.
+"""
 
+import asyncio
 import hashlib
 import itertools
 import os
+from collections import defaultdict
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +20,7 @@ from shared import migrate, territory
 from shared.db import Database
 
 TOY = Path(__file__).parent / "toy"
+PRISTINE = Path(__file__).with_name("pristine.sql")
 _numbers = itertools.count(1)
 _templates: set[str] = set()  # those that this process has seen finished
 
@@ -31,24 +36,30 @@ class ServiceDatabase:
     admin_dsn: str
 
 
+@dataclass(slots=True)
+class Shelf:
+    """The databases of this process that are as new, by template; and on which servers there are any."""
+
+    clean: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    made: dict[str, str] = field(default_factory=dict)
+    """By name, the DSN of the administrator who may drop it."""
+
+
+SHELF = Shelf()
+
+
 class Databases:
     """Makes databases of services. Templates are named by what made them, so a stale one is never used."""
 
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
-        self._made: list[ServiceDatabase] = []
+        self._lent: list[tuple[str, ServiceDatabase]] = []
 
     async def clone(self, service: str, migrations: Path) -> ServiceDatabase:
         """A database with this service's schema, the territory and nothing else, in development's profile."""
         template = await self._template(service, migrations)
-        name = f"jamaa_test_{os.getpid()}_{next(_numbers)}"
-        admin = await asyncpg.connect(self._postgres.dsn())
-        try:
-            await admin.execute(
-                f"CREATE DATABASE {name} OWNER {migrate.MIGRATOR} TEMPLATE {template} STRATEGY FILE_COPY"
-            )
-        finally:
-            await admin.close()
+        clean = SHELF.clean[template]
+        name = clean.pop() if clean else await self._new(template)
         api, worker = migrate.roles(service)
         made = ServiceDatabase(
             name,
@@ -57,20 +68,31 @@ class Databases:
             self._postgres.dsn(name, migrate.MIGRATOR),
             self._postgres.dsn(name),
         )
-        self._made.append(made)
+        self._lent.append((template, made))
         return made
 
     async def close(self) -> None:
-        """Closes the pools and drops what was cloned."""
-        for database in self._made:
+        """Closes the pools and puts what was cloned back on the shelf, as it was or not at all."""
+        for template, database in self._lent:
             await database.api.close()
             await database.worker.close()
+            if await _restored(database.admin_dsn):
+                SHELF.clean[template].append(database.name)
+            else:
+                await _drop(self._postgres.dsn(), database.name)
+        self._lent.clear()
+
+    async def _new(self, template: str) -> str:
+        name = f"jamaa_test_{os.getpid()}_{next(_numbers)}"
         admin = await asyncpg.connect(self._postgres.dsn())
         try:
-            for database in self._made:
-                await admin.execute(f"DROP DATABASE {database.name} WITH (FORCE)")
+            await admin.execute(
+                f"CREATE DATABASE {name} OWNER {migrate.MIGRATOR} TEMPLATE {template} STRATEGY FILE_COPY"
+            )
         finally:
             await admin.close()
+        SHELF.made[name] = self._postgres.dsn()
+        return name
 
     async def _template(self, service: str, migrations: Path) -> str:
         template = f"jamaa_template_{service}_{_digest(migrations)}"
@@ -89,6 +111,7 @@ class Databases:
             await migrate.migrate(
                 self._postgres.dsn(template, migrate.MIGRATOR), service, migrations, development=True
             )
+            await _remember(self._postgres.dsn(template))
             await admin.execute(f"ALTER DATABASE {template} IS_TEMPLATE true ALLOW_CONNECTIONS false")
         finally:
             await admin.close()  # and the lock goes with the session
@@ -96,12 +119,56 @@ class Databases:
         return template
 
 
+async def _remember(admin_dsn: str) -> None:
+    """Keeps, in the database itself, what it is like now."""
+    connection = await asyncpg.connect(admin_dsn)
+    try:
+        await connection.execute(PRISTINE.read_text(encoding="utf-8"))
+        await connection.execute("CALL pristine.remember()")
+    finally:
+        await connection.close()
+
+
+async def _restored(admin_dsn: str) -> bool:
+    """Whether the database is as it was remembered, or could be made so."""
+    try:
+        connection = await asyncpg.connect(admin_dsn, command_timeout=60)
+    except (asyncpg.InvalidCatalogNameError, asyncpg.ObjectNotInPrerequisiteStateError):
+        return False  # a test dropped it, or closed it to everybody
+    try:
+        return bool(await connection.fetchval("SELECT pristine.restore()"))
+    except (asyncpg.UndefinedFunctionError, asyncpg.InvalidSchemaNameError):
+        return False  # a test dropped this too
+    finally:
+        await connection.close()
+
+
+async def _drop(admin_dsn: str, *names: str) -> None:
+    admin = await asyncpg.connect(admin_dsn)
+    try:
+        for name in names:
+            await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            SHELF.made.pop(name, None)
+    finally:
+        await admin.close()
+
+
 @cache
 def _digest(migrations: Path) -> str:
     folders = (Path(migrate.__file__).parent / "migrations", migrations)
     files = [f for folder in folders for f in folder.glob("**/*") if f.suffix in {".py", ".sql"}]
-    contents = [f.read_bytes() for f in sorted([*files, Path(territory.__file__)])]
+    contents = [f.read_bytes() for f in sorted([*files, Path(territory.__file__), PRISTINE])]
     return hashlib.sha256(b"\0".join(contents)).hexdigest()[:12]
+
+
+def pytest_sessionfinish() -> None:
+    """What is on the shelf goes with the process, before the engines do."""
+
+    async def drop() -> None:
+        for dsn in {*SHELF.made.values()}:
+            await _drop(dsn, *(name for name, made_by in SHELF.made.items() if made_by == dsn))
+
+    asyncio.run(drop())
 
 
 @pytest_asyncio.fixture
@@ -118,4 +185,4 @@ async def database(databases: Databases) -> ServiceDatabase:
     return await databases.clone("toy", TOY)
 
 
-__all__ = ["TOY", "Databases", "ServiceDatabase", "database", "databases"]
+__all__ = ["TOY", "Databases", "ServiceDatabase", "database", "databases", "pytest_sessionfinish"]
