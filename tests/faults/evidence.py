@@ -1,0 +1,179 @@
+"""What can be seen from outside once everything has healed: each database, every Kafka record, HTTP."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from shared.events import Envelope, Undecodable
+from tests.faults.cluster import ALL, Cluster
+from tests.faults.journal import Command
+
+LOG: Final = """
+    SELECT pos, id, aggregatetype, aggregateid, seq, type, occurred_at,
+      headers ->> 'correlation_id' AS correlation, headers ->> 'causation_id' AS causation,
+      convert_from(payload, 'UTF8') AS payload
+    FROM msg.event_log ORDER BY pos"""
+HEADS: Final = "SELECT aggregatetype, aggregateid, last_seq FROM msg.aggregate_head"
+INBOX: Final = """
+    SELECT consumer, source, aggregatetype, aggregateid, last_seq, state FROM msg.inbox_head"""
+SKIPPED: Final = """
+    SELECT consumer, source, aggregatetype, aggregateid, seq FROM msg.skip_register
+    WHERE confirmed_by IS NOT NULL"""
+COUNTS: Final = {
+    "pending": "SELECT count(*) FROM msg.outbox_pending",
+    "parked": "SELECT count(*) FROM msg.inbox_parked",
+    "letters": "SELECT count(*) FROM msg.dead_letter WHERE resolved_at IS NULL",
+}
+TRACE: Final = "SELECT source, aggregate, subject, seq FROM witness.trace ORDER BY n"
+TOTALS: Final = "SELECT source, aggregate, subject, events FROM witness.total"
+FILES: Final = "SELECT id::text, state, version FROM rokhas.dossier"
+CLOCKS: Final = """
+    SELECT id::text, service || '/' || aggregate_id AS file, rule, state, version, generation, answer_by, elapsed_at,
+      next_at <= msg.legal_now() AND next_try <= clock_timestamp() AS due FROM deadlines.clock"""
+NUMBERS: Final = """
+    SELECT collectivity, split_part(reference, '/', 2)::int AS year, split_part(reference, '/', 3)::int AS number
+    FROM rokhas.dossier WHERE reference ~ '^[0-9.]+/[0-9]{4}/[0-9]{5}$' ORDER BY 1, 2, 3"""
+READ_PATIENCE: Final = 30.0
+
+Place = tuple[str, str, str]
+"""(service, aggregate type, aggregate id)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """One row of a service's event log."""
+
+    id: UUID
+    service: str
+    aggregate: str
+    subject: str
+    seq: int
+    type: str
+    occurred_at: datetime
+    correlation: str | None
+    causation: str | None
+    payload: str
+
+    @property
+    def place(self) -> Place:
+        return self.service, self.aggregate, self.subject
+
+    @property
+    def what(self) -> str:
+        """`granted` of `ma.jamaa.rokhas.dossier.granted.v1`."""
+        return self.type.split(".")[4]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One record on a topic of events; without an `id` it is no event of ours."""
+
+    topic: str
+    partition: int
+    offset: int
+    id: UUID | None = None
+    place: Place = ("", "", "")
+    seq: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Evidence:
+    """`declared`: subjects that a scenario poisoned on purpose or invented, whose oddities are expected."""
+
+    commands: Sequence[Command] = ()
+    log: Sequence[Logged] = ()
+    heads: Mapping[Place, int] = field(default_factory=dict)
+    inbox: Mapping[tuple[str, Place], tuple[int, str]] = field(default_factory=dict)
+    skipped: frozenset[tuple[str, Place, int]] = frozenset()
+    counts: Mapping[str, Counter[str]] = field(default_factory=dict)
+    sent: Sequence[Sent] = ()
+    trace: Sequence[tuple[Place, int]] = ()
+    totals: Mapping[Place, int] = field(default_factory=dict)
+    files: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    clocks: Sequence[Mapping[str, Any]] = ()
+    numbers: Sequence[tuple[str, int, int]] = ()
+    shown: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    """What HTTP answered of files: state and ETag."""
+    reads: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
+    """What each consumer must have: (service, aggregate type)."""
+    declared: frozenset[str] = frozenset()
+    orderly: bool = True
+    """No broker or network failed: then each aggregate's events also appear on the broker in order."""
+
+
+def reads() -> dict[str, frozenset[tuple[str, str]]]:
+    found = {}
+    for service in ALL:
+        for consumer in service.consumers:
+            parts = [topic.split(".") for topic in consumer.topics]
+            found[consumer.name] = frozenset((part[1], part[2]) for part in parts)
+    return found
+
+
+async def gather(cluster: Cluster, commands: Sequence[Command]) -> Evidence:
+    """Reads everything. Nobody works meanwhile: what is still on its way would look lost."""
+    seen = Evidence(commands=list(commands), reads=reads())
+    log: list[Logged] = []
+    heads: dict[Place, int] = {}
+    inbox: dict[tuple[str, Place], tuple[int, str]] = {}
+    skipped: set[tuple[str, Place, int]] = set()
+    counts: dict[str, Counter[str]] = {}
+    for service in ALL:
+        name = service.name
+        async with cluster.sql(name) as sql:
+            for row in await sql.fetch(LOG):
+                log.append(Logged(row["id"], name, *list(row)[2:]))
+            heads |= {(name, row[0], row[1]): row[2] for row in await sql.fetch(HEADS)}
+            for row in await sql.fetch(INBOX):
+                inbox[row[0], (row[1].strip("/"), row[2], row[3])] = (row[4], row[5])
+            skipped |= {(r[0], (r[1].strip("/"), r[2], r[3]), r[4]) for r in await sql.fetch(SKIPPED)}
+            counts[name] = Counter({what: await sql.fetchval(ask) for what, ask in COUNTS.items()})
+    seen.log, seen.heads, seen.inbox, seen.counts = log, heads, inbox, counts
+    seen.skipped = frozenset(skipped)
+    async with cluster.sql("witness") as sql:
+        seen.trace = [((r[0].strip("/"), r[1], r[2]), r[3]) for r in await sql.fetch(TRACE)]
+        seen.totals = {(r[0].strip("/"), r[1], r[2]): r[3] for r in await sql.fetch(TOTALS)}
+    async with cluster.sql("rokhas") as sql:
+        seen.files = {row[0]: (row[1], row[2]) for row in await sql.fetch(FILES)}
+        seen.numbers = [tuple(row) for row in await sql.fetch(NUMBERS)]
+    async with cluster.sql("deadlines") as sql:
+        seen.clocks = [dict(row) for row in await sql.fetch(CLOCKS)]
+    topics = sorted(stream.topic for service in ALL for stream in service.streams)
+    seen.sent = await everything(cluster.kafka.bootstrap, topics)
+    return seen
+
+
+async def everything(bootstrap: str, topics: Sequence[str]) -> list[Sent]:
+    """Every record of the topics, read by a consumer of Kafka's own kind that belongs to no group."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, max_poll_records=5000)
+    await consumer.start()
+    try:
+        await consumer.topics()  # learns where they are
+        partitions = [TopicPartition(t, p) for t in topics for p in consumer.partitions_for_topic(t)]
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        ends = {tp: end for tp, end in (await consumer.end_offsets(partitions)).items() if end}
+        found: list[Sent] = []
+        async with asyncio.timeout(READ_PATIENCE + sum(ends.values()) / 2000):
+            while [tp for tp, end in ends.items() if await consumer.position(tp) < end]:
+                for records in (await consumer.getmany(timeout_ms=500)).values():
+                    found += [_sent(record) for record in records]
+        return found
+    finally:
+        await consumer.stop()
+
+
+def _sent(record: Any) -> Sent:
+    where = (record.topic, record.partition, record.offset)
+    try:
+        envelope = Envelope.parse(record.headers, record.value or b"")
+    except Undecodable:
+        return Sent(*where)
+    place = (envelope.source.strip("/"), envelope.aggregate, envelope.subject)
+    return Sent(*where, envelope.id, place, envelope.sequence)

@@ -1,0 +1,129 @@
+"""A service in a process of its own, as `jamaa serve` starts it, with places where it can be made to fail.
+
+`python -m tests.faults.program serve NAME --port N`, or `auditor`. Three variables change it:
+
+- `FAULTS_POINTS`: a directory. A file in it named `<service>.<point>` arms that point: the process removes
+  the file and kills itself there, with -9, as often as the file is put back.
+- `FAULTS_SCALE`: the waits of a minute and more (gaps, retries, audits) are multiplied by it.
+- `FAULTS_BREAK`: a broken variant of `tests.faults.broken`, to show that the checker catches it.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial, wraps
+from pathlib import Path
+from typing import Any, Final
+
+import uvloop
+
+from deploy.auditor import workers
+from deploy.registry import SERVICES
+from deploy.serve import serve
+from shared import log, runtime
+from shared.auditor import EVERY, Auditor, watches
+from shared.auditor import PATIENCE as AUDITOR_PATIENCE
+from shared.bus import Subscription
+from shared.inbox import Inbox
+from shared.inbox.reader import GAP_AGE, IN_PLACE, LATER
+from shared.outbox import Relay
+from shared.service import Service
+from tests.faults import witness
+from tests.faults.broken import BROKEN
+
+POINTS: Final = {
+    "relay.sent": "acknowledged by the broker, not yet deleted",
+    "relay.forgotten": "deleted, nothing else done",
+    "inbox.applied": "applied and the head moved, not yet committed in the database",
+    "inbox.committed": "committed in the database, the offset not yet",
+}
+"""Where a process can be made to die."""
+
+LISTED: Final = {service.name: service for service in (*SERVICES, witness.SERVICE)}
+
+
+def _die_here(service: str, point: str) -> None:
+    armed = Path(os.environ["FAULTS_POINTS"]) / f"{service}.{point}"
+    if armed.exists():
+        armed.unlink(missing_ok=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _around(
+    work: Callable[..., Awaitable[Any]], service: str, *, before: str | None = None, after: str | None = None
+) -> Callable[..., Awaitable[Any]]:
+    @wraps(work)
+    async def run(*arguments: Any, **more: Any) -> Any:
+        if before:
+            _die_here(service, before)
+        result = await work(*arguments, **more)
+        if after:
+            _die_here(service, after)
+        return result
+
+    return run
+
+
+def points(service: str) -> None:
+    """Wraps the four places of the kernel at which it hurts most to die."""
+    patched: Sequence[tuple[Any, str, dict[str, str]]] = (
+        (Relay, "_forget", {"before": "relay.sent", "after": "relay.forgotten"}),
+        (Inbox, "_advance", {"after": "inbox.applied"}),
+        (Subscription, "commit", {"before": "inbox.committed"}),
+    )
+    for kind, name, where in patched:
+        setattr(kind, name, _around(getattr(kind, name), service, **where))
+
+
+def scaled(scale: float) -> None:
+    """A minute's patience in a minute's run would show nothing: quick tries shorten it."""
+    runtime.Inbox = partial(  # type: ignore[misc,assignment]  # the class is what the runtime calls
+        runtime.Inbox,
+        gap_age=GAP_AGE * scale,
+        in_place=IN_PLACE,
+        later=tuple(delay * scale for delay in LATER),
+    )
+
+
+async def _serve(service: Service, port: int) -> None:
+    async with serve([service], os.environ, port=port):
+        await _told_to_stop()
+
+
+async def _audit(scale: float) -> None:
+    async with workers(os.environ, tuple(LISTED.values()), purpose="auditor") as databases:
+        watched = watches(tuple(LISTED.values()), databases)
+        watch = Auditor(watched, every=EVERY * scale, patience=AUDITOR_PATIENCE * scale)
+        looking = asyncio.create_task(watch.run())
+        await _told_to_stop()
+        looking.cancel()
+
+
+async def _told_to_stop() -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=["serve", "auditor"])
+    parser.add_argument("service", nargs="?", default="auditor")
+    parser.add_argument("--port", type=int, default=0)
+    told = parser.parse_args()
+    log.configure(level="INFO")
+    scale = float(os.environ.get("FAULTS_SCALE", "1"))
+    points(told.service)
+    scaled(scale)
+    if name := os.environ.get("FAULTS_BREAK"):
+        BROKEN[name].apply()
+    work = _audit(scale) if told.what == "auditor" else _serve(LISTED[told.service], told.port)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work)
+
+
+if __name__ == "__main__":
+    main()

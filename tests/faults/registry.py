@@ -1,0 +1,82 @@
+"""The list of scenarios: every module below `scenarios` that has a `SCENARIO`. A new one needs no line here."""
+
+import importlib
+import pkgutil
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from tests.faults.cluster import Cluster
+from tests.faults.load import Crowd
+from tests.faults.observer import Observer
+
+DEFAULT: Final = "default"
+CI: Final = "ci"
+SCALE: Final = "scale"
+MUTANTS: Final = "mutants"
+
+
+@dataclass(slots=True)
+class Trial:
+    """What a scenario works with. `declared` are the subjects whose oddities are its own doing; `figures` are
+    shown in the report.
+    """
+
+    cluster: Cluster
+    crowd: Crowd
+    observer: Observer
+    chance: random.Random
+    declared: set[str] = field(default_factory=set)
+    figures: dict[str, Any] = field(default_factory=dict)
+    orderly: bool = True
+
+    @asynccontextmanager
+    async def fault(self, what: str) -> AsyncIterator[None]:
+        """While the block runs the fault is on: said aloud, and drawn in the timeline."""
+        self.cluster.note(f"… {what}")
+        with self.observer.interval(what):
+            yield
+
+    async def least(self, what: str, look: Callable[[], Awaitable[int]], wanted: int) -> None:
+        """A test that does not bite proves nothing: at least so many must have been seen."""
+        seen = await look()
+        self.figures[what] = seen
+        if seen < wanted:
+            raise Toothless(f"{what}: {seen}, at least {wanted} wanted")
+
+
+class Toothless(Exception):
+    """The fault did not happen, or nothing noticed it: the trial proves nothing."""
+
+
+class Wrong(Exception):
+    """What a scenario asks beyond A1 to A7 does not hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """`what` is broken, `asks` what must hold beyond A1 to A7. `alone` wants a platform of its own."""
+
+    name: str
+    number: int
+    """Of MESSAGING's table of faults; those beyond it count from 20."""
+    what: str
+    asks: str
+    run: Callable[[Trial], Awaitable[None]]
+    sets: frozenset[str] = frozenset({DEFAULT})
+    alone: bool = False
+    quiet: bool = False
+    """Without people at work: it brings its own load."""
+
+
+def scenarios() -> list[Scenario]:
+    """All of them, by number."""
+    here = str(Path(__file__).with_name("scenarios"))
+    found: list[Scenario] = []
+    for module in pkgutil.iter_modules([here]):
+        loaded = importlib.import_module(f"tests.faults.scenarios.{module.name}")
+        found += getattr(loaded, "SCENARIOS", [])
+    return sorted(found, key=lambda scenario: (scenario.number, scenario.name))

@@ -1,0 +1,180 @@
+"""Runs scenarios one after the other, lets everything heal and drain after each, and counts."""
+
+import argparse
+import asyncio
+import os
+import random
+import secrets
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import uvloop
+
+from deploy.engines import EngineError
+from tests.faults.checker import Finding, findings
+from tests.faults.cluster import ALL, Cluster, NotRun, Stuck, cluster, disks, workplace
+from tests.faults.evidence import gather
+from tests.faults.heal import drained, healed, shown
+from tests.faults.journal import Journal, Outcome
+from tests.faults.load import crowd
+from tests.faults.observer import Observer
+from tests.faults.people.rokhas import PEOPLE
+from tests.faults.registry import DEFAULT, Scenario, Toothless, Trial, Wrong, scenarios
+from tests.faults.report import write
+
+SEED: Final = 20260101
+OUT: Final = Path(__file__).parents[2] / "build" / "faults"
+DISK: Final = "3g"
+
+
+@dataclass(slots=True)
+class Result:
+    """`verdict` is passed, failed or not run; `why` what did not hold, or what is missing here."""
+
+    scenario: Scenario
+    verdict: str
+    seconds: float
+    why: list[str] = field(default_factory=list)
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+class Voice:
+    """Progress that a person can follow."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def __call__(self, what: str) -> None:
+        print(f"  {time.monotonic() - self._began:7.1f}  {what}", flush=True)
+
+
+@dataclass(slots=True)
+class Run:
+    """One platform and the scenarios tried on it."""
+
+    cluster: Cluster
+    journal: Journal
+    observer: Observer
+    trial: Trial
+    say: Voice
+    results: list[Result] = field(default_factory=list)
+
+    async def attempt(self, scenario: Scenario) -> Result:
+        self.say(f"{scenario.number:>2} {scenario.name}: {scenario.what}")
+        began = time.monotonic()
+        trial = self.trial
+        trial.figures, before = {}, self.observer.counter("jamaa_inbox_applied_total")
+        result = Result(scenario, "passed", 0, figures=trial.figures)
+        if not scenario.quiet:
+            trial.crowd.busy.set()
+        try:
+            await scenario.run(trial)
+        except NotRun as missing:
+            result.verdict, result.why = "not run", [str(missing)]
+        except (Stuck, Toothless, Wrong, EngineError) as wrong:
+            result.verdict, result.why = "failed", [f"{type(wrong).__name__}: {wrong}"]
+        except Exception as bug:  # the others are still run; a trial that breaks has not passed
+            traceback.print_exc()
+            result.verdict, result.why = "failed", [f"the trial itself broke: {bug!r}"]
+        if result.verdict != "not run":
+            found = await self._count()
+            result.why += [str(finding) for finding in found]
+            result.verdict = "failed" if result.why else "passed"
+        trial.figures["applied"] = self.observer.counter("jamaa_inbox_applied_total") - before
+        result.seconds = round(time.monotonic() - began, 1)
+        self.results.append(result)
+        for line in result.why:
+            self.say(f"     ! {line}")
+        self.say(f"     {result.verdict.upper()} in {result.seconds:.0f} s {trial.figures or ''}")
+        return result
+
+    async def _count(self) -> list[Finding]:
+        """Heal, let people finish, drain, and compare."""
+        trial = self.trial
+        trial.crowd.busy.clear()
+        try:
+            await healed(self.cluster)
+            trial.figures["drained_in"] = round(await drained(self.cluster, trial), 1)
+        except (Stuck, EngineError) as stuck:
+            return [Finding("drain", str(stuck)), *findings(await self._evidence())]
+        return findings(await self._evidence())
+
+    async def _evidence(self) -> Any:
+        seen = await gather(self.cluster, list(self.journal))
+        seen.declared, seen.orderly = frozenset(self.trial.declared), self.trial.orderly
+        seen.shown = await shown(self.trial, seen)
+        self.trial.figures |= {"commands": len(seen.commands), "events": len(seen.log)}
+        return seen
+
+
+async def run(chosen: Sequence[Scenario], told: argparse.Namespace, seed: int, out: Path) -> list[Result]:
+    say = Voice()
+    ended = time.monotonic() + told.minutes * 60 if told.minutes else None
+    chance = random.Random(seed)
+    out.mkdir(parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        home = stack.enter_context(workplace())
+        if not disks(home, DISK):
+            say("no small disks may be mounted here: full disks are not run")
+        running = await stack.enter_async_context(cluster(home, scale=told.scale, note=say))
+        journal = Journal(out / "journal.jsonl")
+        observer = Observer(running, journal)
+        looking = asyncio.create_task(observer.run())
+        stack.push_async_callback(observer.close)
+        stack.callback(looking.cancel)
+        working = await stack.enter_async_context(
+            crowd(running, journal, seed, PEOPLE, persons=told.persons, rate=told.rate)
+        )
+        trial = Trial(running, working, observer, chance)
+        this = Run(running, journal, observer, trial, say)
+        try:
+            for scenario in chosen:
+                await this.attempt(scenario)
+            while ended and time.monotonic() < ended:
+                await this.attempt(chance.choice(chosen))
+        finally:
+            counts = {str(outcome): count for outcome, count in journal.counts().items()}
+            write(out, seed=seed, told=vars(told), results=this.results, observer=observer, counts=counts)
+            for log in sorted((home / "log").glob("*.log")):
+                (out / "log").mkdir(exist_ok=True)
+                (out / "log" / log.name).write_bytes(log.read_bytes()[-2_000_000:])
+        say(f"commands: {counts}; the report is {out / 'report.html'}")
+        return this.results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
+    parser.add_argument("--set", default=DEFAULT, help="default, ci, scale, mutants, or all")
+    parser.add_argument("--fault", default="", help="one scenario by its name")
+    parser.add_argument("--seed", default=str(SEED), help="a number, or random")
+    parser.add_argument("--minutes", type=float, default=0, help="go on by chance until so many are over")
+    parser.add_argument("--scale", type=float, default=1.0, help="of waits and amounts")
+    parser.add_argument("--persons", type=int, default=6)
+    parser.add_argument("--rate", type=float, default=20.0, help="commands a second")
+    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--list", action="store_true")
+    told = parser.parse_args()
+    known = scenarios()
+    if told.list:
+        for scenario in known:
+            print(f"{scenario.number:>3} {scenario.name:<32} {scenario.what} [{', '.join(sorted(scenario.sets))}]")
+        return
+    chosen = [s for s in known if s.name == told.fault] if told.fault else known
+    if not told.fault and told.set != "all":
+        chosen = [s for s in known if told.set in s.sets]
+    if not chosen:
+        sys.exit(f"error: no scenario {told.fault or told.set!r}: python -m tests.faults --list")
+    seed = secrets.randbelow(10**8) if told.seed == "random" else int(told.seed)
+    print(f"Jamaa under faults: {len(chosen)} scenarios, seed {seed}, scale {told.scale}", flush=True)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        results = runner.run(run(chosen, told, seed, told.out))
+    counts = {v: sum(r.verdict == v for r in results) for v in ("passed", "failed", "not run")}
+    print("  ".join(f"{count} {verdict}" for verdict, count in counts.items()))
+    sys.exit(1 if counts["failed"] else 0)
