@@ -31,6 +31,11 @@ LONGEST_WAIT: Final = 3600.0  # seconds between two repairs of one aggregate tha
 PAGE: Final = 2000
 
 UNEQUAL = Gauge("jamaa_auditor_unequal", "Aggregates whose heads differ", ["service", "consumer", "source"])
+LAG = Gauge(
+    "jamaa_auditor_sequence_lag_events",
+    "Events announced and not applied, at the last look",
+    ["service", "consumer", "source"],
+)
 REPAIRED = Counter("jamaa_auditor_repaired_total", "Aggregates sent again", ["service", "consumer"])
 ALARMS = Counter("jamaa_auditor_alarms_total", "Heads still unequal after repair", ["service", "consumer"])
 
@@ -267,7 +272,9 @@ class Auditor:
         progress.settled = settled
         progress.outstanding = {m.key[1:] for m in found}
         progress.asked = {k: asked for k, asked in progress.asked.items() if k in progress.outstanding}
-        UNEQUAL.labels(watch.service, watch.consumer, watch.source).set(len(found))
+        labels = (watch.service, watch.consumer, watch.source)
+        UNEQUAL.labels(*labels).set(len(found))
+        LAG.labels(*labels).set(sum(max(0, m.produced - m.applied) for m in found))
 
         behind = [m for m in found if m.state == "open" and m.applied < m.produced]
         most = MOST_REPAIRS if patience else len(behind)

@@ -1,14 +1,14 @@
 """One transaction, the same for HTTP and for consumers: legal time, the caller's scope, and `emit`."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import CursorResult, Executable, text
+from sqlalchemy import CursorResult, Executable, Row, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -48,6 +48,7 @@ class Tx:
     correlation_id: str | None = None
     causation_id: str | None = None
     traceparent: str | None = None
+    tracestate: str | None = None
     emitted: list[int] = field(default_factory=list)
 
     async def execute(
@@ -67,6 +68,7 @@ class Tx:
             "correlation_id": self.correlation_id,
             "causation_id": self.causation_id,
             "traceparent": self.traceparent,
+            "tracestate": self.tracestate,
         }
         if event.TYPE not in stream.types:
             raise TypeError(f"{event.TYPE} is not declared in the stream {stream.topic}")
@@ -109,6 +111,7 @@ class Database:
         correlation_id: str | None = None,
         causation_id: str | None = None,
         traceparent: str | None = None,
+        tracestate: str | None = None,
     ) -> AsyncIterator[Tx]:
         """Commits when the block ends, rolls back when it raises."""
         scope = {
@@ -126,12 +129,29 @@ class Database:
                 # Asking each one first (pool_pre_ping) would cost every request a round trip.
                 await connection.rollback()
                 begun = await connection.execute(BEGIN, scope)
-            tx = Tx(connection, actor, begun.scalar_one(), correlation_id, causation_id, traceparent)
+            now = begun.scalar_one()
+            tx = Tx(connection, actor, now, correlation_id, causation_id, traceparent, tracestate)
             yield tx
             await connection.commit()
         if tx.emitted:
             for wake in self.on_emit:
                 wake()
+
+    async def look(
+        self, statement: Executable, params: Mapping[str, Any] | None = None, /
+    ) -> Sequence[Row[*tuple[Any, ...]]]:
+        """One statement outside a transaction, for what is asked again and again: one round trip, not four.
+        It acts for nobody, so it sees and changes what the worker may.
+        """
+        async with self.engine.connect() as connection:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            try:
+                return (await connection.execute(statement, params)).all()
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                await connection.rollback()
+                return (await connection.execute(statement, params)).all()
 
     async def close(self) -> None:
         await self.engine.dispose()

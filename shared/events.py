@@ -108,6 +108,7 @@ class Envelope:
     correlation_id: str | None = None
     causation_id: str | None = None
     traceparent: str | None = None
+    tracestate: str | None = None
 
     def read(self, model: Callable[..., T]) -> T:
         """The fields that a consumer declares; others are ignored. Raises pydantic's ValidationError."""
@@ -132,6 +133,7 @@ class Envelope:
             "ce_correlationid": self.correlation_id,
             "ce_causationid": self.causation_id,
             "ce_traceparent": self.traceparent,
+            "ce_tracestate": self.tracestate,
         }
         return [(name, value.encode()) for name, value in attributes.items() if value is not None]
 
@@ -153,6 +155,7 @@ class Envelope:
                 correlation_id=h.get("ce_correlationid"),
                 causation_id=h.get("ce_causationid"),
                 traceparent=h.get("ce_traceparent"),
+                tracestate=h.get("ce_tracestate"),
             )
         except KeyError as missing:
             raise Undecodable(f"header {missing} is absent") from missing

@@ -28,9 +28,11 @@ BATCH: Final = 500
 LEASE_SECONDS: Final = 15
 WATCH_SECONDS: Final = 5.0
 IDLE: Final = (0.010, 0.250)  # seconds between looks at an empty table: the first, the last
+CARRIED: Final = ("correlation_id", "causation_id", "traceparent", "tracestate")
 PARTITIONS_EVERY: Final = 600.0  # seconds between looks at whether the log needs its next partition
 
 SENT = Counter("jamaa_relay_sent_total", "Events acknowledged by the broker", ["service"])
+PENDING = Gauge("jamaa_relay_pending_events", "Events not yet sent", ["service"])
 PENDING_AGE = Gauge("jamaa_relay_oldest_pending_seconds", "Age of the oldest event not yet sent", ["service"])
 
 LEASE = text(
@@ -48,13 +50,15 @@ READ = text(
     " SELECT pending.pos AS place, e.*, extract(epoch FROM clock_timestamp() - e.recorded_at) AS age"
     " FROM pending LEFT JOIN msg.event_log e ON e.pos = pending.pos ORDER BY pending.pos"
 )
-OLDEST = text(
-    "SELECT coalesce(extract(epoch FROM clock_timestamp() - min(e.recorded_at)), 0)"
+STANDING = text(
+    "SELECT (SELECT count(*) FROM msg.outbox_pending) AS pending,"
+    " coalesce(extract(epoch FROM clock_timestamp() - min(e.recorded_at)), 0) AS age"
     " FROM (SELECT pos FROM msg.outbox_pending ORDER BY pos LIMIT 1) p JOIN msg.event_log e USING (pos)"
 )
 DELETE = text(
-    "DELETE FROM msg.outbox_pending WHERE pos = ANY(:sent) AND EXISTS"
-    " (SELECT FROM msg.relay_lease WHERE name = 'relay' AND owner = :owner AND epoch = :epoch)"
+    "WITH gone AS (DELETE FROM msg.outbox_pending WHERE pos = ANY(:sent) AND EXISTS"
+    " (SELECT FROM msg.relay_lease WHERE name = 'relay' AND owner = :owner AND epoch = :epoch) RETURNING 1)"
+    " SELECT count(*) FROM gone"
 )
 PARTITIONS = text("SELECT msg.ensure_partitions()")
 RESEND = text(
@@ -91,10 +95,11 @@ class Relay:
         await keep_going(f"{self.service}.relay", self._work)
 
     async def watch(self) -> None:
-        """Measures how long the oldest event waits, whatever the broker does; runs until cancelled."""
+        """Measures what waits and how long, whatever the broker does; runs until cancelled."""
         while True:
-            async with self.database.transaction() as tx:
-                PENDING_AGE.labels(self.service).set((await tx.execute(OLDEST)).scalar_one())
+            (standing,) = await self.database.look(STANDING)
+            PENDING.labels(self.service).set(standing.pending)
+            PENDING_AGE.labels(self.service).set(standing.age)
             await asyncio.sleep(WATCH_SECONDS)
 
     async def _work(self) -> None:
@@ -152,12 +157,10 @@ class Relay:
         return len(rows)
 
     async def _read(self) -> Sequence[Row[tuple[object, ...]]]:
-        async with self.database.transaction() as tx:
-            return (await tx.execute(READ, {"batch": BATCH})).all()
+        return await self.database.look(READ, {"batch": BATCH})
 
     async def _forget(self, sent: Sequence[int]) -> None:
-        async with self.database.transaction() as tx:
-            await tx.execute(DELETE, {"sent": list(sent), "owner": self.owner, "epoch": self.epoch})
+        await self.database.look(DELETE, {"sent": list(sent), "owner": self.owner, "epoch": self.epoch})
 
     async def _leads(self) -> bool:
         now = asyncio.get_running_loop().time()
@@ -203,7 +206,7 @@ def record(row: Row[tuple[object, ...]]) -> Record:
         time=row.occurred_at,
         collectivity=row.collectivity,
         data=row.payload,
-        **{name: row.headers.get(name) for name in ("correlation_id", "causation_id", "traceparent")},
+        **{name: row.headers.get(name) for name in CARRIED},
     )
     return Record(
         topic_of(row.source.removeprefix("/"), row.aggregatetype),

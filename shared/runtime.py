@@ -10,6 +10,7 @@ from shared.db import Database
 from shared.http.app import Check
 from shared.http.idempotency import forget_keys
 from shared.inbox import Inbox, answer_repairs
+from shared.inbox.standing import watch
 from shared.outbox import Relay
 from shared.service import Service
 from shared.settings import Settings
@@ -45,6 +46,11 @@ async def background(
         "repairs": partial(answer_repairs, service.name, database, bus),
         "forget_keys": _kept(f"{service.name}.forget_keys", partial(forget_keys, database)),
     }
+    if inboxes:
+        names = [inbox.consumer.name for inbox in inboxes]
+        work["inbox.watch"] = _kept(
+            f"{service.name}.inbox.watch", partial(watch, service.name, names, database)
+        )
     for inbox in inboxes:
         work[inbox.consumer.name] = inbox.run
         work[f"{inbox.consumer.name}.mend"] = inbox.mend

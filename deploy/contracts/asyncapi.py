@@ -10,11 +10,12 @@ from pydantic import TypeAdapter
 
 from deploy.contracts.examples import FILE
 from deploy.contracts.schemas import closed
-from shared.bus import PARTITIONS
+from shared.bus import Topics
 from shared.events import Envelope, Event, Stream, parts_of, repair_topic_of
 from shared.outbox import RepairRequest
 from shared.service import Service
 
+PARTITIONS: Final = Topics().partitions
 BINDING: Final = "0.5.0"  # of the Kafka binding specification
 KEY: Final = {"type": "string", "description": "the aggregate's id: its events stay in order"}
 REPAIR: Final = "jamaa.repair.request"
@@ -190,6 +191,7 @@ def _headers() -> dict[str, Any]:
             "ce_correlationid": text,
             "ce_causationid": {"type": "string", "description": "the event that this one follows from"},
             "ce_traceparent": {"type": "string", "description": "W3C Trace Context"},
+            "ce_tracestate": {"type": "string", "description": "W3C Trace Context: what vendors add"},
         },
     }
 

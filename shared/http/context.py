@@ -12,6 +12,8 @@ LANGUAGES: Final = ("ar", "fr", "en")
 CORRELATION: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
+TRACESTATE: Final = re.compile(r"[\x20-\x7e]{1,512}")  # W3C: at least 512 characters are passed on
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
@@ -19,15 +21,18 @@ class Arrival:
 
     correlation_id: str
     traceparent: str | None
+    tracestate: str | None
     language: str
 
     @classmethod
     def of(cls, headers: Headers) -> "Arrival":
         correlation = headers.get("x-correlation-id", "")
         traceparent = headers.get("traceparent", "")
+        tracestate = headers.get("tracestate", "") if TRACEPARENT.fullmatch(traceparent) else ""
         return cls(
             correlation_id=correlation if CORRELATION.fullmatch(correlation) else uuid4().hex,
             traceparent=traceparent if TRACEPARENT.fullmatch(traceparent) else None,
+            tracestate=tracestate if TRACESTATE.fullmatch(tracestate) else None,
             language=preferred(headers.get("accept-language", "")),
         )
 

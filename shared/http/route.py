@@ -109,7 +109,10 @@ class Caller:
         site: Site = self.request.app.state.site
         tx = await unit.stack.enter_async_context(
             site.database.transaction(
-                self.actor, correlation_id=arrival.correlation_id, traceparent=arrival.traceparent
+                self.actor,
+                correlation_id=arrival.correlation_id,
+                traceparent=arrival.traceparent,
+                tracestate=arrival.tracestate,
             )
         )
         if self.idempotent:

@@ -8,12 +8,14 @@ cannot be applied blocks its own aggregate and no other. Kafka's offsets only sa
 import asyncio
 import json
 import random
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import structlog
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 from sqlalchemy import Executable
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -26,6 +28,7 @@ from shared.inbox.repair import ask
 from shared.inbox.statements import (
     ADVANCE,
     BLOCK,
+    BUSY,
     DEAD_LETTER,
     DRAINABLE,
     DRAINABLE_AMONG,
@@ -55,6 +58,23 @@ PATIENCE: Final = 5
 GAP_AGE: Final = 60.0  # seconds that a gap may stay before the producer is asked to send again
 
 APPLIED = Counter("jamaa_inbox_applied_total", "Events applied", ["service", "consumer"])
+APPLY = Histogram(
+    "jamaa_inbox_apply_seconds",
+    "Duration of a transaction that applied events, one or up to a hundred",
+    ["service", "consumer"],
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+DELAY = Histogram(
+    "jamaa_inbox_delay_seconds",
+    "From an event's announcement until it was applied, in seconds of legal time",
+    ["service", "consumer"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600, 3600, 86400),
+)
+GAPS_REPAIRED = Counter(
+    "jamaa_inbox_gaps_repaired_total",
+    "Gaps that closed, because what was missing came late or was sent again",
+    ["service", "consumer"],
+)
 DUPLICATES = Counter(
     "jamaa_inbox_duplicates_total", "Events seen before and skipped", ["service", "consumer"]
 )
@@ -162,28 +182,42 @@ class Inbox:
         await self._drain({key_of(e) for e in envelopes})
 
     async def _apply_together(self, envelopes: Sequence[Envelope]) -> None:
-        applied = duplicates = parked = 0
+        applied: list[Envelope] = []
+        aside: list[dict[str, Any]] = []
         moved: dict[Key, int] = {}
+        began = time.monotonic()
         async with self.database.transaction() as tx:
             heads = await self._lock(tx, [key_of(e) for e in envelopes])
             for envelope in envelopes:
                 key = key_of(envelope)
                 last, state = heads[key]
                 if envelope.sequence <= last:
-                    duplicates += 1
-                elif state != "open" or envelope.sequence > last + 1:
-                    await self._park(tx, envelope)
-                    parked += 1
+                    continue
+                if state != "open" or envelope.sequence > last + 1:
+                    aside.append(self._aside(envelope))
                 else:
                     await self._handle(tx, envelope)
                     heads[key] = (envelope.sequence, state)
                     moved[key] = envelope.sequence
-                    applied += 1
+                    applied.append(envelope)
+            if aside:
+                await tx.execute(PARK, aside)
             if moved:
                 await self._advance(tx, moved)
-        self._count(DUPLICATES, duplicates)
-        self._count(PARKED, parked)
-        self._count(APPLIED, applied)
+        self._count(DUPLICATES, len(envelopes) - len(aside) - len(applied))
+        self._count(PARKED, len(aside))
+        self._applied(applied, tx.now, time.monotonic() - began)
+
+    def _applied(self, envelopes: Sequence[Envelope], now: datetime, seconds: float) -> None:
+        """In legal time, by which events are dated: in development, moving the clock shows as delay."""
+        if not envelopes:
+            return
+        labels = (self.service, self.consumer.name)
+        APPLIED.labels(*labels).inc(len(envelopes))
+        APPLY.labels(*labels).observe(seconds)
+        delay = DELAY.labels(*labels)
+        for envelope in envelopes:
+            delay.observe(max(0.0, (now - envelope.time).total_seconds() + seconds))
 
     async def _apply_alone(self, envelope: Envelope) -> None:
         for pause in (*self.in_place, None):
@@ -210,7 +244,11 @@ class Inbox:
         tx.correlation_id = envelope.correlation_id
         tx.causation_id = str(envelope.id)
         with trace.handling(envelope, self.consumer.name) as span:
-            tx.traceparent = trace.traceparent(span) or envelope.traceparent
+            begun = trace.traceparent(
+                span
+            )  # a trace of its own, where there is one, without the other's state
+            tx.traceparent = begun or envelope.traceparent
+            tx.tracestate = None if begun else envelope.tracestate
             with structlog.contextvars.bound_contextvars(
                 correlation_id=envelope.correlation_id,
                 traceparent=tx.traceparent,
@@ -246,13 +284,10 @@ class Inbox:
     def _where(self, key: Key) -> dict[str, Any]:
         return {"consumer": self.consumer.name, "source": key[0], "aggregate": key[1], "subject": key[2]}
 
-    async def _park(self, tx: Tx, envelope: Envelope) -> None:
+    def _aside(self, envelope: Envelope) -> dict[str, Any]:
         headers = json.dumps([[name, raw.decode()] for name, raw in envelope.headers()])
-        await tx.execute(
-            PARK,
-            self._where(key_of(envelope))
-            | {"seq": envelope.sequence, "record": envelope.data, "headers": headers},
-        )
+        record = {"seq": envelope.sequence, "record": envelope.data, "headers": headers}
+        return self._where(key_of(envelope)) | record
 
     async def _block(self, envelope: Envelope, error: BaseException) -> None:
         """Keeps the event and holds its aggregate, unless another worker applied it meanwhile."""
@@ -261,7 +296,7 @@ class Inbox:
             last, _ = (await self._lock(tx, [key]))[key]
             if envelope.sequence <= last:
                 return
-            await self._park(tx, envelope)
+            await tx.execute(PARK, self._aside(envelope))
             if envelope.sequence > last + 1:
                 return
             values = {"error": describe(error), "delays": list(self.later), "most": len(self.later)}
@@ -302,18 +337,22 @@ class Inbox:
         """Applies what was parked and whose turn has come, aggregate by aggregate."""
         where = {"consumer": self.consumer.name} if among is None else self._columns(list(among))
         statement = DRAINABLE if among is None else DRAINABLE_AMONG
-        await self._catch_up(await self._until_database_answers(self._keys, statement, where))
+        keys = await self._until_database_answers(self._keys, statement, where)
+        self._count(GAPS_REPAIRED, await self._catch_up(keys))
 
-    async def _catch_up(self, keys: Iterable[Key]) -> None:
+    async def _catch_up(self, keys: Iterable[Key]) -> int:
+        """Returns how many of these aggregates moved."""
+        moved = 0
         for key in keys:
             try:
-                await self.redrive(key)
+                moved += await self.redrive(key) > 0
             except Exception:  # the reader goes on: this aggregate complains again at the next mending
                 log.exception("inbox.redrive_failed", consumer=self.consumer.name, aggregate=key[2])
+        return moved
 
     async def _keys(self, statement: Executable, where: dict[str, Any]) -> list[Key]:
-        async with self.database.transaction() as tx:
-            return list(dict.fromkeys((row[0], row[1], row[2]) for row in await tx.execute(statement, where)))
+        rows = await self.database.look(statement, where)
+        return list(dict.fromkeys((row[0], row[1], row[2]) for row in rows))
 
     async def redrive(self, key: Key) -> int:
         """Applies the parked events of one aggregate whose turn has come, whatever its state, until one
@@ -344,6 +383,7 @@ class Inbox:
 
     async def _apply_parked(self, envelope: Envelope) -> bool:
         key = key_of(envelope)
+        began = time.monotonic()
         async with self.database.transaction() as tx:
             last, _ = (await self._lock(tx, [key]))[key]
             if envelope.sequence != last + 1:
@@ -351,7 +391,7 @@ class Inbox:
             await self._handle(tx, envelope)
             await self._advance(tx, {key: envelope.sequence})
             await tx.execute(UNPARK, self._where(key) | {"seq": envelope.sequence})
-        self._count(APPLIED)
+        self._applied([envelope], tx.now, time.monotonic() - began)
         return True
 
     async def mend(self) -> None:
@@ -366,6 +406,8 @@ class Inbox:
             await asyncio.sleep(min(1.0, self.gap_age / 2))
 
     async def mend_once(self) -> None:
+        if not await self.database.look(BUSY, {"consumer": self.consumer.name}):
+            return
         async with self.database.transaction() as tx:
             gaps = (await tx.execute(GAPS, {"consumer": self.consumer.name, "age": self.gap_age})).all()
         await self._catch_up(await self._keys(DUE, {"consumer": self.consumer.name}))

@@ -57,6 +57,10 @@ BLOCK = text("""
 DUE = text("""
     SELECT source, aggregatetype, aggregateid FROM msg.inbox_head
     WHERE consumer = :consumer AND state = 'blocked' AND next_try <= clock_timestamp() LIMIT 100""")
+BUSY = text("""
+    SELECT true WHERE EXISTS (SELECT FROM msg.inbox_parked WHERE consumer = :consumer)
+      OR EXISTS (SELECT FROM msg.inbox_head WHERE consumer = :consumer AND state = 'blocked'
+        AND next_try <= clock_timestamp())""")
 GAPS = text("""
     WITH gaps AS (
       SELECT source, aggregatetype, aggregateid, last_seq + 1 AS first, min(seq) - 1 AS last

@@ -16,10 +16,12 @@ from shared.events import Envelope
 from shared.inbox import LATER, is_infrastructure
 from shared.service import Consumer
 from tests.support.core import (
+    COMMUNE,
     CONSUMER,
     SOURCE,
     THING,
     Handler,
+    Made,
     MemoryBus,
     Poisoned,
     UnfencedRelay,
@@ -419,9 +421,14 @@ async def test_a_reader_survives_whatever_its_broker_does(world: World) -> None:
     class Broker(MemoryBus):
         @asynccontextmanager
         async def subscription(
-            self, group: str, topics: Sequence[str], positions: Positions | None = None
+            self,
+            group: str,
+            topics: Sequence[str],
+            positions: Positions | None = None,
+            *,
+            hurry: bool = True,
         ) -> AsyncIterator[Subscription]:
-            assert (group, tuple(topics), positions) == (CONSUMER, (THING.topic,), {})
+            assert (group, tuple(topics), positions, hurry) == (CONSUMER, (THING.topic,), {}, True)
             yield Reading()
 
     world.inbox.bus = Broker()
@@ -432,3 +439,15 @@ async def test_a_reader_survives_whatever_its_broker_does(world: World) -> None:
     await asyncio.wait({running})
     assert running.cancelled()
     assert await world.trace() == {"a": [1]}
+
+
+async def test_a_trace_goes_on_into_what_a_handler_announces(world: World) -> None:
+    parent, state = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "a=b,c=d"
+    async with world.database.api.transaction(traceparent=parent, tracestate=state) as tx:
+        await tx.emit(THING, "t", COMMUNE, Made(n=1))
+    await drain(world.relay, world.bus)
+    await world.inbox.receive(world.bus.deliveries())
+    await drain(world.relay, world.bus)
+    sent = [Envelope.parse(record.headers, record.value) for record in world.bus.sent]
+    assert [e.aggregate for e in sent] == ["thing", "echo"]
+    assert {(e.traceparent, e.tracestate) for e in sent} == {(parent, state)}

@@ -312,7 +312,7 @@ async def test_a_correlation_id_comes_back_if_it_is_one(toy: Toy, sent: str, kep
 
 async def test_correlation_and_trace_travel_into_the_event(toy: Toy) -> None:
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-    ids = {"X-Correlation-ID": uuid4().hex, "traceparent": trace}
+    ids = {"X-Correlation-ID": uuid4().hex, "traceparent": trace, "tracestate": "vendor=00f067aa0ba902b7"}
     await toy.post("/toy/v1/notes", json=NOTE, headers=ids)
     async with toy.worker.transaction() as tx:
         found = await tx.connection.exec_driver_sql(
@@ -320,7 +320,7 @@ async def test_correlation_and_trace_travel_into_the_event(toy: Toy) -> None:
         )
         headers = found.scalar_one()
     assert headers["correlation_id"] == ids["X-Correlation-ID"]
-    assert headers["traceparent"] == trace
+    assert (headers["traceparent"], headers["tracestate"]) == (trace, ids["tracestate"])
     assert headers["actor"] == "citizen"
 
 
