@@ -10,12 +10,13 @@ import re
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import AsyncIterable, AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import IO, Final, Protocol, Self
+from typing import IO, TYPE_CHECKING, Final, Protocol, Self
 from urllib.parse import quote
 
 import puremagic
@@ -24,11 +25,18 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from shared.errors import Invalid, NotFound, Problem, TooLarge, Unavailable, Unsupported
+from shared.settings import SettingsError
+
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig  # exists for type checkers only
 
 MAX_BYTES: Final = 20 * 1024 * 1024
 IN_MEMORY: Final = 1024 * 1024  # a larger upload spills to an unlinked temporary file
 CHUNK: Final = 256 * 1024
 NAME_LENGTH: Final = 200
+RETRIES: Final["RetryConfig"] = {"max_retries": 2, "retry_timeout": timedelta(seconds=30)}
+"""Somebody waits for the answer: an object store that is away is told in seconds, not after three minutes."""
+RETRY_AFTER: Final = 30  # seconds that a caller is asked to wait
 
 PDF: Final = "application/pdf"
 JPEG: Final = "image/jpeg"
@@ -99,6 +107,7 @@ class Clamd:
             async with asyncio.timeout(self.timeout):
                 verdict = await self._ask(content)
         except (OSError, asyncio.IncompleteReadError) as reason:
+            log.warning("scanner unavailable", error=type(reason).__name__)
             raise _scanner_unavailable() from reason
         if verdict == "OK":
             return None
@@ -133,8 +142,18 @@ class Files:
 
     @classmethod
     def at(cls, url: str, *, scanner: Scanner | None = None, max_bytes: int = MAX_BYTES) -> Self:
-        """`file:///…` (created if missing) or `s3://bucket/prefix`, its credentials from `AWS_*`."""
-        store = LocalStore.from_url(url, mkdir=True) if url.startswith("file:") else from_url(url)
+        """`file:///…` (created if missing) or `s3://bucket/prefix`, all else about it from `AWS_*`.
+
+        Raises SettingsError for a variable of S3 that is wrong.
+        """
+        try:
+            if url.startswith("file:"):
+                return cls(LocalStore.from_url(url, mkdir=True), scanner=scanner, max_bytes=max_bytes)
+            # No client_options: they would replace what AWS_* says of the client, AWS_ALLOW_HTTP for one.
+            store = from_url(url, retry_config=RETRIES)
+        except BaseError as reason:
+            said = str(reason).partition("\n")[0]
+            raise SettingsError(f"JAMAA_FILES_URL or a variable AWS_… is wrong: {said}") from reason
         return cls(store, scanner=scanner, max_bytes=max_bytes)
 
     async def put(
@@ -163,11 +182,12 @@ class Files:
                     },
                 )
             spool.seek(0)
-            await self._write(sha256, spool)
+            with _storing():
+                await self._write(sha256, spool)
         return StoredFile(sha256=sha256, size=size, media_type=media_type, name=shown)
 
     async def open(self, sha256: str) -> AsyncIterator[bytes]:
-        """The content in chunks. Raises NotFound at once, not at the first chunk.
+        """The content in chunks. Raises NotFound and Unavailable at once, not at the first chunk.
 
         The last chunk is held back until the hash agrees: damage breaks the download off.
         """
@@ -177,6 +197,17 @@ class Files:
             found = await self._store.get_async(_key(sha256))
         except FileNotFoundError as reason:
             raise _not_found() from reason
+        except (BaseError, OSError) as reason:
+            log.exception("file not read", sha256=sha256)
+            raise Unavailable(
+                "storage_unavailable",
+                {
+                    "ar": "تعذرت قراءة الملف، أعد المحاولة لاحقا",
+                    "fr": "Le fichier n'a pas pu être lu, réessayez plus tard",
+                    "en": "The file could not be read, try again later",
+                },
+                retry_after=RETRY_AFTER,
+            ) from reason
         return _verified(sha256, found.stream(CHUNK))
 
     async def _receive(
@@ -197,29 +228,37 @@ class Files:
                     max_bytes=self._max_bytes,
                 )
             digest.update(chunk)
-            spool.write(chunk)
+            with _storing():
+                spool.write(chunk)
         if size == 0:
             raise Invalid("file_empty", {"ar": "الملف فارغ", "fr": "Fichier vide", "en": "The file is empty"})
         return digest.hexdigest(), size
 
     async def _write(self, sha256: str, spool: SpooledTemporaryFile[bytes]) -> None:
         key = _key(sha256)
-        try:
-            # One request, no multipart: only then is the conditional creation atomic.
-            with suppress(AlreadyExistsError):
-                await self._store.put_async(key, spool, mode="create", use_multipart=False)
-            if isinstance(self._store, LocalStore) and self._store.prefix is not None:
-                await asyncio.to_thread(_fsync, Path(self._store.prefix), key)
-        except (BaseError, OSError) as reason:
-            log.exception("file not stored", sha256=sha256)
-            raise Unavailable(
-                "storage_unavailable",
-                {
-                    "ar": "تعذر حفظ الملف، أعد المحاولة لاحقا",
-                    "fr": "Le fichier n'a pas pu être enregistré, réessayez plus tard",
-                    "en": "The file could not be stored, try again later",
-                },
-            ) from reason
+        # One request, no multipart: only then is the conditional creation atomic.
+        with suppress(AlreadyExistsError):
+            await self._store.put_async(key, spool, mode="create", use_multipart=False)
+        if isinstance(self._store, LocalStore) and self._store.prefix is not None:
+            await asyncio.to_thread(_fsync, Path(self._store.prefix), key)
+
+
+@contextmanager
+def _storing() -> Iterator[None]:
+    """A store that is away and a disk that is full, of the store or of the temporary files, are no bugs."""
+    try:
+        yield
+    except (BaseError, OSError) as reason:
+        log.exception("file not stored")
+        raise Unavailable(
+            "storage_unavailable",
+            {
+                "ar": "تعذر حفظ الملف، أعد المحاولة لاحقا",
+                "fr": "Le fichier n'a pas pu être enregistré, réessayez plus tard",
+                "en": "The file could not be stored, try again later",
+            },
+            retry_after=RETRY_AFTER,
+        ) from reason
 
 
 def display_name(name: str) -> str:
@@ -362,4 +401,5 @@ def _scanner_unavailable() -> Problem:
             "fr": "Le fichier n'a pas pu être analysé, réessayez plus tard",
             "en": "The file could not be scanned, try again later",
         },
+        retry_after=RETRY_AFTER,
     )

@@ -1,8 +1,14 @@
 """Uploads: what is stored, what is refused, and that nothing is half-stored."""
 
 import asyncio
+import errno
 import hashlib
 import io
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
 import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,6 +20,7 @@ from hypothesis import strategies as st
 
 from shared.errors import Invalid, NotFound, Problem, TooLarge, Unavailable, Unsupported
 from shared.files import DOCX, JPEG, NAME_LENGTH, PDF, PNG, XLSX, Clamd, Files, display_name
+from shared.settings import SettingsError
 
 A_PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<< /Type /Catalog >>\nendobj\n%%EOF\n"
 A_JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00\xff\xd9"
@@ -277,8 +284,44 @@ async def test_a_store_that_fails_is_a_problem_to_retry(tmp_path: Path) -> None:
         await files.put(A_PDF, name="plan.pdf")
 
 
+async def test_an_s3_that_is_away_is_a_problem_to_retry(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as nobody:  # listens there
+        nobody.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    for name, value in {
+        "ENDPOINT": endpoint,
+        "ACCESS_KEY_ID": "key",
+        "SECRET_ACCESS_KEY": "secret",
+        "REGION": "us-east-1",
+        "ALLOW_HTTP": "true",
+    }.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    files = Files.at("s3://bucket/prefix")
+    with pytest.raises(Unavailable, match="storage_unavailable"):
+        await files.put(A_PDF, name="plan.pdf")
+    with pytest.raises(Unavailable, match="storage_unavailable"):
+        await files.open(hashlib.sha256(A_PDF).hexdigest())
+
+
+def test_a_variable_of_s3_that_is_wrong_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "perhaps")
+    with pytest.raises(SettingsError, match=r"JAMAA_FILES_URL or a variable AWS_.*perhaps"):
+        Files.at("s3://bucket/prefix")
+
+
+async def test_a_full_disk_under_the_temporary_files_is_a_problem_to_retry(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "write", full)
+    with pytest.raises(Unavailable, match="storage_unavailable"):
+        await files.put(A_PDF, name="plan.pdf")
+
+
 class Daemon:
-    """What clamd answers on its socket, and what it was sent; clamd itself is not ours to run here."""
+    """What clamd answers on its socket, and what it was sent; whatever it answers."""
 
     def __init__(self, verdict: bytes) -> None:
         self.verdict = verdict
@@ -344,6 +387,57 @@ async def test_a_scanner_that_never_answers_is_given_up(root: Path) -> None:
         files = Files.at(root.as_uri(), scanner=Clamd(host, port, timeout=0.05))
         with pytest.raises(Unavailable, match="scanner_unavailable"):
             await files.put(A_PDF, name="plan.pdf")
+
+
+EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + rb"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
+
+
+@pytest.fixture
+async def clamd() -> AsyncIterator[str]:
+    """ClamAV's own daemon, where it is installed, with the one signature of the harmless test virus."""
+    program = shutil.which("clamd", path=f"{os.defpath}:/usr/sbin")
+    if program is None:
+        pytest.skip("no clamd here: apt-get install clamav-daemon")
+    with tempfile.TemporaryDirectory() as place, socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        host, port = free.getsockname()
+        free.close()
+        conf = clamd_configured(Path(place), port)
+        daemon = await asyncio.create_subprocess_exec(program, "-c", conf, stdout=subprocess.DEVNULL)
+        try:
+            async with asyncio.timeout(30):
+                while not await listens(host, port):  # noqa: ASYNC110 -- it tells nobody
+                    await asyncio.sleep(0.05)
+            yield f"{host}:{port}"
+        finally:
+            daemon.kill()
+            await daemon.wait()
+
+
+def clamd_configured(home: Path, port: int) -> Path:
+    home.chmod(0o755)  # started by root, it gives its rights up
+    (home / "eicar.ndb").write_text(f"Eicar:0:*:{EICAR.hex()}\n")
+    conf = home / "clamd.conf"
+    conf.write_text(f"TCPSocket {port}\nTCPAddr 127.0.0.1\nDatabaseDirectory {home}\nForeground yes\n")
+    return conf
+
+
+async def listens(host: str, port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def test_a_real_clamd_lets_a_clean_file_pass_and_no_infected_one(root: Path, clamd: str) -> None:
+    files = Files.at(root.as_uri(), scanner=Clamd.at(clamd))
+    with pytest.raises(Invalid, match="file_infected"):
+        await files.put(A_PDF + EICAR, name="plan.pdf")
+    assert stored(root) == []
+    clean = await files.put(A_PDF, name="plan.pdf")
+    assert await everything(await files.open(clean.sha256)) == A_PDF
 
 
 async def test_a_scanner_reads_the_file_from_its_start(root: Path) -> None:
