@@ -23,6 +23,7 @@ from deploy.engines import EngineError
 from deploy.issuer import PERSONAS, Issuer, issuer_app
 from shared.bus import Bus, Topics
 from shared.db import Database
+from shared.files import Files
 from shared.http import create_app
 from shared.http.app import Check
 from shared.runtime import NotBegun, background
@@ -100,6 +101,9 @@ async def serve(
     Raises SettingsError for an incomplete environment and EngineError for a port that is taken.
     """
     settings = {service.name: settings_for(service.name, variables) for service in services}
+    for own in settings.values():
+        if own.files_url.startswith("s3:"):
+            Files.at(own.files_url)  # a wrong variable is named now, not at the first upload
     async with AsyncExitStack() as stack:
         if (own := settings[services[0].name]).traces:
             from deploy.tracing import tracing  # noqa: PLC0415 -- few want OpenTelemetry's SDK loaded
