@@ -5,15 +5,19 @@ key, numbering, event, outbox. The floor is an endpoint that only does two INSER
 import statistics
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
+from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 import asyncpg
 
+from bench import obtain
 from bench.harness import (
     ROOT,
     Load,
     Options,
+    Peers,
     Result,
     Server,
     Workshop,
@@ -28,14 +32,15 @@ from services.rokhas.app import SERVICE
 from services.rokhas.domain import Dossier
 from services.rokhas.store.dossiers import COLUMNS, procedures, to_row
 from shared.auth import Actor, Role
-from shared.migrate import database_of, roles
+from shared.db import POOL_SIZE
+from shared.migrate import MIGRATOR, database_of, roles
 from shared.territory import territory
 from shared.time import civil_day
 
 CONNECTIONS: Final = 16
 SECONDS: Final = 4.0
 CITIZENS: Final = 1000
-WARM_UP: Final = 2.0
+WARM_UP: Final = 6.0  # the JVM compiles meanwhile
 EACH: Final = 100_000  # drafts for each contestant that submits one
 
 FLOOR_TABLES: Final = """
@@ -145,11 +150,52 @@ def server(shop: Workshop, kind: str) -> AbstractAsyncContextManager[Server]:
     return serving(shop, kind, python("bench.servers", kind, SERVICE.name, "{port}"), environment)
 
 
+async def drf(shop: Workshop) -> AbstractAsyncContextManager[Server]:
+    """Django REST Framework under gunicorn: one process, a thread for each connection. Raises NotObtained."""
+    interpreter = await obtain.environment("drf")
+    program = [interpreter, "-m", "gunicorn", "--worker-class=gthread", f"--threads={CONNECTIONS}"]
+    options = ["--workers=1", "--keep-alive=60", "--bind=127.0.0.1:{port}", "peer:application"]
+    environment = {
+        "PYTHONPATH": str(obtain.PEERS / "drf"),
+        "BENCH_DSN": _owner(shop),
+        "BENCH_JWKS": str(shop.home / "issuer" / "jwks.json"),
+        "BENCH_ISSUER": shop.issuer.url,
+    }
+    return serving(shop, "drf", [*program, *options], environment)
+
+
+async def spring(shop: Workshop) -> AbstractAsyncContextManager[Server]:
+    """Spring Boot: one process, a connection pool as large as ours. Raises NotObtained."""
+    program = await obtain.jar("spring")
+    owner = urlsplit(_owner(shop))
+    environment = {
+        "SERVER_ADDRESS": "127.0.0.1",
+        "SPRING_DATASOURCE_URL": f"jdbc:postgresql://{owner.hostname}:{owner.port}{owner.path}",
+        "SPRING_DATASOURCE_USERNAME": owner.username or "",
+        "SPRING_DATASOURCE_PASSWORD": unquote(owner.password or ""),
+        "SPRING_DATASOURCE_HIKARI_MAXIMUM_POOL_SIZE": str(POOL_SIZE),
+        "SPRING_MAIN_BANNER_MODE": "off",
+        "BENCH_JWKS": str(shop.home / "issuer" / "jwks.json"),
+        "BENCH_ISSUER": shop.issuer.url,
+    }
+    argv: list[str | Path] = ["java", "-jar", program, "--server.port={port}"]
+    return serving(shop, "spring", argv, environment)
+
+
+def _owner(shop: Workshop) -> str:
+    """The tables' owner, whom row-level security spares: peers have none of their own."""
+    return shop.postgres.dsn(database_of(SERVICE.name), MIGRATOR)
+
+
+PEERS: Final = {"Django REST Framework": drf, "Spring Boot": spring}
+
+
 async def run(options: Options) -> list[Result]:
+    missing: Peers = {}
     async with AsyncExitStack() as stack:
         shop = await stack.enter_async_context(workshop(options, SERVICE))
         await shop.execute(SERVICE.name, FLOOR_TABLES.format(role=roles(SERVICE.name)[0]))
-        await drafts(shop, EACH)
+        await drafts(shop, EACH * (1 + len(PEERS)))
         tokens = [shop.issuer.token(citizen(number)) for number in range(CITIZENS)]
         contestants = {
             "ours": Contestant(
@@ -171,6 +217,16 @@ async def run(options: Options) -> list[Result]:
                 first=0,
             ),
         }
+        for place, (name, make) in enumerate(PEERS.items() if options.peers else (), start=1):
+            try:
+                at = await stack.enter_async_context(await make(shop))
+            except (obtain.NotObtained, RuntimeError) as error:
+                missing[name] = f"not run: {error}"
+                continue
+            path = "/dossiers/{id}/submission"
+            contestants[name] = Contestant(
+                at, shop, path=path, body="{}", expect=200, tokens=tokens, first=place * EACH
+            )
         for contestant in contestants.values():
             await contestant.measure(WARM_UP)
             contestant.seen.clear()
@@ -188,7 +244,7 @@ async def run(options: Options) -> list[Result]:
             floor=found["floor"],
             floor_is="FastAPI + asyncpg, two INSERTs in one transaction",
             aim="1.0 of the floor; below 0.6 is a defect",
-            peers={name: rate for name, rate in found.items() if name not in {"ours", "floor"}},
+            peers={name: rate for name, rate in found.items() if name not in {"ours", "floor"}} | missing,
             details={
                 "connections": CONNECTIONS,
                 "p50_ms": {n: statistics.median(s.p50 for s in c.seen) for n, c in contestants.items()},
