@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from deploy.engines import Broker, Postgres
 
 FILE: Final = "platform.json"
+CHOSEN: Final = ("JAMAA_LOG_LEVEL", "JAMAA_NOTIFY_URL", "JAMAA_TRACES", "JAMAA_TRACES_RATIO")
+"""What a developer may say of the platform that `make run` makes up."""
 
 
 def environment(
@@ -43,6 +45,7 @@ def environment(
         "JAMAA_JWKS_URL": (home / "issuer" / "jwks.json").as_uri(),
         "JAMAA_PAYMENT_SECRET": hmac.new(kept_secret(home).encode(), b"payment", hashlib.sha256).hexdigest(),
     }
+    variables |= {name: os.environ[name] for name in CHOSEN if name in os.environ}
     for service in SERVICES:
         api, worker = roles(service.name)
         prefix = f"JAMAA_{service.name.upper()}"

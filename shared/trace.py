@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from opentelemetry import trace
-from opentelemetry.trace import INVALID_SPAN, Link, Span, SpanKind, Status, StatusCode, Tracer
+from opentelemetry.trace import INVALID_SPAN, Link, Span, SpanKind, Status, StatusCode, TraceFlags, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
@@ -146,7 +146,8 @@ def sampled(traceparents: Iterable[str | None]) -> list[str]:
     """Those that somebody records, each once; none while this process records nothing."""
     if _tracer is None:
         return []
-    return list(dict.fromkeys(found for found in traceparents if found and found.endswith("1")))[:MOST_LINKS]
+    recorded = (found for found in traceparents if found and int(found[-2:], 16) & TraceFlags.SAMPLED)
+    return list(dict.fromkeys(recorded))[:MOST_LINKS]
 
 
 def _links(traceparents: Iterable[str | None]) -> list[Link]:

@@ -64,6 +64,7 @@ class Launcher:
     home: Path
     arguments: tuple[str, ...] = ()
     port: int = field(default_factory=free_port)
+    more: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] = field(init=False)
 
     def __enter__(self) -> Self:
@@ -97,7 +98,7 @@ class Launcher:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "deploy", "run", "--port", str(self.port), *self.arguments],
                 cwd=ROOT,
-                env=environment(self.home),
+                env=environment(self.home) | self.more,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
