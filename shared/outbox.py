@@ -18,7 +18,8 @@ from sqlalchemy import Row, text
 
 from shared import trace
 from shared.bus import BrokerLost, Bus, Record, Sender
-from shared.db import Database
+from shared.db import Database, Tx
+from shared.errors import Unavailable
 from shared.events import Envelope, topic_of
 from shared.tasks import keep_going
 
@@ -28,6 +29,7 @@ BATCH: Final = 500
 LEASE_SECONDS: Final = 15
 WATCH_SECONDS: Final = 5.0
 IDLE: Final = (0.010, 0.250)  # seconds between looks at an empty table: the first, the last
+ROOM_SECONDS: Final = 60  # until an import that was refused may be tried again
 CARRIED: Final = ("correlation_id", "causation_id", "traceparent", "tracestate")
 PARTITIONS_EVERY: Final = 600.0  # seconds between looks at whether the log needs its next partition
 
@@ -60,12 +62,26 @@ DELETE = text(
     " (SELECT FROM msg.relay_lease WHERE name = 'relay' AND owner = :owner AND epoch = :epoch) RETURNING 1)"
     " SELECT count(*) FROM gone"
 )
+ROOM = text("SELECT msg.outbox_has_room(:most)")
 PARTITIONS = text("SELECT msg.ensure_partitions()")
 RESEND = text(
     "INSERT INTO msg.outbox_pending SELECT pos FROM msg.event_log"
     " WHERE aggregatetype = :aggregate AND aggregateid = :subject AND seq BETWEEN :first AND :last"
     " ON CONFLICT DO NOTHING"
 )
+
+
+async def require_room(tx: Tx, most: int) -> None:
+    """For bulk imports only, before they write: raises `Unavailable` while that many events wait to be sent.
+    An act with legal effect is never refused for it.
+    """
+    if not (await tx.execute(ROOM, {"most": most})).scalar_one():
+        detail = {
+            "ar": "أحداث كثيرة ما زالت تنتظر الإرسال: أعيدوا الاستيراد لاحقا.",
+            "fr": "Trop d'événements attendent d'être transmis : importez plus tard.",
+            "en": "Too many events wait to be sent: import later.",
+        }
+        raise Unavailable("outbox_full", detail, retry_after=ROOM_SECONDS)
 
 
 class Relay:

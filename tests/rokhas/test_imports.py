@@ -15,7 +15,7 @@ from tests.deadlines.conftest import deadlines
 from tests.deadlines.test_consumers import announced
 from tests.rokhas.conftest import CASABLANCA, At, Happened
 from tests.support.databases import ServiceDatabase
-from tests.support.http import Api, api_of
+from tests.support.http import Api, api_of, settings_of
 
 __all__ = ["deadlines"]
 
@@ -245,3 +245,19 @@ async def test_past_files_are_timed_by_the_law_of_their_day(
         season = await figures.get("/v1/statistics?since=2022-09-01&until=2022-11-30")
     total = season.json()["period"]["total"]
     assert (total["files"], total["decided"], total["overdue"]) == (3, 2, 2)
+
+
+async def test_while_the_outbox_is_full_only_imports_wait(rokhas: ServiceDatabase, tmp_path: Path) -> None:
+    """A legal act is never refused for it: the officer's own file is taken all the same."""
+    settings = settings_of(ROKHAS, tmp_path, ROKHAS_OUTBOX_LIMIT="1")
+    async with api_of(ROKHAS, rokhas, tmp_path, settings=settings) as api:
+        assert (await take_over(api, RUNNING))["imported"] == 1
+        content = (HEADER + INCOMPLETE).encode()
+        refused = await api.post(
+            "/v1/imports?dry_run=false", "president", files={"file": ("files.csv", content, "text/csv")}
+        )
+        assert (refused.status_code, refused.json()["code"]) == (503, "outbox_full")
+        assert refused.headers["Retry-After"] == "60"
+        assert (await take_over(api, INCOMPLETE, dry_run=True))["acceptable"] == 1
+        draft = {"procedure": "repair", "collectivity": CASABLANCA}
+        assert (await api.post("/v1/dossiers", "citizen", json=draft)).status_code == 201

@@ -11,7 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from shared.bus import Bus, Record
-from shared.outbox import Relay, RepairRequest, Unsent, resend
+from shared.errors import Unavailable
+from shared.outbox import Relay, RepairRequest, Unsent, require_room, resend
 from tests.support.core import COMMUNE, THING, Echoed, Made, MemoryBus, UnfencedRelay, drain, make, rows
 from tests.support.databases import ServiceDatabase
 
@@ -205,3 +206,18 @@ async def test_a_position_without_its_event_is_loud_and_holds_what_follows(datab
 class Recorder:
     async def send(self, records: Sequence[Record]) -> list[BaseException | None]:
         raise AssertionError(f"nothing may be sent, not even {records}")
+
+
+async def test_a_full_outbox_refuses_bulk_imports_and_no_act(database: ServiceDatabase) -> None:
+    """The API's role may ask whether there is room, and look no further."""
+    for n in range(3):
+        await make(database.api, "a", n)
+    async with database.api.transaction() as tx:
+        await require_room(tx, 4)
+        with pytest.raises(Unavailable) as refused:
+            await require_room(tx, 3)
+        assert refused.value.extra == {"retry_after": 60}
+        await tx.emit(THING, "a", COMMUNE, Made(n=4))
+    assert len(await pending(database)) == 4
+    with pytest.raises(DBAPIError, match="permission denied"):
+        await rows(database.api, "SELECT count(*) FROM msg.outbox_pending")

@@ -27,8 +27,9 @@ from services.rokhas.store.dossiers import procedures
 from shared.auth import Actor
 from shared.db import Tx
 from shared.errors import Conflict, Invalid, Problem, TooLarge
-from shared.http import Caller, Router
+from shared.http import Caller, Configured, Router
 from shared.http.problems import invalid, language
+from shared.outbox import require_room
 from shared.time import civil_day, parse_instant
 
 router = Router(prefix="/imports")
@@ -140,6 +141,7 @@ class ImportOut(BaseModel):
 @router.post("", max_body_size=BYTES)
 async def import_files(
     caller: Annotated[Caller, authorize.caller(Action.IMPORT)],
+    settings: Configured,
     file: UploadFile,
     dry_run: Annotated[bool, Query(description="only report; nothing is imported")] = True,
 ) -> ImportOut:
@@ -150,6 +152,8 @@ async def import_files(
     """
     rows = list(_rows(await file.read()))
     tx = await caller.begin()
+    if not dry_run:
+        await require_room(tx, settings.outbox_limit)
     # Seconds of arithmetic for the longest table: elsewhere, so that other requests go on.
     lent = await delegations.held_by(tx, tx.actor.subject)
     good, refused = await to_thread(_sorted_out, rows, tx.actor, tx.now, lent, trial=dry_run)
