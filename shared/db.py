@@ -93,13 +93,13 @@ class Database:
     """One role's pool on one service's database."""
 
     def __init__(self, dsn: str, *, name: str = "jamaa", pool_size: int = POOL_SIZE) -> None:
-        self.engine: AsyncEngine = create_async_engine(
-            sqlalchemy_dsn(dsn),
+        self.engine = engine_of(
+            dsn,
+            {"server_settings": SERVER_SETTINGS | {"application_name": name}, "timeout": 10},
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=10,
             hide_parameters=True,  # they are people's data
-            connect_args={"server_settings": SERVER_SETTINGS | {"application_name": name}, "timeout": 10},
         )
         self.on_emit: list[Any] = []  # called after a commit that announced something: wakes the relay
 
@@ -157,8 +157,6 @@ class Database:
         await self.engine.dispose()
 
 
-def sqlalchemy_dsn(dsn: str) -> str:
-    """Accepts the DSN that every PostgreSQL tool takes and names SQLAlchemy's driver in it."""
-    return dsn.replace("postgresql://", "postgresql+asyncpg://", 1).replace(
-        "postgres://", "postgresql+asyncpg://", 1
-    )
+def engine_of(dsn: str, connect: Mapping[str, Any], **options: Any) -> AsyncEngine:
+    """Asyncpg reads the DSN itself: SQLAlchemy's URL knows neither `sslmode` nor a socket's directory."""
+    return create_async_engine("postgresql+asyncpg://", connect_args={"dsn": dsn, **connect}, **options)

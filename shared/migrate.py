@@ -3,16 +3,14 @@
 import re
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 from alembic import command, op
 from alembic.config import Config
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from shared import territory
-from shared.db import sqlalchemy_dsn
+from shared.db import engine_of
 
 HERE: Final = Path(__file__).parent
 MIGRATOR: Final = "jamaa_migrator"
@@ -27,13 +25,6 @@ def roles(service: str) -> tuple[str, str]:
 
 def database_of(service: str) -> str:
     return f"jamaa_{service}"
-
-
-def dsn_for(admin_dsn: str, *, user: str, password: str, database: str) -> str:
-    """The same server as `admin_dsn`, as somebody else in another database."""
-    parts = urlsplit(admin_dsn)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}", path=f"/{database}"))
 
 
 async def provision(
@@ -75,7 +66,7 @@ async def provision(
 
 
 async def _refuse_production(admin_dsn: str, database: str) -> None:
-    connection = await asyncpg.connect(urlunsplit(urlsplit(admin_dsn)._replace(path=f"/{database}")))
+    connection = await asyncpg.connect(admin_dsn, database=database)
     try:
         if await connection.fetchval("SELECT to_regclass('msg.legal_clock') IS NOT NULL") and (
             await connection.fetchval(
@@ -99,9 +90,8 @@ async def migrate(migrator_dsn: str, service: str, migrations: Path, *, developm
 
     Additive only, with lock and statement timeouts: a running service keeps working meanwhile.
     """
-    engine = create_async_engine(
-        sqlalchemy_dsn(migrator_dsn),
-        connect_args={"server_settings": {"lock_timeout": "5s", "statement_timeout": "10min"}},
+    engine = engine_of(
+        migrator_dsn, {"server_settings": {"lock_timeout": "5s", "statement_timeout": "10min"}}
     )
     try:
         async with engine.begin() as connection:

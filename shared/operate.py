@@ -3,20 +3,18 @@
 Functions for the command line and the auditor; all run as the worker's role of the database they are given.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-import structlog
 from sqlalchemy import text
 
-from shared.db import Database
+from shared.db import Database, Tx
 from shared.errors import Conflict, NotFound
 from shared.inbox import Inbox, Key
-
-log = structlog.get_logger()
 
 REPLAY_CHUNK: Final = 10_000  # events put back in one transaction
 
@@ -42,10 +40,18 @@ STUCK = text("""
       (SELECT count(*) FROM msg.inbox_parked p WHERE p.consumer = h.consumer AND p.source = h.source
          AND p.aggregatetype = h.aggregatetype AND p.aggregateid = h.aggregateid
          AND p.seq > h.last_seq + 1) AS waiting,
-      r.proposed_by, r.reason
-    FROM msg.inbox_head h LEFT JOIN msg.skip_register r ON r.consumer = h.consumer AND r.source = h.source
-      AND r.aggregatetype = h.aggregatetype AND r.aggregateid = h.aggregateid AND r.seq = h.last_seq + 1
-    WHERE h.state <> 'open' AND h.consumer = coalesce(CAST(:consumer AS text), h.consumer)
+      p.furthest, r.seq AS proposed, r.proposed_by, r.reason
+    FROM msg.inbox_head h LEFT JOIN (
+        SELECT consumer, source, aggregatetype, aggregateid, max(seq) AS furthest, min(parked_at) AS since
+        FROM msg.inbox_parked GROUP BY 1, 2, 3, 4
+      ) p USING (consumer, source, aggregatetype, aggregateid)
+      LEFT JOIN LATERAL (
+        SELECT * FROM msg.skip_register r WHERE r.consumer = h.consumer AND r.source = h.source
+          AND r.aggregatetype = h.aggregatetype AND r.aggregateid = h.aggregateid AND r.seq > h.last_seq
+          AND r.confirmed_by IS NULL ORDER BY r.proposed_at DESC LIMIT 1
+      ) r ON true
+    WHERE (h.state <> 'open' OR p.since < clock_timestamp() - interval '1 minute')
+      AND h.consumer = coalesce(CAST(:consumer AS text), h.consumer)
     ORDER BY h.consumer, h.next_try LIMIT :most""")
 LETTERS = text("""
     SELECT consumer, topic, part, off, received_at, reason, headers, raw FROM msg.dead_letter
@@ -63,8 +69,12 @@ LOCK_HEAD = text("""
     SELECT last_seq, state FROM msg.inbox_head WHERE consumer = :consumer AND source = :source
       AND aggregatetype = :aggregate AND aggregateid = :subject FOR UPDATE""")
 PARKED = text("""
-    SELECT count(*) FROM msg.inbox_parked WHERE consumer = :consumer AND source = :source
+    SELECT count(*) > 0 AS some, coalesce(bool_or(seq = :seq), false) AS this FROM msg.inbox_parked
+    WHERE consumer = :consumer AND source = :source
       AND aggregatetype = :aggregate AND aggregateid = :subject""")
+ANNOUNCED = text("""
+    SELECT coalesce(max(last_seq), 0) FROM msg.aggregate_head
+    WHERE aggregatetype = :aggregate AND aggregateid = :subject""")
 PROPOSE = text("""
     INSERT INTO msg.skip_register (consumer, source, aggregatetype, aggregateid, seq, proposed_by, reason)
     VALUES (:consumer, :source, :aggregate, :subject, :seq, :by, :reason) ON CONFLICT DO NOTHING""")
@@ -72,9 +82,7 @@ PROPOSED = text("""
     SELECT proposed_by FROM msg.skip_register WHERE consumer = :consumer AND source = :source
       AND aggregatetype = :aggregate AND aggregateid = :subject AND seq = :seq AND confirmed_by IS NULL""")
 CONFIRM = text("""
-    UPDATE msg.skip_register SET confirmed_by = :by, confirmed_at = clock_timestamp()
-    WHERE consumer = :consumer AND source = :source AND aggregatetype = :aggregate AND aggregateid = :subject
-      AND seq = :seq AND confirmed_by IS NULL""")
+    SELECT msg.confirm_skip(:consumer, :source, :aggregate, :subject, :seq, :by)""")
 SKIP = text("""
     UPDATE msg.inbox_head SET last_seq = :seq, state = 'open', attempts = 0, next_try = NULL,
       last_error = NULL, repair_asked_at = NULL
@@ -82,7 +90,11 @@ SKIP = text("""
       AND aggregateid = :subject AND last_seq = :seq - 1""")
 DISCARD = text("""
     DELETE FROM msg.inbox_parked WHERE consumer = :consumer AND source = :source
-      AND aggregatetype = :aggregate AND aggregateid = :subject AND seq <= :seq""")
+      AND aggregatetype = :aggregate AND aggregateid = :subject
+      AND (seq = :seq OR seq < :seq AND NOT :only)""")
+OPERATED = text("INSERT INTO msg.operation (by, what, detail) VALUES (:by, :what, CAST(:detail AS json))")
+OPERATIONS = text("""
+    SELECT * FROM (SELECT * FROM msg.operation ORDER BY number DESC LIMIT :most) newest ORDER BY number""")
 REPLAY = text("""
     WITH chosen AS (
       SELECT pos FROM msg.event_log WHERE pos > :after
@@ -136,7 +148,9 @@ class ServiceStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stuck:
-    """An aggregate that one consumer holds. `sequence` cannot be applied; `waiting` events follow it."""
+    """An aggregate that one consumer holds, or that has waited for more than a minute for `sequence` (state
+    open). `waiting` events follow it, the last of them `furthest`.
+    """
 
     consumer: str
     key: Key
@@ -146,6 +160,8 @@ class Stuck:
     next_try: datetime | None
     error: str
     waiting: int
+    furthest: int | None
+    skip_proposed: int | None
     skip_proposed_by: str | None
     skip_reason: str | None
 
@@ -180,6 +196,17 @@ class LoggedEvent:
     headers: dict[str, str]
     occurred_at: datetime
     recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """What an operator did: `by` says who, `role` as which role of the database."""
+
+    at: datetime
+    role: str
+    by: str
+    what: str
+    detail: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +260,8 @@ async def stuck(database: Database, consumer: str | None = None, *, most: int = 
             next_try=r.next_try,
             error=r.last_error or "",
             waiting=r.waiting,
+            furthest=r.furthest,
+            skip_proposed=r.proposed,
             skip_proposed_by=r.proposed_by,
             skip_reason=r.reason,
         )
@@ -240,65 +269,92 @@ async def stuck(database: Database, consumer: str | None = None, *, most: int = 
     ]
 
 
-async def redrive(inbox: Inbox, key: Key) -> Redriven:
+async def redrive(inbox: Inbox, key: Key, *, by: str) -> Redriven:
     """Tries a held aggregate again now, then what waits behind it, in order. Raises `NotFound`."""
     where = _where(inbox.consumer.name, key)
     async with inbox.database.transaction() as tx:
         if (await tx.execute(STATE, where)).one_or_none() is None:
             raise NotFound("aggregate_unknown", f"{inbox.consumer.name} never met {key[2]}.")
+        await _record(tx, by, "redrive", where)
+    return await _redriven(inbox, key)
+
+
+async def _redriven(inbox: Inbox, key: Key) -> Redriven:
     applied = await inbox.redrive(key)
     async with inbox.database.transaction() as tx:
-        row = (await tx.execute(STATE, where)).one()
-    log.info(
-        "operate.redriven", consumer=inbox.consumer.name, aggregate=key[2], applied=applied, state=row.state
-    )
+        row = (await tx.execute(STATE, _where(inbox.consumer.name, key))).one()
     return Redriven(applied=applied, state=row.state, error=row.last_error, parked=row.parked)
 
 
 async def propose_skip(
-    database: Database, consumer: str, key: Key, sequence: int, *, by: str, reason: str
+    database: Database, producer: Database, consumer: str, key: Key, sequence: int, *, by: str, reason: str
 ) -> None:
     """First of two persons: this event shall never be applied by this consumer, and why.
 
-    Raises `Conflict` when it is not the event that the aggregate is held at, or is already proposed.
+    Raises `Conflict` when it is neither the event that the aggregate is held at nor a parked one that its
+    producer never announced, or is already proposed.
     """
     where = _where(consumer, key)
     async with database.transaction() as tx:
-        await _require_held(tx, where, sequence)
-        added = await tx.execute(PROPOSE, where | {"seq": sequence, "by": by, "reason": reason})
-        if not added.rowcount:
+        await _is_bogus(tx, producer, where, sequence)
+        said = {"by": by, "reason": reason}
+        if not (await tx.execute(PROPOSE, where | {"seq": sequence} | said)).rowcount:
             raise Conflict("skip_already_proposed", f"Somebody proposed to skip {sequence} already.")
-    log.warning("operate.skip_proposed", consumer=consumer, aggregate=key[2], sequence=sequence, by=by)
+        await _record(tx, by, "skip propose", where | {"sequence": sequence, "reason": reason})
 
 
-async def confirm_skip(inbox: Inbox, key: Key, sequence: int, *, by: str) -> Redriven:
-    """Second person: the head passes the event, what waits behind it is applied in order.
+async def confirm_skip(inbox: Inbox, producer: Database, key: Key, sequence: int, *, by: str) -> Redriven:
+    """Second person: the head passes the event, what waits behind it is applied in order. An event that the
+    producer never announced is discarded and the head stays: the true one with its number is still to come.
 
     Raises `Conflict` when nobody proposed it, when the same person did, or when it was applied meanwhile.
     """
     where = _where(inbox.consumer.name, key)
     async with inbox.database.transaction() as tx:
-        await _require_held(tx, where, sequence)
+        bogus = await _is_bogus(tx, producer, where, sequence)
         proposed_by = (await tx.execute(PROPOSED, where | {"seq": sequence})).scalar_one_or_none()
         if proposed_by is None:
             raise Conflict("skip_not_proposed", f"Nobody proposed to skip {sequence}.")
         if proposed_by == by:
             raise Conflict("skip_needs_two", "Whoever proposed the skip cannot confirm it.")
         await tx.execute(CONFIRM, where | {"seq": sequence, "by": by})
-        await tx.execute(SKIP, where | {"seq": sequence})
-        await tx.execute(DISCARD, where | {"seq": sequence})
-    log.warning("operate.skipped", consumer=inbox.consumer.name, aggregate=key[2], sequence=sequence, by=by)
-    return await redrive(inbox, key)
+        if not bogus:
+            await tx.execute(SKIP, where | {"seq": sequence})
+        await tx.execute(DISCARD, where | {"seq": sequence, "only": bogus})
+        await _record(tx, by, "skip confirm", where | {"sequence": sequence, "never_announced": bogus})
+    return await _redriven(inbox, key)
 
 
-async def _require_held(tx: Any, where: dict[str, Any], sequence: int) -> None:
-    """Only what stops an aggregate can be skipped: the failed event, or a gap that nothing will fill."""
+async def _is_bogus(tx: Tx, producer: Database, where: dict[str, Any], sequence: int) -> bool:
+    """Whether this parked event is one that its producer never announced: forged, or corrupted on its way.
+
+    Raises `Conflict` for what may not be skipped. Of what was announced that is all but what stops the
+    aggregate: the failed event, or a gap that nothing will fill.
+    """
     head = (await tx.execute(LOCK_HEAD, where)).one_or_none()
     if head is None:
         raise NotFound("aggregate_unknown", f"{where['consumer']} never met {where['subject']}.")
-    parked = (await tx.execute(PARKED, where)).scalar_one()
-    if sequence != head.last_seq + 1 or not parked:
+    parked = (await tx.execute(PARKED, where | {"seq": sequence})).one()
+    # Asked after what is parked was seen: what was announced is in the producer's log before it arrives here.
+    async with producer.transaction() as asked:
+        announced = (await asked.execute(ANNOUNCED, where)).scalar_one()
+    if sequence > announced and parked.this:
+        return True
+    if sequence > announced or sequence != head.last_seq + 1 or not parked.some:
         raise Conflict("skip_not_held", f"{where['subject']} is not held at {sequence}.")
+    return False
+
+
+async def _record(tx: Tx, by: str, what: str, detail: Mapping[str, Any]) -> None:
+    """In the operators' log of this database, with the transaction that does it."""
+    await tx.execute(OPERATED, {"by": by, "what": what, "detail": json.dumps(detail, default=str)})
+
+
+async def operations(database: Database, *, most: int = 50) -> list[Operation]:
+    """The newest of what operators did to this database, oldest first."""
+    async with database.transaction() as tx:
+        rows = (await tx.execute(OPERATIONS, {"most": most})).all()
+    return [Operation(at=r.at, role=r.role, by=r.by, what=r.what, detail=r.detail) for r in rows]
 
 
 async def dead_letters(
@@ -329,13 +385,15 @@ async def resolve_dead_letter(
     place = {"consumer": consumer, "topic": topic, "part": partition, "off": offset}
     async with database.transaction() as tx:
         result = await tx.execute(RESOLVE, place | {"by": by, "resolution": resolution})
-    if not result.rowcount:
-        raise NotFound("dead_letter_unknown", f"No unresolved letter from {topic}[{partition}]@{offset}.")
+        if not result.rowcount:
+            raise NotFound("dead_letter_unknown", f"No unresolved letter from {topic}[{partition}]@{offset}.")
+        await _record(tx, by, "dead-letters resolve", place | {"resolution": resolution})
 
 
 async def replay(
     database: Database,
     *,
+    by: str,
     aggregate: str | None = None,
     subject: str | None = None,
     since: datetime | None = None,
@@ -349,10 +407,12 @@ async def replay(
     """
     total = 0
     last: int | None = after
+    chosen: dict[str, Any] = {"after": after, "aggregate": aggregate, "subject": subject, "since": since}
+    async with database.transaction() as tx:
+        await _record(tx, by, "replay", chosen)
     while last is not None:
-        chosen = {"after": last, "aggregate": aggregate, "subject": subject, "since": since}
         async with database.transaction() as tx:
-            row = (await tx.execute(REPLAY, chosen | {"chunk": REPLAY_CHUNK})).one()
+            row = (await tx.execute(REPLAY, chosen | {"after": last, "chunk": REPLAY_CHUNK})).one()
         last = row.last
         total += row.put
         for wake in database.on_emit:

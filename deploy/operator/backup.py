@@ -10,14 +10,16 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 from urllib.request import url2pathname
 
 import asyncpg
@@ -26,9 +28,10 @@ from deploy.command import Refused
 from deploy.engines import EngineSettings, Postgres, engines
 from deploy.engines.errors import explained
 from deploy.engines.postgres import wheel_programs
-from deploy.engines.process import Claim, last_line
+from deploy.engines.process import Claim, admit, last_line, unprivileged
+from deploy.operator.identity import login, record
 from deploy.registry import SERVICES, UnknownService, service
-from shared.migrate import MIGRATOR, database_of, provision, roles
+from shared.migrate import MIGRATOR, database_of, migrate, provision, roles
 from shared.settings import migrator_settings_for, settings_for
 from shared.time import format_instant
 
@@ -44,7 +47,29 @@ POSITIONS: Final = """
     SELECT setval('msg.event_pos', greatest(last_value, (SELECT coalesce(max(pos), 1) FROM msg.event_log)))
     FROM msg.event_pos"""
 KNOWS_TRANSACTION_TIMEOUT: Final = 17
-PARTITIONS: Final = "SELECT msg.ensure_partitions()"
+RESTORING: Final = "_restoring"  # what a database is called until all are there
+DATA: Final = ("postgres", "files", "issuer", "secret")
+PLACE: Final = re.compile(r"(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?")
+LIBPQ: Final = {
+    "host": "PGHOST",
+    "port": "PGPORT",
+    "user": "PGUSER",
+    "password": "PGPASSWORD",
+    "dbname": "PGDATABASE",
+    "passfile": "PGPASSFILE",
+    "service": "PGSERVICE",
+    "sslmode": "PGSSLMODE",
+    "sslnegotiation": "PGSSLNEGOTIATION",
+    "sslcert": "PGSSLCERT",
+    "sslkey": "PGSSLKEY",
+    "sslrootcert": "PGSSLROOTCERT",
+    "sslcrl": "PGSSLCRL",
+    "ssl_min_protocol_version": "PGSSLMINPROTOCOLVERSION",
+    "ssl_max_protocol_version": "PGSSLMAXPROTOCOLVERSION",
+    "target_session_attrs": "PGTARGETSESSIONATTRS",
+    "krbsrvname": "PGKRBSRVNAME",
+    "gsslib": "PGGSSLIB",
+}
 
 
 # -- backup
@@ -150,34 +175,70 @@ def _copy_secrets(home: Path, target: Path) -> list[str]:
 
 async def restore(settings: EngineSettings, source: Path) -> None:
     """Into a stopped or a new data directory; what was there is set aside, not deleted. With DATABASE_URL,
-    into databases of that server, which must not exist yet.
+    into databases of that server, which must not exist yet. All is made and checked beside what is there, and
+    takes its place at the end: a restore that fails changes nothing.
 
     Raises Refused for a backup that is damaged or of another version.
     """
     manifest = _manifest(source)
     with explained(settings.home):
         settings.home.mkdir(parents=True, exist_ok=True)
-        await _require_stopped(settings.home)
-        if settings.database_url:
-            await _require_absent(engines(settings).postgres, manifest["services"])
-        aside = _set_aside(settings.home)
-        if aside:
-            print(f"what was there is in {aside}")
-        for name in manifest["secrets"]:
-            (settings.home / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source / "secrets" / name, settings.home / name)
-            (settings.home / name).chmod(0o600)
-        if (source / "files").is_dir():
-            shutil.copytree(source / "files", settings.home / "files")
-        running = engines(settings).postgres
+        if not settings.database_url:  # whoever runs the engine enters the draft by this directory
+            admit(settings.home, unprivileged(settings.home / "postgres"))
+        async with _stopped(settings.home):
+            draft = Path(tempfile.mkdtemp(prefix="restoring-", dir=settings.home))
+            try:
+                aside = await _restored(settings, source, manifest, draft)
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
+    if aside:
+        print(f"what was there is in {aside}")
+    print(f"restored into {settings.home}: 'make run'")
+
+
+async def _restored(
+    settings: EngineSettings, source: Path, manifest: Mapping[str, Any], draft: Path
+) -> Path | None:
+    for name in manifest["secrets"]:
+        (draft / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source / "secrets" / name, draft / name)
+        (draft / name).chmod(0o600)
+    if (source / "files").is_dir():
+        shutil.copytree(source / "files", draft / "files")
+    names = list(manifest["services"])
+    async with AsyncExitStack() as stack:
+        running = engines(replace(settings, home=draft)).postgres
         await running.start()
+        stack.push_async_callback(running.stop)
+        if settings.database_url:
+            await _require_absent(running, names)
         try:
             for name, facts in manifest["services"].items():
-                await _restore_one(running, name, source / facts["file"])
+                await _restore_one(running, name, source, manifest)
                 print(f"{name}: {facts['events']} events")
-        finally:
-            await running.stop()
-    print(f"restored into {settings.home}: 'make run'")
+            if settings.database_url:
+                with _in_place(draft, settings.home) as aside:
+                    await _take_their_names(running, names)
+                return aside
+            await _take_their_names(running, names)
+        except BaseException:
+            await _drop(running, names)
+            raise
+    with _in_place(draft, settings.home) as aside:
+        return aside
+
+
+@asynccontextmanager
+async def _stopped(home: Path) -> AsyncIterator[None]:
+    """Nobody starts a platform here meanwhile. Raises EngineError while one runs."""
+    claims = [Claim(home, engine) for engine in ("postgres", "broker")]
+    try:
+        for claim in claims:
+            await claim.take(patience=5)
+        yield
+    finally:
+        for claim in claims:
+            claim.release()
 
 
 def _manifest(source: Path) -> dict[str, Any]:
@@ -200,65 +261,90 @@ def _manifest(source: Path) -> dict[str, Any]:
     return manifest
 
 
-async def _require_stopped(home: Path) -> None:
-    """Raises EngineError while a platform runs here."""
-    for engine in ("postgres", "broker"):
-        claim = Claim(home, engine)
-        await claim.take(patience=5)
-        claim.release()
-
-
 async def _require_absent(postgres: Postgres, names: Iterable[str]) -> None:
     """Raises Refused for a database that is on that server already."""
-    await postgres.start()
-    administrator = await asyncpg.connect(postgres.dsn())
-    try:
+    async with _administrator(postgres) as administrator:
         wanted = [database_of(name) for name in names]
         found = await administrator.fetchval(
             "SELECT max(datname) FROM pg_database WHERE datname = ANY($1)", wanted
         )
-    finally:
-        await administrator.close()
     if found:
         raise Refused(f"the database {found} exists on that server: drop or rename it; nothing was restored")
 
 
-def _set_aside(home: Path) -> Path | None:
-    """Moves data that is here into a directory of its own; logs and programs stay."""
-    old = [
-        path
-        for path in (home / "postgres", home / "files", home / "issuer", home / "secret")
-        if path.exists()
-    ]
-    old += home.glob("kafka-*")
-    if not old:
-        return None
-    aside = home / f"before-restore-{datetime.now(UTC):%Y%m%dT%H%M%S}"
-    aside.mkdir(mode=0o711)
-    for path in old:
-        path.rename(aside / path.name)
-    return aside
-
-
-async def _restore_one(postgres: Postgres, name: str, dump: Path) -> None:
-    administrator = await asyncpg.connect(postgres.dsn())
+@asynccontextmanager
+async def _administrator(postgres: Postgres) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(postgres.dsn())
     try:
-        major = administrator.get_server_version().major
+        yield connection
     finally:
-        await administrator.close()
+        await connection.close()
+
+
+@contextmanager
+def _in_place(draft: Path, home: Path) -> Iterator[Path | None]:
+    """Sets aside what is here, logs and programs excepted, and puts what was restored in its place; the other
+    way round again when the block raises. Yields where the old things are now.
+    """
+    aside = home / f"before-restore-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    old = [path for path in (home / name for name in DATA) if path.exists()] + list(home.glob("kafka-*"))
+    moves = [(path, aside / path.name) for path in old]
+    moves += [(path, home / path.name) for path in (draft / name for name in DATA) if path.exists()]
+    if old:
+        aside.mkdir(mode=0o711)
+    done: list[tuple[Path, Path]] = []
+    try:
+        for here, there in moves:
+            here.rename(there)
+            done.append((here, there))
+        yield aside if old else None
+    except BaseException:
+        for here, there in reversed(done):
+            there.rename(here)
+        if old:
+            aside.rmdir()
+        raise
+
+
+async def _restore_one(postgres: Postgres, name: str, source: Path, manifest: Mapping[str, Any]) -> None:
+    """Under another name. Raises Refused unless it holds what was in it when it was dumped."""
+    facts = manifest["services"][name]
+    database = database_of(name) + RESTORING
+    async with _administrator(postgres) as administrator:
+        major = administrator.get_server_version().major
+        await administrator.execute(f"DROP DATABASE IF EXISTS {database}")  # of a restore that was killed
     passwords = {role: postgres.password(role) for role in (MIGRATOR, *roles(name))}
-    await provision(postgres.dsn(), name, passwords)
-    dsn = postgres.dsn(database_of(name))
+    await provision(postgres.dsn(), name, passwords, database=database)
+    dump, dsn = source / facts["file"], postgres.dsn(database)
     if major >= KNOWS_TRANSACTION_TIMEOUT:
         await _run("pg_restore", dsn, "--exit-on-error", "--single-transaction", str(dump))
     else:
         await _restore_older(dsn, dump)
-    connection = await asyncpg.connect(postgres.dsn(database_of(name), MIGRATOR))
+    owner = postgres.dsn(database, MIGRATOR)
+    connection = await asyncpg.connect(owner)
     try:
+        found = dict(await connection.fetchrow(FACTS))
+        if any(found[what] != facts[what] for what in ("events", "last_position")):
+            raise Refused(f"{dump} holds {found['events']} events, not {facts['events']}")
+        profile = await connection.fetchval("SELECT profile FROM msg.legal_clock")
         await connection.execute(POSITIONS)
-        await connection.execute(PARTITIONS)
+        await migrate(owner, name, service(name).migrations, development=profile == "development")
+        await record(connection, login(), "restore", backup=source, made_at=manifest["made_at"], **found)
     finally:
         await connection.close()
+
+
+async def _take_their_names(postgres: Postgres, names: Iterable[str]) -> None:
+    """All or none."""
+    async with _administrator(postgres) as administrator, administrator.transaction():
+        for name in map(database_of, names):
+            await administrator.execute(f"ALTER DATABASE {name}{RESTORING} RENAME TO {name}")
+
+
+async def _drop(postgres: Postgres, names: Iterable[str]) -> None:
+    async with _administrator(postgres) as administrator:
+        for name in map(database_of, names):
+            await administrator.execute(f"DROP DATABASE IF EXISTS {name}{RESTORING}")
 
 
 async def _restore_older(dsn: str, dump: Path) -> None:
@@ -279,21 +365,12 @@ def _without(line: bytes, script: Path, fit: Path) -> None:
 
 
 async def _run(program: str, dsn: str, *arguments: str) -> None:
-    """Raises Refused with what it complained about. The password travels by the environment, not by `ps`."""
-    url = urlsplit(dsn)
-    environment = {
-        "PATH": os.defpath,
-        "LC_ALL": "C",
-        "PGHOST": url.hostname or "",
-        "PGPORT": str(url.port or 5432),
-        "PGUSER": url.username or "",
-        "PGPASSWORD": url.password or "",
-        "PGDATABASE": url.path.strip("/"),
-    }
+    """Raises Refused with what it complained about. The DSN travels by the environment, not by `ps`."""
+    environment = libpq(dsn)
     to_database = program == "pg_restore" and not any(each.startswith("--file=") for each in arguments)
     process = await asyncio.create_subprocess_exec(
-        wheel_programs() / program,
-        *([f"--dbname={environment['PGDATABASE']}"] if to_database else []),
+        _program(program, environment.get("PGSSLMODE")),
+        *(["--dbname=postgresql://"] if to_database else []),  # or it writes to its output: see PGDATABASE
         *arguments,
         env=environment,
         stdout=asyncio.subprocess.PIPE,
@@ -302,6 +379,46 @@ async def _run(program: str, dsn: str, *arguments: str) -> None:
     said, _ = await process.communicate()
     if process.returncode:
         raise Refused(f"{program} failed: {last_line(said.decode(errors='replace'))}")
+
+
+def _program(name: str, sslmode: str | None) -> str | Path:
+    """The wheel's, which speaks no TLS; for a server that demands it, the system's."""
+    if sslmode not in {"require", "verify-ca", "verify-full"}:
+        return wheel_programs() / name
+    if found := shutil.which(name):
+        return found
+    raise Refused(f"sslmode={sslmode} needs a {name} that speaks TLS: install postgresql-client")
+
+
+def libpq(dsn: str) -> dict[str, str]:
+    """The environment by which PostgreSQL's own programs connect as asyncpg does by this DSN: passwords are
+    percent-encoded in it, hosts may be several, of IPv6, or a socket's directory, and a parameter that is not
+    the connection's is a setting of the session.
+    """
+    url = urlsplit(dsn)
+    account, _, hosts = url.netloc.rpartition("@")
+    user, _, password = account.partition(":")
+    places = [PLACE.fullmatch(each) for each in hosts.split(",") if each]
+    said = {
+        "host": ",".join(unquote(place[1] or place[2]) for place in places if place),
+        "port": ",".join(place[3] or "" for place in places if place),
+        "user": unquote(user),
+        "password": unquote(password),
+        "dbname": unquote(url.path.removeprefix("/")),
+    }
+    more = {"dbname" if key == "database" else key: value for key, value in parse_qsl(url.query)}
+    said |= {key: value for key, value in more.items() if not said.get(key)}
+    if "sslpassword" in said:
+        raise Refused("sslpassword cannot be given to pg_dump in secret: use a key without a passphrase")
+    kept = {key: os.environ[key] for key in os.environ if key.startswith("PG") or key == "HOME"}
+    known = {LIBPQ[key]: value for key, value in said.items() if key in LIBPQ and value.strip(",")}
+    settings = [f"-c {key}={_escaped(value)}" for key, value in said.items() if key not in LIBPQ]
+    session = {"PGOPTIONS": " ".join([kept.get("PGOPTIONS", ""), *settings]).strip()} if settings else {}
+    return {"PATH": os.defpath} | kept | known | session | {"LC_ALL": "C"}
+
+
+def _escaped(value: str) -> str:
+    return re.sub(r"([\\\s])", r"\\\1", value)
 
 
 def _digest(file: Path) -> str:

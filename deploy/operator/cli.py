@@ -2,7 +2,6 @@
 
 # ruff: noqa: PLC0415 -- loading the services takes seconds: a command loads what it needs, when it needs it
 
-import getpass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +14,9 @@ from deploy.command import Refused, command, recall
 Consumer = Annotated[str, typer.Argument(help="as `jamaa status` names it")]
 Aggregate = Annotated[str, typer.Argument(help="the aggregate's id")]
 Sequence = Annotated[int, typer.Argument(min=1, help="the event's number in its aggregate")]
-By = Annotated[str | None, typer.Option(help="who does this, if not whoever is logged in")]
+By = Annotated[
+    str | None, typer.Option(help="who does this (development; else the operator's token in JAMAA_TOKEN)")
+]
 Force = Annotated[bool, typer.Option(help="also back in time")]
 
 
@@ -31,7 +32,7 @@ def _instant(written: str) -> datetime:
 
 def register(app: typer.Typer) -> None:
     """Adds every command below to `jamaa`."""
-    for function in (status, stuck, redrive, replay, token, backup, restore):
+    for function in (status, log, stuck, redrive, replay, token, backup, restore):
         app.command()(function)
     for group in (events, skip, letters, clock):
         app.add_typer(group)
@@ -45,6 +46,16 @@ async def status(
     from deploy.operator import status as status_
 
     return await status_.show(recall(), as_json=as_json)
+
+
+@command
+async def log(
+    lines: Annotated[int, typer.Option("-n", "--lines", min=0, max=5000, help="how many")] = 20,
+) -> None:
+    """What operators changed: when, where, who, as which role, what and why."""
+    from deploy.operator import mend
+
+    await mend.log(recall(), lines)
 
 
 events = typer.Typer(name="events", no_args_is_help=True, help="What the services announced.")
@@ -108,9 +119,7 @@ async def propose(
     """The first of two persons."""
     from deploy.operator import mend
 
-    await mend.propose_skip(
-        recall(), consumer, aggregate, sequence, by=by or getpass.getuser(), reason=reason
-    )
+    await mend.propose_skip(recall(), consumer, aggregate, sequence, by=by, reason=reason)
 
 
 @skip.command("confirm")
@@ -119,7 +128,7 @@ async def confirm(consumer: Consumer, aggregate: Aggregate, sequence: Sequence, 
     """The second person, who is not the first: the event is skipped, what waits behind it is applied."""
     from deploy.operator import mend
 
-    return await mend.confirm_skip(recall(), consumer, aggregate, sequence, by=by or getpass.getuser())
+    return await mend.confirm_skip(recall(), consumer, aggregate, sequence, by=by)
 
 
 @command
@@ -160,9 +169,7 @@ async def resolve(
     """Say what was done about one."""
     from deploy.operator import mend
 
-    await mend.resolve_dead_letter(
-        recall(), consumer, topic, partition, offset, by=by or getpass.getuser(), resolution=resolution
-    )
+    await mend.resolve_dead_letter(recall(), consumer, topic, partition, offset, by=by, resolution=resolution)
 
 
 clock = typer.Typer(

@@ -12,6 +12,7 @@ from typing import Final
 import asyncpg
 
 from deploy.command import Refused
+from deploy.operator.identity import operator, record
 from deploy.registry import SERVICES
 from shared.settings import migrator_settings_for
 from shared.time import format_instant
@@ -72,9 +73,10 @@ async def show(variables: Mapping[str, str]) -> None:
 
 async def advance(variables: Mapping[str, str], by: timedelta, *, force: bool = False) -> None:
     """Raises Refused for a step back without `force`: what was announced is not taken back."""
+    who = await operator(variables)
     async with _locked(variables) as connections:
         shift = max([await _shift(connection) for connection in connections])
-        _tell(await _move(connections, shift + by, force=force))
+        _tell(await _move(connections, shift + by, by=who, force=force))
 
 
 async def set_to(variables: Mapping[str, str], instant: datetime, *, force: bool = False) -> None:
@@ -83,9 +85,10 @@ async def set_to(variables: Mapping[str, str], instant: datetime, *, force: bool
 
 async def move_to(variables: Mapping[str, str], instant: datetime, *, force: bool = False) -> datetime:
     """The legal instant afterwards, the same in every database. Raises Refused for a step back."""
+    who = await operator(variables)
     async with _locked(variables) as connections:
         now = await connections[0].fetchval("SELECT clock_timestamp()")
-        return await _move(connections, instant - now, force=force)
+        return await _move(connections, instant - now, by=who, force=force)
 
 
 async def legal_now(variables: Mapping[str, str]) -> datetime:
@@ -100,8 +103,9 @@ async def legal_now(variables: Mapping[str, str]) -> datetime:
 
 async def reset(variables: Mapping[str, str], *, force: bool = False) -> None:
     """Back to real time."""
+    who = await operator(variables)
     async with _locked(variables) as connections:
-        _tell(await _move(connections, timedelta(), force=force))
+        _tell(await _move(connections, timedelta(), by=who, force=force))
 
 
 async def _shift(connection: asyncpg.Connection) -> timedelta:
@@ -109,7 +113,7 @@ async def _shift(connection: asyncpg.Connection) -> timedelta:
     return shift
 
 
-async def _move(connections: list[asyncpg.Connection], shift: timedelta, *, force: bool) -> datetime:
+async def _move(connections: list[asyncpg.Connection], shift: timedelta, *, by: str, force: bool) -> datetime:
     furthest = max([await _shift(connection) for connection in connections])
     if shift < furthest and not force:
         raise Refused(
@@ -117,7 +121,9 @@ async def _move(connections: list[asyncpg.Connection], shift: timedelta, *, forc
             " passed will not come again; say --force if you mean it"
         )
     for connection in connections:
+        before = await _shift(connection)
         await connection.execute("UPDATE msg.legal_clock SET shift = $1", shift)
+        await record(connection, by, "clock", moved_from=before, moved_to=shift)
     now: datetime = await connections[0].fetchval("SELECT msg.legal_now()")
     return now
 

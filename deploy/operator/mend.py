@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from deploy.auditor import workers
 from deploy.command import Refused
+from deploy.operator.identity import operator
 from deploy.registry import SERVICES, service
 from deploy.serve import bus_of
 from shared import operate
@@ -39,9 +40,11 @@ def _consumer(name: str) -> tuple[Service, Consumer]:
 async def _held(
     variables: Mapping[str, str], name: str, subject: str
 ) -> AsyncIterator[tuple[Inbox, Database, Key]]:
-    """The consumer at work on one aggregate. Raises Refused when it never met it."""
+    """The consumer at work on one aggregate, and its producer's database. Raises Refused when it never met
+    the aggregate.
+    """
     owner, consumer = _consumer(name)
-    async with workers(variables, [owner]) as databases:
+    async with workers(variables) as databases:
         database = databases[owner.name]
         async with database.transaction() as tx:
             rows = (await tx.execute(KEYS, {"consumer": name, "subject": subject})).all()
@@ -50,7 +53,8 @@ async def _held(
         if len(rows) > 1:
             raise Refused(f"{subject} names {len(rows)} aggregates of {name}: {rows}")
         bus = bus_of(settings_for(owner.name, variables))
-        yield Inbox(owner.name, consumer, database, bus), database, (rows[0][0], rows[0][1], rows[0][2])
+        key = (rows[0][0], rows[0][1], rows[0][2])
+        yield Inbox(owner.name, consumer, database, bus), databases[service(key[0].strip("/")).name], key
 
 
 async def stuck(variables: Mapping[str, str]) -> None:
@@ -70,33 +74,37 @@ async def stuck(variables: Mapping[str, str]) -> None:
                     f" {held.key[0]} {held.key[1]}, {held.attempts} tries{again},"
                     f" {held.waiting} waiting behind"
                 )
-                console.print(f"  {held.error}", markup=False)
+                if held.furthest and held.furthest > held.sequence + held.waiting:
+                    console.print(f"  the last of them is {held.furthest}: something before it is missing")
+                console.print(f"  {held.error or 'nothing failed, that event never came'}", markup=False)
                 if held.skip_proposed_by:
-                    console.print(
-                        f"  skip proposed by {held.skip_proposed_by}: {held.skip_reason}", markup=False
-                    )
+                    who = f"skip of {held.skip_proposed} proposed by {held.skip_proposed_by}"
+                    console.print(f"  {who}: {held.skip_reason}", markup=False)
     if not found:
         console.print("nothing is stuck")
 
 
 async def redrive(variables: Mapping[str, str], consumer: str, subject: str) -> int:
+    by = await operator(variables)
     async with _held(variables, consumer, subject) as (inbox, _, key):
-        return _outcome(await operate.redrive(inbox, key))
+        return _outcome(await operate.redrive(inbox, key, by=by))
 
 
 async def propose_skip(
-    variables: Mapping[str, str], consumer: str, subject: str, sequence: int, *, by: str, reason: str
+    variables: Mapping[str, str], consumer: str, subject: str, sequence: int, *, by: str | None, reason: str
 ) -> None:
-    async with _held(variables, consumer, subject) as (_, database, key):
-        await operate.propose_skip(database, consumer, key, sequence, by=by, reason=reason)
+    by = await operator(variables, by, proven=True)
+    async with _held(variables, consumer, subject) as (inbox, producer, key):
+        await operate.propose_skip(inbox.database, producer, consumer, key, sequence, by=by, reason=reason)
     print(f"proposed by {by}; somebody else confirms: jamaa skip confirm {consumer} {subject} {sequence}")
 
 
 async def confirm_skip(
-    variables: Mapping[str, str], consumer: str, subject: str, sequence: int, *, by: str
+    variables: Mapping[str, str], consumer: str, subject: str, sequence: int, *, by: str | None
 ) -> int:
-    async with _held(variables, consumer, subject) as (inbox, _, key):
-        outcome = await operate.confirm_skip(inbox, key, sequence, by=by)
+    by = await operator(variables, by, proven=True)
+    async with _held(variables, consumer, subject) as (inbox, producer, key):
+        outcome = await operate.confirm_skip(inbox, producer, key, sequence, by=by)
     print(f"{sequence} is skipped, confirmed by {by}")
     return _outcome(outcome)
 
@@ -114,8 +122,9 @@ async def replay(
 ) -> None:
     """Consumers skip what they have applied, so this is safe at any time."""
     chosen = service(name)
+    by = await operator(variables)
     async with workers(variables, [chosen]) as databases:
-        count = await operate.replay(databases[name], subject=subject, since=since)
+        count = await operate.replay(databases[name], by=by, subject=subject, since=since)
     print(f"{count} events of {name} are sent again")
 
 
@@ -142,12 +151,28 @@ async def resolve_dead_letter(
     partition: int,
     offset: int,
     *,
-    by: str,
+    by: str | None,
     resolution: str,
 ) -> None:
     owner, _ = _consumer(consumer)
+    by = await operator(variables, by)
     async with workers(variables, [owner]) as databases:
         await operate.resolve_dead_letter(
             databases[owner.name], consumer, topic, partition, offset, by=by, resolution=resolution
         )
     print(f"resolved by {by}")
+
+
+async def log(variables: Mapping[str, str], lines: int) -> None:
+    """What operators did, in every database, oldest first."""
+    async with workers(variables) as databases:
+        found = [
+            (done, name)
+            for name, database in databases.items()
+            for done in await operate.operations(database, most=lines)
+        ]
+    for done, name in sorted(found, key=lambda each: each[0].at)[-lines:] if lines else []:
+        detail = " ".join(f"{key}={value}" for key, value in done.detail.items() if value is not None)
+        print(f"{format_instant(done.at)} {name}: {done.by} ({done.role}) {done.what} {detail}")
+    if not found:
+        print("no operator did anything")

@@ -122,7 +122,7 @@ def test_what_is_held_is_seen_tried_again_and_passed_over_by_two(typed: Jamaa, p
     where = ("deadlines.clocks", poison, "1")
     assert "Nobody proposed" in typed("skip", "confirm", *where, "--by", "salma").err
     assert typed("skip", "propose", *where, "--by", "salma", "--reason", "made by a test").status == 0
-    assert "skip proposed by salma: made by a test" in typed("stuck").out
+    assert "skip of 1 proposed by salma: made by a test" in typed("stuck").out
     assert "cannot confirm" in typed("skip", "confirm", *where, "--by", "salma").err
     assert typed("skip", "confirm", *where, "--by", "driss").status == 0
     assert f"deadlines.clocks {poison}" not in typed("stuck").out
@@ -131,6 +131,38 @@ def test_what_is_held_is_seen_tried_again_and_passed_over_by_two(typed: Jamaa, p
         "salma",
         "driss",
     )
+
+
+def test_the_second_person_is_proven_by_a_token(
+    typed: Jamaa, poison: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = {
+        who: typed("token", who, *more).out.strip()
+        for who, *more in [("operator",), ("operator2",), ("operator3", "--subject", "operator"), ("agent",)]
+    }
+    where = ("deadlines.clocks", poison, "1")
+
+    def confirm(token: str, *more: str) -> Done:
+        monkeypatch.setenv("JAMAA_TOKEN", token)
+        return typed("skip", "confirm", *where, *more)
+
+    monkeypatch.setenv("JAMAA_PROFILE", "production")
+    refused = typed("skip", "propose", *where, "--reason", "made by a test")
+    assert "set JAMAA_TOKEN to an operator's token" in refused.err
+    assert "--by is for development" in typed("skip", "confirm", *where, "--by", "driss").err
+    monkeypatch.setenv("JAMAA_TOKEN", tokens["operator"])
+    assert typed("skip", "propose", *where, "--reason", "made by a test").status == 0
+    assert "cannot confirm" in confirm(tokens["operator3"]).err, "another token of the same person"
+    assert "is agent's, who is no operator" in confirm(tokens["agent"]).err
+    assert "JAMAA_TOKEN is refused (token_invalid)" in confirm(tokens["operator2"] + "x").err
+    assert "--by is for development" in confirm(tokens["operator2"], "--by", "driss").err
+    assert confirm(tokens["operator2"]).status == 0
+    said = typed("log").out.splitlines()[-2:]
+    assert [line.split()[1:6] for line in said] == [
+        ["deadlines:", "operator", "(jamaa_deadlines_worker)", "skip", "propose"],
+        ["deadlines:", "operator2", "(jamaa_deadlines_worker)", "skip", "confirm"],
+    ]
+    assert said[0].endswith("reason=made by a test")
 
 
 def typed_platform() -> Launcher:
@@ -199,6 +231,8 @@ def test_legal_time_moves_in_every_database_and_not_silently_back(typed: Jamaa, 
     )
     assert len(set(shifts())) == 1
     assert "moved by" in typed("clock", "show").out
+    traces = [line for line in typed("log").out.splitlines() if "(jamaa_migrator) clock moved_from=" in line]
+    assert len(traces) >= 2 * len(SERVICES)
     assert typed("clock", "reset", "--force").status == 0
 
 

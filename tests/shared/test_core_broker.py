@@ -223,7 +223,7 @@ async def test_poison_and_garbage_among_the_good(database: ServiceDatabase, brok
         assert letter.raw == b"\x00garbage"
 
         service.handler.poison = set()
-        redriven = await operate.redrive(service.inbox, (SOURCE, "thing", "p"))
+        redriven = await operate.redrive(service.inbox, (SOURCE, "thing", "p"), by="amina")
         assert (redriven.applied, redriven.state) == (3, "open")
         assert await trace(database.worker) == {"p": [1, 2, 3, 4], "q": [1, 2, 3, 4]}
 

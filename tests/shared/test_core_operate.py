@@ -1,5 +1,6 @@
 """What an operator sees and mends, and the auditor, who notices what leaves no trace."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import asyncpg
@@ -64,6 +65,12 @@ class Platform:
             await self.inbox.receive(arrived)
         await drain(self.relay, self.bus)
 
+    async def propose(self, sequence: int, *, by: str, reason: str) -> None:
+        await operate.propose_skip(self.database, self.database, CONSUMER, A, sequence, by=by, reason=reason)
+
+    async def confirm(self, sequence: int, *, by: str) -> operate.Redriven:
+        return await operate.confirm_skip(self.inbox, self.database, A, sequence, by=by)
+
 
 @pytest.fixture
 def platform(database: ServiceDatabase) -> Platform:
@@ -104,11 +111,11 @@ async def test_redrive_says_what_it_came_to(platform: Platform) -> None:
     platform.handler.poison = {("a", 1), ("a", 3)}
     await platform.publish("a", "a", "a")
     platform.handler.poison = {("a", 3)}
-    redriven = await operate.redrive(platform.inbox, A)
+    redriven = await operate.redrive(platform.inbox, A, by="amina")
     assert (redriven.applied, redriven.state, redriven.parked) == (2, "blocked", 1)
     assert redriven.error is not None
     with pytest.raises(NotFound):
-        await operate.redrive(platform.inbox, (SOURCE, "thing", "a typo"))
+        await operate.redrive(platform.inbox, (SOURCE, "thing", "a typo"), by="amina")
     assert set(await heads(platform.database)) == {"a"}
 
 
@@ -116,22 +123,22 @@ async def test_a_skip_takes_two_persons_and_applies_what_waits(platform: Platfor
     platform.handler.poison = {("a", 2)}
     await platform.publish("a", "a", "a", "a")
     with pytest.raises(Conflict, match="skip_not_proposed"):
-        await operate.confirm_skip(platform.inbox, A, 2, by="driss")
-    await operate.propose_skip(platform.database, CONSUMER, A, 2, by="amina", reason="written twice")
+        await platform.confirm(2, by="driss")
+    await platform.propose(2, by="amina", reason="written twice")
     with pytest.raises(Conflict, match="skip_already_proposed"):
-        await operate.propose_skip(platform.database, CONSUMER, A, 2, by="driss", reason="the same")
+        await platform.propose(2, by="driss", reason="the same")
     with pytest.raises(Conflict, match="skip_needs_two"):
-        await operate.confirm_skip(platform.inbox, A, 2, by="amina")
+        await platform.confirm(2, by="amina")
     assert (await heads(platform.database))["a"] == (1, "blocked")
 
-    done = await operate.confirm_skip(platform.inbox, A, 2, by="driss")
+    done = await platform.confirm(2, by="driss")
     assert (done.applied, done.state, done.parked) == (2, "open", 0)
     assert await trace(platform.database) == {"a": [1, 3, 4]}
     assert await rows(
         platform.database, "SELECT seq, proposed_by, confirmed_by, reason FROM msg.skip_register"
     ) == [(2, "amina", "driss", "written twice")]
     with pytest.raises(Conflict, match="skip_not_held"):
-        await operate.confirm_skip(platform.inbox, A, 2, by="driss")
+        await platform.confirm(2, by="driss")
 
 
 @pytest.mark.parametrize("sequence", [1, 3])
@@ -139,25 +146,106 @@ async def test_only_what_holds_an_aggregate_can_be_skipped(platform: Platform, s
     platform.handler.poison = {("a", 2)}
     await platform.publish("a", "a", "a")
     with pytest.raises(Conflict, match="skip_not_held"):
-        await operate.propose_skip(platform.database, CONSUMER, A, sequence, by="amina", reason="wrong one")
+        await platform.propose(sequence, by="amina", reason="wrong one")
 
 
 async def test_an_event_redriven_meanwhile_is_not_skipped(platform: Platform) -> None:
     platform.handler.poison = {("a", 1)}
     await platform.publish("a")
-    await operate.propose_skip(platform.database, CONSUMER, A, 1, by="amina", reason="unreadable")
+    await platform.propose(1, by="amina", reason="unreadable")
     platform.handler.poison = set()
-    await operate.redrive(platform.inbox, A)
+    await operate.redrive(platform.inbox, A, by="amina")
     with pytest.raises(Conflict, match="skip_not_held"):
-        await operate.confirm_skip(platform.inbox, A, 1, by="driss")
+        await platform.confirm(1, by="driss")
 
 
 async def test_the_table_itself_wants_two_persons(platform: Platform) -> None:
     platform.handler.poison = {("a", 1)}
     await platform.publish("a")
-    await operate.propose_skip(platform.database, CONSUMER, A, 1, by="amina", reason="unreadable")
+    await platform.propose(1, by="amina", reason="unreadable")
     with pytest.raises(IntegrityError, match="skip_register_check"):
-        await rows(platform.database, "UPDATE msg.skip_register SET confirmed_by = 'amina' RETURNING seq")
+        await rows(
+            platform.database, f"SELECT msg.confirm_skip('{CONSUMER}', '/toy', 'thing', 'a', 1, 'amina')"
+        )
+
+
+FORGED = 10**12
+
+
+async def forge(platform: Platform, sequence: int) -> None:
+    """An event that the producer never announced, as whoever may write to the topic can make one."""
+    true = platform.bus.deliveries()[-1]
+    headers = [(n, f"{sequence:019}".encode() if n == "ce_sequence" else v) for n, v in true.headers]
+    await platform.inbox.receive([replace(true, headers=headers)])
+
+
+async def test_an_event_that_was_never_announced_is_discarded_by_two(platform: Platform) -> None:
+    await platform.publish("a", "b", "a")
+    for _ in range(2):  # discarded once, it may come again
+        await forge(platform, FORGED)
+        assert (await operate.status(platform.database)).consumers[0].parked == 1
+        with pytest.raises(Conflict, match="skip_not_held"):  # event 3 is still to come
+            await platform.propose(3, by="amina", reason="to get rid of it")
+        await platform.propose(FORGED, by="amina", reason="forged")
+        with pytest.raises(Conflict, match="skip_needs_two"):
+            await platform.confirm(FORGED, by="amina")
+        await platform.confirm(FORGED, by="driss")
+        assert (await operate.status(platform.database)).calm
+    await platform.publish("a")
+    assert (await trace(platform.database))["a"] == [1, 2, 3]
+
+
+async def test_what_waits_for_long_is_seen_though_nothing_failed(
+    platform: Platform, database: ServiceDatabase
+) -> None:
+    await platform.publish("a")
+    await forge(platform, FORGED)
+    assert await operate.stuck(platform.database) == []
+    owner = await asyncpg.connect(database.admin_dsn)
+    await owner.execute("UPDATE msg.inbox_parked SET parked_at = parked_at - interval '2 minutes'")
+    await owner.close()
+    await platform.propose(FORGED, by="amina", reason="forged")
+    (held,) = await operate.stuck(platform.database)
+    assert (held.key, held.state, held.sequence, held.furthest) == (A, "open", 2, FORGED)
+    assert (held.skip_proposed, held.skip_proposed_by) == (FORGED, "amina")
+
+
+async def test_a_true_event_that_waits_for_another_is_not_discarded(platform: Platform) -> None:
+    await platform.publish("a")
+    await make(platform.api, "a")
+    await make(platform.api, "a")
+    await drain(platform.relay, platform.bus)
+    await platform.inbox.receive(platform.bus.deliveries()[-1:])  # the third, without the second
+    with pytest.raises(Conflict, match="skip_not_held"):
+        await platform.propose(3, by="amina", reason="too far")
+
+
+async def test_what_operators_do_is_written_down(platform: Platform) -> None:
+    platform.handler.poison = {("a", 1)}
+    await platform.publish("a")
+    await operate.redrive(platform.inbox, A, by="amina")
+    await platform.propose(1, by="amina", reason="unreadable")
+    await platform.confirm(1, by="driss")
+    await operate.replay(platform.database, by="salma", subject="a")
+    done = await operate.operations(platform.database)
+    assert [(d.by, d.what, d.role) for d in done] == [
+        (by, what, "jamaa_toy_worker")
+        for by, what in [
+            ("amina", "redrive"),
+            ("amina", "skip propose"),
+            ("driss", "skip confirm"),
+            ("salma", "replay"),
+        ]
+    ]
+    assert done[1].detail == {
+        "consumer": CONSUMER,
+        "source": SOURCE,
+        "aggregate": "thing",
+        "subject": "a",
+        "sequence": 1,
+        "reason": "unreadable",
+    }
+    assert await operate.operations(platform.database, most=1) == done[-1:]
 
 
 async def test_a_dead_letter_is_resolved_once_and_by_somebody(platform: Platform) -> None:
@@ -183,7 +271,7 @@ async def test_a_replay_sends_again_and_changes_nothing(
 ) -> None:
     monkeypatch.setattr(operate, "REPLAY_CHUNK", 2)
     await platform.publish("a", "b", "a")
-    assert await operate.replay(platform.database, **chosen) == count  # type: ignore[arg-type]  # by parameters
+    assert await operate.replay(platform.database, by="amina", **chosen) == count  # type: ignore[arg-type]  # by parameters
     await platform.pump()
     assert await trace(platform.database) == {"a": [1, 2], "b": [1]}
     assert (await operate.status(platform.database)).calm

@@ -33,6 +33,13 @@ WRITES = [
     "UPDATE msg.legal_clock SET profile = 'development'",
     "UPDATE msg.skip_register SET proposed_by = 'x'",
     "DELETE FROM msg.skip_register",
+    """INSERT INTO msg.skip_register (consumer, source, aggregatetype, aggregateid, seq, proposed_by, reason,
+         confirmed_by, confirmed_at) VALUES ('c', '/toy', 'thing', 'a', 1, 'x', 'r', 'y', now())""",
+    "UPDATE msg.skip_register SET confirmed_by = 'y', confirmed_at = now()",
+    "INSERT INTO msg.operation (by, what, detail, at) VALUES ('x', 'replay', '{}', '2020-01-01')",
+    "UPDATE msg.operation SET by = 'x'",
+    "DELETE FROM msg.operation",
+    "TRUNCATE msg.operation",
 ]
 
 

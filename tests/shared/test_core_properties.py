@@ -201,16 +201,17 @@ class Machine:
     async def redrive(self, subject: str) -> None:
         if subject in await heads(self.database.worker):
             key = (SOURCE, "thing", subject)
-            await asyncio.gather(*(operate.redrive(inbox, key) for inbox in self.inboxes))
+            await asyncio.gather(*(operate.redrive(inbox, key, by="one") for inbox in self.inboxes))
 
     async def skip(self, subject: str) -> None:
         for held in await operate.stuck(self.database.worker, CONSUMER):
             if held.key[2] == subject:
+                own = self.database.worker
                 await operate.propose_skip(
-                    self.database.worker, CONSUMER, held.key, held.sequence, by="one", reason="cannot be read"
+                    own, own, CONSUMER, held.key, held.sequence, by="one", reason="cannot be read"
                 )
                 self.skipped.add((subject, held.sequence))
-                await operate.confirm_skip(self.inboxes[1], held.key, held.sequence, by="two")
+                await operate.confirm_skip(self.inboxes[1], own, held.key, held.sequence, by="two")
 
     async def mend(self) -> None:
         if not self.lossy:
@@ -236,7 +237,7 @@ class Machine:
                 await drain(relay, self.bus)
             await self.deliver(0, len(self._arrived()), 0)
             for held in await operate.stuck(self.database.worker, CONSUMER):
-                await operate.redrive(self.inboxes[0], held.key)
+                await operate.redrive(self.inboxes[0], held.key, by="one")
             if self.lossy:
                 await self.mend()
                 await self.audit()

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deploy.engines import Postgres
-from shared.db import sqlalchemy_dsn
+from shared.db import engine_of
 from shared.errors import Invalid
 from shared.territory import (
     DDL,
@@ -215,7 +215,7 @@ async def connection(postgres: Postgres) -> AsyncIterator[AsyncConnection]:
     database = f"territory_test_{os.getpid()}"
     admin = await asyncpg.connect(postgres.dsn())
     await admin.execute(f"CREATE DATABASE {database} TEMPLATE template0 ENCODING 'UTF8'")
-    engine = create_async_engine(sqlalchemy_dsn(postgres.dsn(database)))
+    engine = engine_of(postgres.dsn(database), {})
     try:
         async with engine.connect() as open_:
             await open_.execute(text(DDL))
