@@ -14,7 +14,6 @@ from fastapi.routing import iter_route_contexts
 from deploy.issuer import Issuer
 from deploy.registry import SERVICES
 from services.deadlines.events import Step
-from shared.http import create_app
 from shared.http.route import Authorization, Route, authorization_of
 from shared.log import configure
 from shared.service import Service
@@ -24,7 +23,7 @@ from tests.deadlines.conftest import Tell, deadlines, tell
 from tests.rokhas.conftest import Deliver, Says, clock_says, deliver, rokhas
 from tests.rokhas.filed import CASABLANCA, filed
 from tests.support.databases import ServiceDatabase
-from tests.support.http import ISSUER, settings_of
+from tests.support.http import ISSUER, application, settings_of
 
 ELSEWHERE = "06.371.01.01"
 """Another commune in another province."""
@@ -121,17 +120,18 @@ async def world(
         within=lambda code: territory().within(code),
     )
     databases = {"rokhas": rokhas, "deadlines": deadlines}
-    app = create_app(
+    app = application(
         SERVICES,
         {name: database.api for name, database in databases.items()},
         tokens,
-        settings={service.name: settings_of(service, tmp_path) for service in SERVICES},
+        {service.name: settings_of(service, tmp_path) for service in SERVICES},
     )
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         brought_by = {"Authorization": f"Bearer {issuer.token('citizen')}", "Idempotency-Key": uuid4().hex}
         plan = {"file": ("plan.pdf", b"%PDF-1.7 plan", "application/pdf")}
         stored = await client.post("/rokhas/v1/files", files=plan, headers=brought_by)
+        assert stored.is_success, stored.text
         file = await filed(rokhas, digest=stored.json()["sha256"])
         answer_by = datetime.now(UTC) + timedelta(days=30)
         await clock_says(

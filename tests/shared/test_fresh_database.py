@@ -37,7 +37,7 @@ UPDATE toy.alembic_version SET version_num = 'another';
 
 async def dumped(database: ServiceDatabase) -> list[str]:
     """Its schema, its rows and its sequences; the lines of a table in any order."""
-    program = [wheel_programs() / "pg_dump", "--exclude-schema=pristine", database.admin_dsn]
+    program = [str(wheel_programs() / "pg_dump"), "--exclude-schema=pristine", database.admin_dsn]
     done = await asyncio.to_thread(
         lambda: subprocess.run(program, check=True, capture_output=True, text=True)
     )
