@@ -18,6 +18,7 @@ from shared.db import Tx
 from shared.errors import Invalid
 from shared.events import Envelope, topic_of
 from shared.service import Consumer
+from shared.territory import territory
 
 log = structlog.get_logger()
 
@@ -47,7 +48,8 @@ async def hear(tx: Tx, envelope: Envelope) -> None:
                 await clocks.save(clock, because=event)
         for meaning, at in clock.rule.meanings(envelope.type, data):
             await clocks.milestone(clock, meaning, at)
-    for opening in rules.openings(envelope.type, data, file.procedure):
+    where = territory().get(file.collectivity).kind
+    for opening in rules.openings(envelope.type, data, file.procedure, where):
         ordinal = next_ordinal(opening, known)
         if ordinal is None:
             continue

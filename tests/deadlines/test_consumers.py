@@ -235,3 +235,18 @@ async def test_an_actors_share_pauses_with_the_file(deadlines: ServiceDatabase, 
     assert (paused.state, resumed.state) == (State.SUSPENDED, State.RUNNING)
     # One whole day before (24 November), six from the 28th: 3 December.
     assert resumed.last_day == date(2026, 12, 3)
+
+
+async def test_41_90_art_23_an_appeal_taken_to_the_governor_is_no_new_recourse(
+    deadlines: ServiceDatabase, at: At, tell: Tell
+) -> None:
+    """The president still decides (55-19 art. 21): the sixty days run from the first appeal."""
+    await at(FILED)
+    file = await tell("refused", notified_at=FILED)
+    await tell("appeal_lodged", file, lodged_at=FILED, authority="president")
+    first = (await clocks_of(deadlines, file))["appeal.silence"]
+    later = FILED.replace(month=12, day=14)
+    await at(later)
+    await tell("appeal_lodged", file, lodged_at=later, authority="governor")
+    clocks = await clocks_of(deadlines, file)
+    assert (clocks["appeal.silence"].answer_by, clocks["appeal.silence"].ordinal) == (first.answer_by, 1)

@@ -1,6 +1,6 @@
 """The rule files: what they say, which events they hear, and how a slip of the pen is refused."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 
 from services.deadlines.domain.counting import Unit
 from services.deadlines.domain.loading import load_rules, rulebook
-from services.deadlines.domain.rules import Effect, Expiry, Meaning, Role
+from services.deadlines.domain.rules import Effect, Expiry, Meaning, Role, Rulebook
 from services.rokhas.events import DOSSIER
 from shared.data import BadData
 from shared.errors import Invalid
@@ -84,6 +84,11 @@ def test_the_period_of_each_procedure(
         pytest.param("rgc.reservations", 5, "working", False, id="RGC art. 42"),
         pytest.param("rgc.delivery", 2, "working", False, id="RGC art. 43-44"),
         pytest.param("governor.transmission", 5, "calendar", False, id="113-14 art. 116"),
+        pytest.param("completion.unanswered", 180, "calendar", True, id="55-19 art. 14, off"),
+        pytest.param("rgc.visit_notice", 3, "working", False, id="RGC art. 48-51"),
+        pytest.param("rgc.repair_service", 5, "working", False, id="RGC art. 45-47, service"),
+        pytest.param("rgc.repair_copy", 3, "working", False, id="RGC art. 45-47, copy"),
+        pytest.param("commune.copy", 8, "calendar", False, id="113-14 art. 237"),
         pytest.param("lapse.construction", 365, "calendar", False, id="12-90 art. 49"),
     ],
 )
@@ -114,6 +119,9 @@ SUBMITTED = {
 }
 
 
+ASKED = {"request": "r1", "requested_at": "2026-11-23T10:00:00Z"}
+
+
 @pytest.mark.parametrize(
     ("event", "data", "opened"),
     [
@@ -126,6 +134,19 @@ SUBMITTED = {
         ),
         ("completed", SUBMITTED | {"completed_at": "2023-07-12T22:59:59Z"}, {"construction_small"}),
         ("silence_invoked", {"invoked_at": "2026-11-23T10:00:00Z"}, {"invocation.delivery"}),
+        ("replacement_requested", ASKED | {"suspends": True}, {"completion.replacement"}),
+        ("replacement_requested", ASKED | {"suspends": False}, set()),  # nothing is lost by not answering
+        ("information_requested", ASKED | {"suspends": True}, set()),  # 55-19 art. 14 gives it no end
+        (
+            "completed",
+            {"procedure": "occupancy", "completed_at": "2026-11-23T10:00:00Z"},
+            {"occupancy", "rgc.visit", "rgc.visit_notice"},
+        ),
+        (
+            "completed",
+            {"procedure": "repair", "completed_at": "2026-11-23T10:00:00Z"},
+            {"repair", "rgc.repair_service"},
+        ),
         ("message_posted", {}, set()),
     ],
 )
@@ -357,3 +378,29 @@ def test_what_follows_a_silence_ends_with_its_reason(
 ) -> None:
     reactions = rulebook().rule(code, D("2026-12-11")).reactions(DOSSIER_EVENT.format(what), data)
     assert [one.effect for one in reactions] == ([Effect.STOP] if stops else [])
+
+
+@pytest.mark.parametrize(("territory", "copied"), [("arrondissement", True), ("commune", False)])
+def test_113_14_art_237_an_arrondissements_permit_is_copied_to_its_commune(
+    territory: str, copied: bool
+) -> None:
+    event = DOSSIER_EVENT.format("permit_delivered")
+    delivered = {"delivered_at": "2026-11-23T10:00:00Z"}
+    found = rulebook().openings(event, delivered, "construction_small", territory)
+    assert ("commune.copy" in {one.rule.code for one in found}) is copied
+
+
+@pytest.mark.parametrize("procedure", ["occupancy", "conformity"])
+def test_12_90_art_55_the_owner_may_turn_to_the_governor_after_a_month(procedure: str) -> None:
+    readings = rulebook().decision(procedure, D("2026-11-23")).readings
+    assert ("prevailing_text", "special_law", 30) in {
+        (one.question, one.answer, one.count.days) for one in readings
+    }
+
+
+def test_a_rule_that_is_off_times_its_procedures_once_they_are_named() -> None:
+    rule = rulebook().rule("completion.unanswered", D("2026-11-23"))
+    book = Rulebook([replace(rule, procedures=frozenset({"repair"}))])
+    event = DOSSIER_EVENT.format("information_requested")
+    (opening,) = book.openings(event, ASKED | {"suspends": True}, "repair")
+    assert opening.discriminator == "r1"

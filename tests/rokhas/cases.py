@@ -319,6 +319,7 @@ TAKE: Final[dict[Action, tuple[Actor, Callable[[Dossier], DossierEvent]]]] = {
         INSTRUCTOR,
         lambda d: d.request_modification("r9", "Retrait", by=INSTRUCTOR, now=SOON),
     ),
+    Action.REMIND: (INSTRUCTOR, lambda d: d.remind("r1", by=INSTRUCTOR, now=LATE)),
     Action.EXTEND: (
         INSTRUCTOR,
         lambda d: d.extend(10, ExtensionGround.EXPERTISE, by=INSTRUCTOR, now=SOON),

@@ -178,9 +178,10 @@ async def test_a_proxy_acts_until_revoked(api: Api, rokhas: ServiceDatabase, hap
     listed = (await api.get("/v1/dossiers", "architect")).json()["items"]
     assert [item["id"] for item in listed] == [str(file)]
     assert problem(await take(api, file, "proxies", "architect", {"holder": "agent"})) == (403, "not_allowed")
-    unknown = await take(api, file, "proxies/citizen2/revocation")
+    unknown = await take(api, file, "proxies/revocation", body={"holder": "citizen2"})
     assert problem(unknown) == (404, "proxy_unknown")
-    assert (await take(api, file, "proxies/architect/revocation")).json()["proxies"] == []
+    revoked = await take(api, file, "proxies/revocation", body={"holder": "architect"})
+    assert revoked.json()["proxies"] == []
     assert (await api.get(f"/v1/dossiers/{file}", "architect")).status_code == 404
     assert (await happened(file)).count("proxy_granted") == 1
 
@@ -252,7 +253,7 @@ async def test_the_thirty_days_of_an_appeal_end(
         "invocation",
         "attestation-request",
         "proxies",
-        "proxies/architect/revocation",
+        "proxies/revocation",
         "appeals",
         "appeals/escalation",
         "payments",
@@ -262,8 +263,12 @@ async def test_only_the_applicants_side_takes_the_applicants_steps(
     api: Api, rokhas: ServiceDatabase, happened: Happened, step: str
 ) -> None:
     file = await filed(rokhas)
-    bodies: dict[str, dict[str, Any]] = {"proxies": {"holder": "x"}, "payments": {"fees": ["service_fee"]}}
-    body: dict[str, Any] = {"text": "x"} if "appeals" in step else bodies.get(step, {})
+    bodies: dict[str, dict[str, Any]] = {
+        "proxies": {"holder": "x"},
+        "appeals": {"text": "x"},
+        "payments": {"fees": ["service_fee"]},
+    }
+    body = bodies.get(step.partition("/")[0], {})
     assert problem(await take(api, file, step, "citizen2", body)) == (404, "dossier_unknown")
     assert problem(await take(api, file, step, "president", body)) == (403, "role_not_allowed")
     nameless = await take(api, file, step, "agent", body)

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from services.rokhas.domain import Dossier, State
-from services.rokhas.domain.values import ClockChange, ClockRole, ExtensionGround
+from services.rokhas.domain.values import ClockChange, ClockRole, ExtensionGround, PaperKind
 from services.rokhas.events import Requested
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
 from tests.rokhas.cases import (
@@ -18,6 +19,7 @@ from tests.rokhas.cases import (
     FIRST_HALF,
     INSTRUCTOR,
     LATE,
+    MUCH_LATER,
     PRESIDENT,
     SOON,
     clock,
@@ -258,3 +260,83 @@ def test_reassignment_names_who_had_it() -> None:
         dossier.assign(COVER.subject, by=PRESIDENT, now=SOON)
     with pytest.raises(Forbidden, match="separation_of_duties"):
         dossier.assign(CITIZEN.subject, by=PRESIDENT, now=SOON)
+
+
+def _waiting(kind: str = "information") -> Dossier:
+    """Suspended by a request that no clock times."""
+    dossier = running()
+    ask = dossier.request_information if kind == "information" else dossier.request_modification
+    ask("r1", "Hauteur ?", by=INSTRUCTOR, now=SOON)
+    dossier.observe(clock(answer_by=None), ClockChange.SUSPENDED)
+    return dossier
+
+
+@pytest.mark.parametrize("kind", ["information", "modification"])
+def test_55_19_art_14_the_applicant_declares_that_nothing_more_comes_and_the_clock_goes_on(kind: str) -> None:
+    dossier = _waiting(kind)
+    answered = dossier.answer("r1", nothing_more=True, by=CITIZEN, now=LATE)
+    assert (answered.suspension_ends, answered.restarts, answered.nothing_more) == (True, False, True)
+    assert (dossier.state, dossier.awaiting) == (State.UNDER_REVIEW, ClockChange.RESUMED)
+    assert not dossier.requests[0].open
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"documents": {"site_plan": DIGEST}}, "answer_contradictory"),
+        ({"substantive": True}, "answer_contradictory"),
+    ],
+)
+def test_either_something_comes_or_nothing_does(given: dict[str, Any], code: str) -> None:
+    with pytest.raises(Invalid, match=code):
+        _waiting("modification").answer("r1", nothing_more=True, by=CITIZEN, now=LATE, **given)
+
+
+def test_55_19_art_10_2_a_replacement_is_owed_whatever_is_declared() -> None:
+    with pytest.raises(Invalid, match="replacement_owed"):
+        suspended().answer("r1", nothing_more=True, by=CITIZEN, now=LATE)
+
+
+def test_an_unanswered_request_is_recalled_once_a_week_and_changes_no_clock() -> None:
+    dossier = _waiting()
+    with pytest.raises(Conflict, match="reminded_lately"):
+        dossier.remind("r1", by=INSTRUCTOR, now=SOON + timedelta(days=6))
+    at = SOON + timedelta(days=7)
+    assert dossier.remind("r1", by=INSTRUCTOR, now=at).request == "r1"
+    assert (dossier.state, dossier.requests[0].reminded_at) == (State.SUSPENDED, at)
+    with pytest.raises(Conflict, match="reminded_lately"):
+        dossier.remind("r1", by=INSTRUCTOR, now=at + timedelta(days=6))
+    with pytest.raises(NotFound, match="request_unknown"):
+        dossier.remind("r2", by=INSTRUCTOR, now=LATE)
+
+
+def test_what_suspends_nothing_is_not_recalled() -> None:
+    dossier = suspended()
+    dossier.request_information("r2", "CV", documents=["surface_certificate"], by=INSTRUCTOR, now=SOON)
+    with pytest.raises(Conflict, match="request_runs_on"):
+        dossier.remind("r2", by=INSTRUCTOR, now=LATE)
+
+
+def test_no_law_returns_a_file_for_an_unanswered_question_unless_a_clock_times_it() -> None:
+    dossier = _waiting()
+    with pytest.raises(Conflict, match="nothing_owed"):
+        dossier.return_file(by=INSTRUCTOR, now=MUCH_LATER)
+    due = SOON + timedelta(days=181)
+    period = clock("completion.unanswered", ClockRole.APPLICANT, due, discriminator="r1")
+    dossier.observe(period, ClockChange.STARTED)
+    assert dossier.due_at == due
+    with pytest.raises(Conflict, match="too_early"):
+        dossier.return_file(by=INSTRUCTOR, now=due - timedelta(seconds=1))
+    returned = dossier.elapsed(period, effective_at=due, now=due)
+    assert getattr(returned, "reasons", None) == ("unanswered:information",)
+    assert dossier.state is State.RETURNED
+
+
+def test_what_was_replaced_is_kept_once_the_file_was_submitted() -> None:
+    draft = submitted(without=("site_plan",))
+    assert draft.papers == []
+    dossier = suspended()
+    before = dossier.documents["site_plan"].file
+    dossier.answer("r1", documents={"site_plan": "sha256:new"}, by=CITIZEN, now=LATE)
+    assert [(paper.kind, paper.file) for paper in dossier.papers] == [(PaperKind.REPLACED, before)]
+    assert set(dossier.contents) >= {before, "sha256:new"}

@@ -44,6 +44,7 @@ BODIES: dict[str, Any] = {
     "/answer": {"text": "12 mètres"},
     "/transfer": {"successor": "heir", "basis": "heir", "evidence": DIGEST},
     "/proxies": {"holder": "friend"},
+    "/proxies/revocation": {"holder": "friend"},
     "/appeals": {"text": "Recours"},
     "/escalation": {"text": "Recours"},
     "/payments": {"fees": ["service_fee"]},

@@ -26,6 +26,15 @@ class Expiry(StrEnum):
     ESCALATION = "escalation"
 
 
+class Kind(StrEnum):
+    """Of the territorial collectivity that has the file, as `shared.territory` names it."""
+
+    REGION = "region"
+    PROVINCE = "province"
+    COMMUNE = "commune"
+    ARRONDISSEMENT = "arrondissement"
+
+
 class Confidence(StrEnum):
     """How well the rule is known: text read, secondary source, background, uncertain or an interpretation."""
 
@@ -175,6 +184,7 @@ class Terms:
     version: Annotated[int, range(1, 1000)]
     role: Role
     procedures: frozenset[str] | None = None
+    territories: frozenset[Kind] | None = None
     label: Names
     citations: tuple[Citation, ...]
     confidence: Confidence
@@ -211,8 +221,11 @@ class Rule(Terms):
     def in_force(self, day: date) -> bool:
         return self.valid_from <= day <= (self.valid_to or OPEN_ENDED)
 
-    def concerns(self, procedure: str | None) -> bool:
-        return self.procedures is None or procedure in self.procedures
+    def concerns(self, procedure: str | None, territory: str | None = None) -> bool:
+        """Whether it times files of this procedure in this kind of territory."""
+        return (self.procedures is None or procedure in self.procedures) and (
+            self.territories is None or territory in self.territories
+        )
 
     def discriminator(self, data: Mapping[str, Any]) -> str:
         """Tells apart the clocks that this rule has on one file; empty when there is only one."""
@@ -311,14 +324,16 @@ class Rulebook:
             raise Invalid("unknown_procedure", f"There is no procedure {procedure}.")
         return _in_force(versions, day)
 
-    def openings(self, event: str, data: Mapping[str, Any], procedure: str | None) -> list[Opening]:
-        """The clocks that an event opens on a file of that procedure, each under the version of its rule in
-        force on the civil day of the event, the file's own first. Raises `Invalid` when the event lacks the
-        field that dates it.
+    def openings(
+        self, event: str, data: Mapping[str, Any], procedure: str | None, territory: str | None = None
+    ) -> list[Opening]:
+        """The clocks that an event opens on a file of that procedure and kind of territory, each under the
+        version of its rule in force on the civil day of the event, the file's own first. Raises `Invalid`
+        when the event lacks the field that dates it.
         """
         openings = []
         for rule, trigger in self._openings.get(event, ()):
-            if not rule.concerns(procedure) or not trigger.matches(event, data):
+            if not rule.concerns(procedure, territory) or not trigger.matches(event, data):
                 continue
             at = trigger.instant(data)
             if rule.in_force(civil_day(at)):

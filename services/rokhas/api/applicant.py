@@ -3,25 +3,20 @@ counter, with `counter` (55-19 art. 30).
 """
 
 from typing import Annotated
-from uuid import UUID
-
-from fastapi import Response
 
 from services.rokhas.api.common import (
     AtCounter,
+    Change,
     DossierOut,
     Reference,
     Sentence,
     Sha256,
-    authorize,
-    change,
+    changing,
 )
 from services.rokhas.domain import Action
 from services.rokhas.domain.values import TransferBasis
 from services.rokhas.store import dossiers
-from services.rokhas.store.uploads import uploaded
-from shared.db import Tx
-from shared.http import IfRead, Router
+from shared.http import Router
 
 router = Router(prefix="/dossiers/{dossier_id}")
 
@@ -41,6 +36,8 @@ class EndIn(AtCounter):
 
 
 class ProxyIn(AtCounter):
+    """Who holds the proxy: in the body, for a person's reference has no place in an address."""
+
     holder: Reference
 
 
@@ -49,185 +46,69 @@ class AppealIn(AtCounter):
 
 
 @router.post("/withdrawal")
-async def withdraw(
-    tx: Annotated[Tx, authorize(Action.WITHDRAW)],
-    dossier_id: UUID,
-    body: EndIn,
-    response: Response,
-    version: IfRead,
-) -> DossierOut:
-    if body.evidence is not None:
-        await uploaded(tx, body.evidence, await dossiers.get(tx, dossier_id))
-    return await change(
-        tx,
-        response,
-        dossier_id,
-        version,
-        lambda dossier, _: dossier.withdraw(by=tx.actor, now=tx.now, counter=body.at, evidence=body.evidence),
-    )
+async def withdraw(file: Annotated[Change, changing(Action.WITHDRAW)], body: EndIn) -> DossierOut:
+    """Before a decision."""
+    await file.brought(body.evidence)
+    return await file.answer(file.dossier.withdraw(evidence=body.evidence, **file.applicant(body)))
 
 
 @router.post("/renunciation")
-async def renounce(
-    tx: Annotated[Tx, authorize(Action.RENOUNCE)],
-    dossier_id: UUID,
-    body: EndIn,
-    response: Response,
-    version: IfRead,
-) -> DossierOut:
-    if body.evidence is not None:
-        await uploaded(tx, body.evidence, await dossiers.get(tx, dossier_id))
-    return await change(
-        tx,
-        response,
-        dossier_id,
-        version,
-        lambda dossier, _: dossier.renounce(by=tx.actor, now=tx.now, counter=body.at, evidence=body.evidence),
-    )
+async def renounce(file: Annotated[Change, changing(Action.RENOUNCE)], body: EndIn) -> DossierOut:
+    """Of a permit that one holds."""
+    await file.brought(body.evidence)
+    return await file.answer(file.dossier.renounce(evidence=body.evidence, **file.applicant(body)))
 
 
 @router.post("/works")
-async def start_works(
-    tx: Annotated[Tx, authorize(Action.START_WORKS)],
-    dossier_id: UUID,
-    body: AtCounter,
-    response: Response,
-    version: IfRead,
-) -> DossierOut:
+async def start_works(file: Annotated[Change, changing(Action.START_WORKS)], body: AtCounter) -> DossierOut:
     """The works have begun: the permit does not lapse (12-90 art. 49)."""
-    return await change(
-        tx,
-        response,
-        dossier_id,
-        version,
-        lambda dossier, _: dossier.start_works(by=tx.actor, now=tx.now, counter=body.at),
-    )
+    return await file.answer(file.dossier.start_works(**file.applicant(body)))
 
 
 @router.post("/transfer")
-async def transfer(
-    tx: Annotated[Tx, authorize(Action.TRANSFER)],
-    dossier_id: UUID,
-    body: TransferIn,
-    response: Response,
-    version: IfRead,
-) -> DossierOut:
+async def transfer(file: Annotated[Change, changing(Action.TRANSFER)], body: TransferIn) -> DossierOut:
     """The file goes on with an heir or a buyer; it is the last that its former applicant sees of it."""
-    await uploaded(tx, body.evidence, await dossiers.get(tx, dossier_id))
-    await dossiers.make_way(tx, body.successor)
-    return await change(
-        tx,
-        response,
-        dossier_id,
-        version,
-        lambda dossier, _: dossier.transfer(
-            body.successor, body.basis, body.evidence, by=tx.actor, now=tx.now, counter=body.at
-        ),
-    )
+    await file.brought(body.evidence)
+    await dossiers.make_way(file.tx, body.successor)
+    moved = file.dossier.transfer(body.successor, body.basis, body.evidence, **file.applicant(body))
+    return await file.answer(moved)
 
 
 @router.post("/proxies")
-async def grant_proxy(
-    tx: Annotated[Tx, authorize(Action.GRANT_PROXY)],
-    dossier_id: UUID,
-    body: ProxyIn,
-    response: Response,
-    version: IfRead,
-) -> DossierOut:
-    return await change(
-        tx,
-        response,
-        dossier_id,
-        version,
-        lambda dossier, _: dossier.grant_proxy(body.holder, by=tx.actor, now=tx.now, counter=body.at),
-    )
+async def grant_proxy(file: Annotated[Change, changing(Action.GRANT_PROXY)], body: ProxyIn) -> DossierOut:
+    """To act on this file, short of giving it away."""
+    return await file.answer(file.dossier.grant_proxy(body.holder, **file.applicant(body)))
 
 
-@router.post("/proxies/{holder}/revocation")
-async def revoke_proxy(
-    tx: Annotated[Tx, authorize(Action.REVOKE_PROXY)],
-    dossier_id: UUID,
-    holder: Reference,
-    body: AtCounter,
-    response: Response,
-    version: IfRead,
-) -> DossierOut:
-    return await change(
-        tx,
-        response,
-        dossier_id,
-        version,
-        lambda dossier, _: dossier.revoke_proxy(holder, by=tx.actor, now=tx.now, counter=body.at),
-    )
+@router.post("/proxies/revocation")
+async def revoke_proxy(file: Annotated[Change, changing(Action.REVOKE_PROXY)], body: ProxyIn) -> DossierOut:
+    """At once."""
+    return await file.answer(file.dossier.revoke_proxy(body.holder, **file.applicant(body)))
 
 
 @router.post("/invocation")
-async def invoke(
-    tx: Annotated[Tx, authorize(Action.INVOKE)],
-    dossier_id: UUID,
-    body: AtCounter,
-    response: Response,
-    version: IfRead,
-) -> DossierOut:
+async def invoke(file: Annotated[Change, changing(Action.INVOKE)], body: AtCounter) -> DossierOut:
     """Asks the president for the act that silence approved; it is due within 7 days (55-19 art. 19)."""
-    return await change(
-        tx,
-        response,
-        dossier_id,
-        version,
-        lambda dossier, _: dossier.invoke(by=tx.actor, now=tx.now, counter=body.at),
-    )
+    return await file.answer(file.dossier.invoke(**file.applicant(body)))
 
 
 @router.post("/attestation-request")
 async def request_attestation(
-    tx: Annotated[Tx, authorize(Action.REQUEST_ATTESTATION)],
-    dossier_id: UUID,
-    body: AtCounter,
-    response: Response,
-    version: IfRead,
+    file: Annotated[Change, changing(Action.REQUEST_ATTESTATION)], body: AtCounter
 ) -> DossierOut:
     """From the governor, once the president's 7 days have passed (55-19 art. 20)."""
-    return await change(
-        tx,
-        response,
-        dossier_id,
-        version,
-        lambda dossier, _: dossier.request_attestation(by=tx.actor, now=tx.now, counter=body.at),
-    )
+    return await file.answer(file.dossier.request_attestation(**file.applicant(body)))
 
 
 @router.post("/appeals")
-async def appeal(
-    tx: Annotated[Tx, authorize(Action.APPEAL)],
-    dossier_id: UUID,
-    body: AppealIn,
-    response: Response,
-    version: IfRead,
-) -> DossierOut:
+async def appeal(file: Annotated[Change, changing(Action.APPEAL)], body: AppealIn) -> DossierOut:
     """To the president, within 30 days of the refusal or of the silence (55-19 art. 21)."""
-    return await change(
-        tx,
-        response,
-        dossier_id,
-        version,
-        lambda dossier, _: dossier.appeal(body.text, by=tx.actor, now=tx.now, counter=body.at),
-    )
+    return await file.answer(file.dossier.appeal(body.text, **file.applicant(body)))
 
 
 @router.post("/appeals/escalation")
 async def escalate_appeal(
-    tx: Annotated[Tx, authorize(Action.ESCALATE_APPEAL)],
-    dossier_id: UUID,
-    body: AppealIn,
-    response: Response,
-    version: IfRead,
+    file: Annotated[Change, changing(Action.ESCALATE_APPEAL)], body: AppealIn
 ) -> DossierOut:
     """To the governor, once the president's 15 days have passed unanswered (55-19 art. 21)."""
-    return await change(
-        tx,
-        response,
-        dossier_id,
-        version,
-        lambda dossier, _: dossier.escalate_appeal(body.text, by=tx.actor, now=tx.now, counter=body.at),
-    )
+    return await file.answer(file.dossier.escalate_appeal(body.text, **file.applicant(body)))

@@ -1,11 +1,11 @@
 """What every part of this API shares: who may call, how a file is shown, and the one way to change it."""
 
-from collections.abc import Callable
-from datetime import date
-from typing import Annotated, Any, Final, Literal
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated, Any, Final, Literal, TypedDict
 from uuid import UUID
 
-from fastapi import Response
+from fastapi import Depends, Response
 from pydantic import AfterValidator, BaseModel, Field
 
 from services.rokhas.domain import MAY, Action, Dossier, State
@@ -21,6 +21,7 @@ from services.rokhas.domain.values import (
     Handover,
     Minutes,
     Opinion,
+    Paper,
     Payment,
     Recipient,
     Request,
@@ -28,11 +29,12 @@ from services.rokhas.domain.values import (
 )
 from services.rokhas.events import BindingOpinion, Channel, DossierEvent
 from services.rokhas.store import delegations, dossiers
+from services.rokhas.store.uploads import uploaded
 from shared.access import recorded
-from shared.auth import OFFICERS
+from shared.auth import OFFICERS, Actor
 from shared.db import Tx
 from shared.errors import Invalid
-from shared.http import Authorizer, Body, Instant, etag
+from shared.http import Authorizer, Body, IfRead, Instant, etag
 from shared.territory import territory
 
 _LENT: Final = frozenset[Action]().union(*DELEGABLE.values())
@@ -76,6 +78,22 @@ Commune = Annotated[Collectivity, AfterValidator(_municipal)]
 Reference = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
 """An opaque reference of a person; with a colon it would be a desk's (`office:06.141.01.0`)."""
 Code = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_]*$")]
+Article = Annotated[
+    str,
+    Field(
+        max_length=80,
+        pattern=r"^((loi|loi organique|décret|arrêté|dahir) )?(\d{1,4}-\d{1,3}(-\d{1,4})?|[A-Z]{2,5}),? "
+        r"art\. \d{1,3}(-\d{1,3})?( \(\d{1,2}\))?$",
+        examples=["loi 12-90, art. 43", "RGC art. 40"],
+    ),
+]
+"""A legal ground as events carry it: a text and its article, never a sentence."""
+ActReference = Annotated[
+    str, Field(pattern=r"^[A-Z]{1,10}(-[A-Z]{1,10})? \d{1,6}(/\d{1,6}){1,2}$", examples=["TA 12/2026"])
+]
+"""The number of a judgment or order under the initials of who gave it."""
+Desk = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$", examples=["guichet-anfa"])]
+"""The code of a counter: a place, no person."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Sentence = Annotated[str, Field(min_length=1, max_length=4000)]
 
@@ -83,7 +101,7 @@ Sentence = Annotated[str, Field(min_length=1, max_length=4000)]
 class CounterIn(Body):
     """Where an agent receives something in the applicant's place (55-19 art. 30)."""
 
-    unit: str = Field(min_length=1, max_length=100)
+    unit: Desk
     channel: Literal[Channel.COUNTER, Channel.PAPER] = Channel.COUNTER
 
     def value(self) -> Counter:
@@ -106,7 +124,8 @@ class Nothing(Body):
 
 class DossierOut(BaseModel):
     """A permit file. `actions` are what the caller may do now; `clock` is null until the date is known, and
-    its `answer_by` null while it is suspended.
+    its `answer_by` null while it is suspended. `papers` are what it holds besides the recueil's documents
+    (minutes, opinions, proofs, deeds): each digest opens `GET /dossiers/{id}/contents/{digest}`.
     """
 
     id: UUID
@@ -125,6 +144,7 @@ class DossierOut(BaseModel):
     completed_at: Instant | None
     missing: list[str]
     documents: list[Attachment]
+    papers: list[Paper]
     requests: list[Request]
     extension: Extension | None
     instructor: str | None
@@ -198,19 +218,88 @@ class SummaryOut(BaseModel):
 
 
 Lent = list[Delegation]
-Change = Callable[[Dossier, Lent], DossierEvent | None]
 
 
-async def change(tx: Tx, response: Response, dossier_id: UUID, read: int | None, how: Change) -> DossierOut:
-    """Loads the file under its lock, makes one transition, saves it with its event, and shows it.
+class ByOfficer(TypedDict):
+    """What a transition of the office is told besides its own words."""
 
-    `how` is given the file and the delegations that its holder may use; it raises what the domain refuses.
+    by: Actor
+    now: datetime
+    delegations: Lent
+
+
+class ByApplicant(TypedDict):
+    """The same for a step that an applicant takes, or an agent at a counter for them."""
+
+    by: Actor
+    now: datetime
+    counter: Counter | None
+
+
+class ByGovernor(TypedDict):
+    by: Actor
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One file, locked, to be changed once in the transaction of this request: see `changing`."""
+
+    tx: Tx
+    response: Response
+    action: Action
+    dossier: Dossier
+    lent: Lent
+
+    @property
+    def officer(self) -> ByOfficer:
+        return ByOfficer(by=self.tx.actor, now=self.tx.now, delegations=self.lent)
+
+    @property
+    def governor(self) -> ByGovernor:
+        return ByGovernor(by=self.tx.actor, now=self.tx.now)
+
+    def applicant(self, body: AtCounter) -> ByApplicant:
+        return ByApplicant(by=self.tx.actor, now=self.tx.now, counter=body.at)
+
+    async def brought(self, sha256: str | None) -> None:
+        """Raises Invalid `file_unknown` for a content that neither the caller nor this file brought."""
+        if sha256 is not None:
+            await uploaded(self.tx, sha256, self.dossier)
+
+    async def save(self, event: DossierEvent | None) -> None:
+        """The file with its one event; and whoever changed somebody else's file has read it: the register of
+        reads says so. Call it last.
+        """
+        if event is not None:
+            await dossiers.save(self.tx, self.dossier, because=event)
+        await read_by_another(self.tx, self.action, self.dossier)
+
+    async def answer(self, event: DossierEvent | None) -> DossierOut:
+        """Saves the file and shows it as it now stands."""
+        await self.save(event)
+        return show(self.tx, self.response, self.dossier, self.lent)
+
+
+def changing(action: Action) -> Any:
+    """The dependency of every route that changes a file, and the whole of what such routes have in common:
+
+        @router.post("/forwarding")
+        async def forward(file: Annotated[Change, changing(Action.FORWARD)], body: Nothing) -> DossierOut:
+            return await file.answer(file.dossier.forward(**file.officer))
+
+    It authorises, opens the transaction, loads the file under its lock (404 `dossier_unknown`, 412 when
+    `If-Match` names another version) and the delegations that the caller may use.
     """
-    dossier = await dossiers.locked(tx, dossier_id, version=read)
-    lent = await delegations.lent_to(tx, tx.actor.subject, dossier.collectivity)
-    if (event := how(dossier, lent)) is not None:
-        await dossiers.save(tx, dossier, because=event)
-    return show(tx, response, dossier, lent)
+
+    async def load(
+        tx: Annotated[Tx, authorize(action)], dossier_id: UUID, response: Response, version: IfRead
+    ) -> Change:
+        dossier = await dossiers.locked(tx, dossier_id, version=version)
+        lent = await delegations.lent_to(tx, tx.actor.subject, dossier.collectivity)
+        return Change(tx=tx, response=response, action=action, dossier=dossier, lent=lent)
+
+    return Depends(load)
 
 
 def show(tx: Tx, response: Response, dossier: Dossier, lent: Lent) -> DossierOut:

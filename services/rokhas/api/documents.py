@@ -3,32 +3,31 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Response
-from fastapi.responses import StreamingResponse
+from fastapi import Request, Response
 from pydantic import Field
 
 from services.rokhas.api.common import (
     AtCounter,
+    Change,
     Code,
     DossierOut,
     Sha256,
     authorize,
-    change,
+    changing,
     read_by_another,
 )
 from services.rokhas.api.dossiers import ReceiptOut
-from services.rokhas.api.files import files
-from services.rokhas.domain import Action
+from services.rokhas.api.files import DOWNLOAD, served
+from services.rokhas.domain import Action, Dossier
+from services.rokhas.domain.values import Attachment, Paper
 from services.rokhas.store import dossiers
-from services.rokhas.store.uploads import describe, uploaded
+from services.rokhas.store.uploads import describe
 from shared.db import Tx
 from shared.errors import NotFound
-from shared.files import EXTENSIONS
-from shared.http import Configured, IfRead, Router, etag
+from shared.http import Configured, Router, etag
+from shared.settings import Settings
 
 router = Router(prefix="/dossiers/{dossier_id}")
-
-BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
 class DocumentIn(AtCounter):
@@ -49,46 +48,51 @@ class AnswerIn(AtCounter):
     text: str = Field(default="", max_length=4000)
     documents: Annotated[dict[Code, Sha256], Field(default_factory=dict, max_length=50)]
     substantive: bool = False
+    nothing_more: bool = False
 
 
 @router.post("/documents")
-async def attach(
-    tx: Annotated[Tx, authorize(Action.ATTACH)],
-    dossier_id: UUID,
-    body: DocumentIn,
-    response: Response,
-    version: IfRead,
-) -> DossierOut:
+async def attach(file: Annotated[Change, changing(Action.ATTACH)], body: DocumentIn) -> DossierOut:
     """The last missing document starts the clock (55-19 art. 10)."""
-    await uploaded(tx, body.file, await dossiers.get(tx, dossier_id))
-    return await change(
-        tx,
-        response,
-        dossier_id,
-        version,
-        lambda dossier, _: dossier.attach(
-            body.document,
-            body.file,
-            by=tx.actor,
-            now=tx.now,
-            declaration=body.declaration,
-            counter=body.at,
-        ),
+    await file.brought(body.file)
+    attached = file.dossier.attach(
+        body.document, body.file, declaration=body.declaration, **file.applicant(body)
     )
+    return await file.answer(attached)
 
 
-@router.get(
-    "/documents/{document}",
-    response_class=StreamingResponse,
-    responses={200: {"content": dict.fromkeys(EXTENSIONS, BINARY)}},
-)
+@router.get("/documents/{document}", **DOWNLOAD)
 async def download(
-    tx: Annotated[Tx, authorize(Action.READ)], dossier_id: UUID, document: Code, settings: Configured
+    tx: Annotated[Tx, authorize(Action.READ)],
+    dossier_id: UUID,
+    document: Code,
+    request: Request,
+    settings: Configured,
 ) -> Response:
-    """The content, as an attachment."""
+    """As it stands now, as an attachment."""
     dossier = await dossiers.get(tx, dossier_id)
-    attached = dossier.documents.get(document)
-    known = await describe(tx, attached) if attached else None
+    return await _given(tx, request, settings, dossier, dossier.documents.get(document))
+
+
+@router.get("/contents/{sha256}", **DOWNLOAD)
+async def download_content(
+    tx: Annotated[Tx, authorize(Action.READ)],
+    dossier_id: UUID,
+    sha256: Sha256,
+    request: Request,
+    settings: Configured,
+) -> Response:
+    """Whatever the file holds under this digest: a document, an opinion, the minutes, a proof, a deed, and
+    what was replaced. For everybody who may read the file.
+    """
+    dossier = await dossiers.get(tx, dossier_id)
+    return await _given(tx, request, settings, dossier, dossier.contents.get(sha256))
+
+
+async def _given(
+    tx: Tx, request: Request, settings: Settings, dossier: Dossier, held: Attachment | Paper | None
+) -> Response:
+    known = await describe(tx, held) if held else None
     if known is None:
         raise NotFound(
             "document_unknown",
@@ -99,7 +103,7 @@ async def download(
             },
         )
     await read_by_another(tx, Action.READ, dossier)
-    return StreamingResponse(await files(settings).open(known.sha256), headers=known.headers)
+    return await served(request, settings, known)
 
 
 @router.get("/receipt")
@@ -124,28 +128,19 @@ async def receipt(
 
 @router.post("/requests/{request}/answer")
 async def answer(
-    tx: Annotated[Tx, authorize(Action.ANSWER)],
-    dossier_id: UUID,
+    file: Annotated[Change, changing(Action.ANSWER)],
     request: Annotated[str, Field(max_length=64)],
     body: AnswerIn,
-    response: Response,
-    version: IfRead,
 ) -> DossierOut:
-    dossier = await dossiers.get(tx, dossier_id)
-    for file in body.documents.values():
-        await uploaded(tx, file, dossier)
-    return await change(
-        tx,
-        response,
-        dossier_id,
-        version,
-        lambda dossier, _: dossier.answer(
-            request,
-            by=tx.actor,
-            now=tx.now,
-            documents=body.documents,
-            text=body.text,
-            substantive=body.substantive,
-            counter=body.at,
-        ),
+    """By the identifier that the file shows."""
+    for digest in body.documents.values():
+        await file.brought(digest)
+    answered = file.dossier.answer(
+        request,
+        documents=body.documents,
+        text=body.text,
+        substantive=body.substantive,
+        nothing_more=body.nothing_more,
+        **file.applicant(body),
     )
+    return await file.answer(answered)

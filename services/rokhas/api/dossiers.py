@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from services.rokhas.api.common import (
     AtCounter,
+    Change,
     Code,
     Collectivity,
     Commune,
@@ -18,6 +19,7 @@ from services.rokhas.api.common import (
     SummaryOut,
     Texts,
     authorize,
+    changing,
     read_by_another,
     show,
 )
@@ -27,7 +29,7 @@ from services.rokhas.store import delegations, dossiers
 from services.rokhas.store.dossiers import Filter, procedures
 from shared.auth import OFFICERS, Role
 from shared.db import Tx
-from shared.http import Body, IfRead, Instant, Listing, Page, Router, etag
+from shared.http import Body, Instant, Listing, Page, Router, etag
 from shared.territory import territory
 from shared.time import civil_day
 
@@ -119,6 +121,7 @@ async def draft(tx: Annotated[Tx, authorize(Action.DRAFT)], body: DraftIn, respo
         purpose=body.purpose,
     )
     await dossiers.save(tx, dossier, because=drafted)
+    await read_by_another(tx, Action.DRAFT, dossier)
     response.headers["Location"] = f"/rokhas/v1/dossiers/{dossier.id}"
     return show(tx, response, dossier, [])
 
@@ -150,33 +153,25 @@ async def list_dossiers(
 
 @router.get("/dossiers/{dossier_id}")
 async def read(tx: Annotated[Tx, authorize(Action.READ)], dossier_id: UUID, response: Response) -> DossierOut:
+    """With what the caller may do now."""
     dossier = await dossiers.get(tx, dossier_id)
     lent = await delegations.lent_to(tx, tx.actor.subject, dossier.collectivity)
-    shown = show(tx, response, dossier, lent)
     await read_by_another(tx, Action.READ, dossier)
-    return shown
+    return show(tx, response, dossier, lent)
 
 
 @router.post("/dossiers/{dossier_id}/submission")
-async def submit(
-    tx: Annotated[Tx, authorize(Action.SUBMIT)],
-    dossier_id: UUID,
-    body: SubmissionIn,
-    response: Response,
-    version: IfRead,
-) -> ReceiptOut:
+async def submit(file: Annotated[Change, changing(Action.SUBMIT)], body: SubmissionIn) -> ReceiptOut:
     """The numbered receipt, at once, under the recueil of the day of filing."""
-    dossier = await dossiers.locked(tx, dossier_id, version=version)
+    dossier, tx = file.dossier, file.tx
     at = dossier.received_at(body.deposited_at, by=tx.actor, now=tx.now)
     submitted = dossier.submit(
         await dossiers.number(tx, dossier.collectivity, at),
-        by=tx.actor,
-        now=tx.now,
         in_force=procedures().at(dossier.procedure.code, civil_day(at)),
         deposited_at=body.deposited_at,
         circumstances=body.circumstances,
-        counter=body.at,
+        **file.applicant(body),
     )
-    await dossiers.save(tx, dossier, because=submitted)
-    etag(response, dossier.version)
+    await file.save(submitted)
+    etag(file.response, dossier.version)
     return ReceiptOut.of(dossier)

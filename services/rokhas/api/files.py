@@ -1,20 +1,38 @@
 """Contents: brought once, then referred to by digest."""
 
+import re
+from collections.abc import AsyncIterator
 from functools import cache
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from fastapi import File, UploadFile
+from fastapi import File, Request, Response, UploadFile
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from services.rokhas.api.common import authorize
 from services.rokhas.domain import Action
 from services.rokhas.store import uploads
-from shared.files import Clamd, Files
+from shared.files import EXTENSIONS, Clamd, Files, StoredFile
 from shared.http import Caller, Configured, Router
 from shared.settings import MOST_UPLOAD, Settings
 
 router = Router(prefix="/files")
 
+_BINARY: Final = {
+    "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in EXTENSIONS}
+}
+DOWNLOAD: Final[dict[str, Any]] = {
+    "response_class": StreamingResponse,
+    "responses": {
+        200: _BINARY,
+        206: _BINARY | {"description": "The range that was asked for"},
+        304: {"description": "The caller has it: `If-None-Match`"},
+        416: {"description": "No such range; `Content-Range` says the size"},
+    },
+}
+"""What every download says of itself: `@router.get(path, **DOWNLOAD)`."""
+
+_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 MULTIPART: Final = 16 * 1024  # bytes: what a form adds to its one file
 
 
@@ -47,3 +65,42 @@ async def upload(
     )
     await uploads.record(await caller.begin(), stored)
     return FileOut(sha256=stored.sha256, size=stored.size, media_type=stored.media_type, name=stored.name)
+
+
+async def served(request: Request, settings: Settings, known: StoredFile) -> Response:
+    """The content as an attachment: whole, or the one range asked for (RFC 9110 §14); 304 for who has it.
+
+    Its entity tag is its digest. Several ranges at once are answered by the whole, as one may.
+    """
+    tag = f'"{known.sha256}"'
+    headers = known.headers | {"ETag": tag, "Accept-Ranges": "bytes"}
+    if tag in re.findall(r'"[^"]*"', request.headers.get("if-none-match", "")):
+        return Response(status_code=304, headers={"ETag": tag})
+    content = await files(settings).open(known.sha256)
+    asked = _RANGE.fullmatch(request.headers.get("range", ""))
+    if asked is None or not any(asked.groups()) or request.headers.get("if-range", tag) != tag:
+        return StreamingResponse(content, headers=headers)
+    first, last = _span(asked[1], asked[2], known.size)
+    if first > last:
+        return Response(status_code=416, headers={"Content-Range": f"bytes */{known.size}"})
+    part = {
+        "Content-Range": f"bytes {first}-{last}/{known.size}",
+        "Content-Length": str(last - first + 1),
+    }
+    return StreamingResponse(_cut(content, first, last + 1), status_code=206, headers=headers | part)
+
+
+def _span(first: str, last: str, size: int) -> tuple[int, int]:
+    """Of the first and the last byte. Without a first one, `last` counts from the end."""
+    if not first:
+        return max(size - int(last), 0), size - 1
+    return int(first), min(int(last), size - 1) if last else size - 1
+
+
+async def _cut(content: AsyncIterator[bytes], start: int, stop: int) -> AsyncIterator[bytes]:
+    """Read to its end all the same: only then is it known to be undamaged."""
+    at = 0
+    async for chunk in content:
+        if part := chunk[max(start - at, 0) : max(stop - at, 0)]:
+            yield part
+        at += len(chunk)

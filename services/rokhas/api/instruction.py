@@ -4,27 +4,24 @@ from decimal import Decimal
 from typing import Annotated
 from uuid import UUID, uuid4
 
-from fastapi import Response
 from pydantic import Field
 
 from services.rokhas.api.common import (
+    Change,
     Code,
     DossierOut,
     Nothing,
     Reference,
     Sentence,
     Sha256,
-    authorize,
-    change,
-    show,
+    changing,
 )
 from services.rokhas.domain import Action
 from services.rokhas.domain.values import ExtensionGround
 from services.rokhas.events import OpinionOutcome
-from services.rokhas.store import delegations, dossiers
+from services.rokhas.store import dossiers
 from services.rokhas.store.uploads import uploaded
-from shared.db import Tx
-from shared.http import Body, IfRead, Instant, Router
+from shared.http import Body, Instant, Router
 
 router = Router(prefix="/dossiers/{dossier_id}")
 
@@ -97,257 +94,113 @@ class RepeatIn(Body):
 
 
 @router.post("/assignment")
-async def assign(
-    tx: Annotated[Tx, authorize(Action.ASSIGN)],
-    dossier_id: UUID,
-    body: AssignmentIn,
-    response: Response,
-    version: IfRead,
-) -> DossierOut:
+async def assign(file: Annotated[Change, changing(Action.ASSIGN)], body: AssignmentIn) -> DossierOut:
     """To an instructor, or from one to another."""
-    return await change(
-        tx,
-        response,
-        dossier_id,
-        version,
-        lambda file, lent: file.assign(body.instructor, by=tx.actor, now=tx.now, delegations=lent),
-    )
+    return await file.answer(file.dossier.assign(body.instructor, **file.officer))
 
 
 @router.post("/return")
-async def give_back(
-    tx: Annotated[Tx, authorize(Action.RETURN)],
-    dossier_id: UUID,
-    body: Nothing,
-    response: Response,
-    version: IfRead,
-) -> DossierOut:
+async def give_back(file: Annotated[Change, changing(Action.RETURN)], body: Nothing) -> DossierOut:
     """An incomplete file, once the applicant's 30 days have passed: no refusal (55-19 art. 10)."""
-    return await change(
-        tx,
-        response,
-        dossier_id,
-        version,
-        lambda file, lent: file.return_file(by=tx.actor, now=tx.now, delegations=lent),
-    )
+    return await file.answer(file.dossier.return_file(**file.officer))
 
 
 @router.post("/replacement-requests")
 async def request_replacement(
-    tx: Annotated[Tx, authorize(Action.REQUEST_REPLACEMENT)],
-    dossier_id: UUID,
-    body: ReplacementIn,
-    response: Response,
-    version: IfRead,
+    file: Annotated[Change, changing(Action.REQUEST_REPLACEMENT)], body: ReplacementIn
 ) -> DossierOut:
     """Once for each document, in the first half of the period, which it suspends (55-19 art. 10)."""
-    return await change(
-        tx,
-        response,
-        dossier_id,
-        version,
-        lambda file, lent: file.request_replacement(
-            str(uuid4()), body.document, body.reasons, by=tx.actor, now=tx.now, delegations=lent
-        ),
+    return await file.answer(
+        file.dossier.request_replacement(str(uuid4()), body.document, body.reasons, **file.officer)
     )
 
 
 @router.post("/information-requests")
 async def request_information(
-    tx: Annotated[Tx, authorize(Action.REQUEST_INFORMATION)],
-    dossier_id: UUID,
-    body: AskedIn,
-    response: Response,
-    version: IfRead,
+    file: Annotated[Change, changing(Action.REQUEST_INFORMATION)], body: AskedIn
 ) -> DossierOut:
     """Once, in the first half of the period, which it suspends (55-19 art. 14)."""
-    return await change(
-        tx,
-        response,
-        dossier_id,
-        version,
-        lambda file, lent: file.request_information(
-            str(uuid4()), body.reasons, by=tx.actor, now=tx.now, documents=body.documents, delegations=lent
-        ),
+    return await file.answer(
+        file.dossier.request_information(str(uuid4()), body.reasons, documents=body.documents, **file.officer)
     )
 
 
 @router.post("/modification-requests")
 async def request_modification(
-    tx: Annotated[Tx, authorize(Action.REQUEST_MODIFICATION)],
-    dossier_id: UUID,
-    body: AskedIn,
-    response: Response,
-    version: IfRead,
+    file: Annotated[Change, changing(Action.REQUEST_MODIFICATION)], body: AskedIn
 ) -> DossierOut:
     """The commission's (RGC art. 41); one made too late is recorded and suspends nothing."""
-    return await change(
-        tx,
-        response,
-        dossier_id,
-        version,
-        lambda file, lent: file.request_modification(
-            str(uuid4()), body.reasons, by=tx.actor, now=tx.now, documents=body.documents, delegations=lent
-        ),
+    return await file.answer(
+        file.dossier.request_modification(
+            str(uuid4()), body.reasons, documents=body.documents, **file.officer
+        )
     )
+
+
+@router.post("/requests/{request}/reminder")
+async def remind(
+    file: Annotated[Change, changing(Action.REMIND)],
+    request: Annotated[str, Field(max_length=64)],
+    body: Nothing,
+) -> DossierOut:
+    """Of a request that suspends the file, once a week at most; no clock changes."""
+    return await file.answer(file.dossier.remind(request, **file.officer))
 
 
 @router.post("/extension")
-async def extend(
-    tx: Annotated[Tx, authorize(Action.EXTEND)],
-    dossier_id: UUID,
-    body: ExtensionIn,
-    response: Response,
-    version: IfRead,
-) -> DossierOut:
+async def extend(file: Annotated[Change, changing(Action.EXTEND)], body: ExtensionIn) -> DossierOut:
     """Once; the applicant is told the new date (55-19 art. 17)."""
-    return await change(
-        tx,
-        response,
-        dossier_id,
-        version,
-        lambda file, lent: file.extend(body.days, body.ground, by=tx.actor, now=tx.now, delegations=lent),
-    )
+    return await file.answer(file.dossier.extend(body.days, body.ground, **file.officer))
 
 
 @router.post("/opinion-requests")
 async def request_opinion(
-    tx: Annotated[Tx, authorize(Action.REQUEST_OPINION)],
-    dossier_id: UUID,
-    body: OpinionRequestIn,
-    response: Response,
-    version: IfRead,
+    file: Annotated[Change, changing(Action.REQUEST_OPINION)], body: OpinionRequestIn
 ) -> DossierOut:
     """Of an actor that the procedure consults."""
-    return await change(
-        tx,
-        response,
-        dossier_id,
-        version,
-        lambda file, lent: file.request_opinion(body.actor, by=tx.actor, now=tx.now, delegations=lent),
-    )
+    return await file.answer(file.dossier.request_opinion(body.actor, **file.officer))
 
 
 @router.post("/opinions")
-async def give_opinion(
-    tx: Annotated[Tx, authorize(Action.GIVE_OPINION)],
-    dossier_id: UUID,
-    body: OpinionIn,
-    response: Response,
-    version: IfRead,
-) -> DossierOut:
+async def give_opinion(file: Annotated[Change, changing(Action.GIVE_OPINION)], body: OpinionIn) -> DossierOut:
     """An actor's own, once; the urban agency's binds (113-14 art. 101, RGC art. 38-39)."""
-    if body.document is not None:
-        await uploaded(tx, body.document, await dossiers.get(tx, dossier_id))
-    return await change(
-        tx,
-        response,
-        dossier_id,
-        version,
-        lambda file, lent: file.give_opinion(
-            body.actor,
-            body.outcome,
-            by=tx.actor,
-            now=tx.now,
-            reasons=body.reasons,
-            document=body.document,
-            delegations=lent,
-        ),
+    await file.brought(body.document)
+    given = file.dossier.give_opinion(
+        body.actor, body.outcome, reasons=body.reasons, document=body.document, **file.officer
     )
+    return await file.answer(given)
 
 
 @router.post("/forwarding")
-async def forward(
-    tx: Annotated[Tx, authorize(Action.FORWARD)],
-    dossier_id: UUID,
-    body: Nothing,
-    response: Response,
-    version: IfRead,
-) -> DossierOut:
+async def forward(file: Annotated[Change, changing(Action.FORWARD)], body: Nothing) -> DossierOut:
     """A large project to the commission (RGC art. 18)."""
-    return await change(
-        tx,
-        response,
-        dossier_id,
-        version,
-        lambda file, lent: file.forward(by=tx.actor, now=tx.now, delegations=lent),
-    )
+    return await file.answer(file.dossier.forward(**file.officer))
 
 
 @router.post("/sitting")
-async def convene(
-    tx: Annotated[Tx, authorize(Action.CONVENE)],
-    dossier_id: UUID,
-    body: SittingIn,
-    response: Response,
-    version: IfRead,
-) -> DossierOut:
+async def convene(file: Annotated[Change, changing(Action.CONVENE)], body: SittingIn) -> DossierOut:
     """Sets or moves the commission's sitting."""
-    return await change(
-        tx,
-        response,
-        dossier_id,
-        version,
-        lambda file, lent: file.convene(body.sits_at, body.actors, by=tx.actor, now=tx.now, delegations=lent),
-    )
+    return await file.answer(file.dossier.convene(body.sits_at, body.actors, **file.officer))
 
 
 @router.post("/minutes")
-async def sign_minutes(
-    tx: Annotated[Tx, authorize(Action.SIGN_MINUTES)],
-    dossier_id: UUID,
-    body: MinutesIn,
-    response: Response,
-    version: IfRead,
-) -> DossierOut:
+async def sign_minutes(file: Annotated[Change, changing(Action.SIGN_MINUTES)], body: MinutesIn) -> DossierOut:
     """The signed minutes, with each member's opinion (RGC art. 38)."""
-    dossier = await dossiers.locked(tx, dossier_id, version=version)
-    document = await uploaded(tx, body.document)
-    lent = await delegations.lent_to(tx, tx.actor.subject, dossier.collectivity)
-    signed = dossier.sign_minutes(document, by=tx.actor, now=tx.now, delegations=lent)
-    await dossiers.save(tx, dossier, because=signed)
-    return show(tx, response, dossier, lent)
+    document = await uploaded(file.tx, body.document)
+    return await file.answer(file.dossier.sign_minutes(document, **file.officer))
 
 
 @router.post("/fees")
-async def assess_fee(
-    tx: Annotated[Tx, authorize(Action.ASSESS_FEE)],
-    dossier_id: UUID,
-    body: FeeIn,
-    response: Response,
-    version: IfRead,
-) -> DossierOut:
+async def assess_fee(file: Annotated[Change, changing(Action.ASSESS_FEE)], body: FeeIn) -> DossierOut:
     """One of the recueil, once, in centimes."""
-    return await change(
-        tx,
-        response,
-        dossier_id,
-        version,
-        lambda file, lent: file.assess_fee(
-            body.code,
-            by=tx.actor,
-            now=tx.now,
-            quantity=body.quantity,
-            amount=body.amount,
-            delegations=lent,
-        ),
-    )
+    due = file.dossier.assess_fee(body.code, quantity=body.quantity, amount=body.amount, **file.officer)
+    return await file.answer(due)
 
 
 @router.post("/repeat")
 async def close_as_repeat(
-    tx: Annotated[Tx, authorize(Action.CLOSE_AS_REPEAT)],
-    dossier_id: UUID,
-    body: RepeatIn,
-    response: Response,
-    version: IfRead,
+    file: Annotated[Change, changing(Action.CLOSE_AS_REPEAT)], body: RepeatIn
 ) -> DossierOut:
     """An identical application that was refused, with nothing changed: left unanswered (55-19 art. 15)."""
-    earlier = await dossiers.get(tx, body.earlier)
-    return await change(
-        tx,
-        response,
-        dossier_id,
-        version,
-        lambda file, lent: file.close_as_repeat(earlier, by=tx.actor, now=tx.now, delegations=lent),
-    )
+    earlier = await dossiers.get(file.tx, body.earlier)
+    return await file.answer(file.dossier.close_as_repeat(earlier, **file.officer))

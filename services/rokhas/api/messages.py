@@ -4,15 +4,14 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID, uuid4
 
-from fastapi import Response
 from pydantic import BaseModel
 
-from services.rokhas.api.common import DossierOut, Sentence, authorize, read_by_another, show
+from services.rokhas.api.common import Change, DossierOut, Sentence, authorize, changing, read_by_another
 from services.rokhas.domain import Action
-from services.rokhas.store import delegations, dossiers, messages
+from services.rokhas.store import dossiers, messages
 from services.rokhas.store.messages import Message
 from shared.db import Tx
-from shared.http import Body, IfRead, Instant, Listing, Page, Router
+from shared.http import Body, Instant, Listing, Page, Router
 
 router = Router(prefix="/dossiers/{dossier_id}/messages")
 
@@ -40,29 +39,20 @@ class MessageOut(BaseModel):
 
 
 @router.post("")
-async def post_message(
-    tx: Annotated[Tx, authorize(Action.MESSAGE)],
-    dossier_id: UUID,
-    body: MessageIn,
-    response: Response,
-    version: IfRead,
-) -> DossierOut:
+async def post_message(file: Annotated[Change, changing(Action.MESSAGE)], body: MessageIn) -> DossierOut:
     """The text stays here; the event that tells of it carries its reference only."""
-    dossier = await dossiers.locked(tx, dossier_id, version=version)
-    lent = await delegations.lent_to(tx, tx.actor.subject, dossier.collectivity)
     message_id = uuid4()
-    posted = dossier.post_message(str(message_id), by=tx.actor, now=tx.now, delegations=lent)
-    await dossiers.save(tx, dossier, because=posted)
+    posted = file.dossier.post_message(str(message_id), **file.officer)
     message = Message(
         id=message_id,
-        dossier=dossier.id,
-        author=tx.actor.subject,
+        dossier=file.dossier.id,
+        author=file.tx.actor.subject,
         from_applicant=posted.from_applicant,
         body=body.text,
-        posted_at=tx.now,
+        posted_at=file.tx.now,
     )
-    await messages.add(tx, message)
-    return show(tx, response, dossier, lent)
+    await messages.add(file.tx, message)
+    return await file.answer(posted)
 
 
 @router.get("")

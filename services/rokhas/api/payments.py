@@ -3,11 +3,11 @@
 from typing import Annotated, Final, Literal
 from uuid import UUID, uuid4
 
-from fastapi import Depends, Form, Query, Request, Response
+from fastapi import Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
-from services.rokhas.api.common import AtCounter, Code, authorize
+from services.rokhas.api.common import AtCounter, Change, Code, authorize, changing
 from services.rokhas.domain import Action
 from services.rokhas.domain.values import PaymentState
 from services.rokhas.store import dossiers
@@ -25,7 +25,7 @@ from services.rokhas.store.payments import (
 )
 from shared.db import Tx
 from shared.errors import NotFound, Unauthenticated
-from shared.http import PUBLIC, Body, Configured, IfRead, Router, etag
+from shared.http import PUBLIC, Body, Configured, Router, etag
 
 router = Router(prefix="")
 
@@ -64,21 +64,14 @@ class SettledOut(BaseModel):
 
 @router.post("/dossiers/{dossier_id}/payments", status_code=201)
 async def start(
-    tx: Annotated[Tx, authorize(Action.PAY)],
-    dossier_id: UUID,
-    body: PaymentIn,
-    request: Request,
-    response: Response,
-    settings: Configured,
-    version: IfRead,
+    file: Annotated[Change, changing(Action.PAY)], body: PaymentIn, request: Request, settings: Configured
 ) -> PaymentOut:
     """What is to be paid, and where."""
     payment = uuid4()
-    dossier = await dossiers.locked(tx, dossier_id, version=version)
-    started = dossier.start_payment(str(payment), body.fees, by=tx.actor, now=tx.now, counter=body.at)
-    await dossiers.save(tx, dossier, because=started)
-    etag(response, dossier.version)
-    intent = Intent(payment=payment, dossier=dossier.id, amount=started.amount)
+    started = file.dossier.start_payment(str(payment), body.fees, **file.applicant(body))
+    await file.save(started)
+    etag(file.response, file.dossier.version)
+    intent = Intent(payment=payment, dossier=file.dossier.id, amount=started.amount)
     provider = provider_of(settings, _page(request))
     return PaymentOut(payment=str(payment), amount=started.amount, checkout=provider.checkout(intent))
 

@@ -13,7 +13,6 @@ from fastapi.responses import StreamingResponse
 from services.rokhas.api.common import (
     Code,
     Collectivity,
-    Reference,
     SummaryOut,
     authorize,
     read_by_another,
@@ -63,6 +62,7 @@ HEADERS: Final = (
 )
 
 States = Annotated[list[State] | None, Query()]
+Mine = Annotated[bool, Query(description="only what is on the caller's own table")]
 
 
 @router.get("/queue")
@@ -72,12 +72,12 @@ async def read_queue(
     state: States = None,
     procedure: Code | None = None,
     collectivity: Collectivity | None = None,
-    instructor: Reference | None = None,
+    mine: Mine = False,
 ) -> Page[SummaryOut]:
     """What is due first comes first, what has no date last. Of one's territory only, whatever else one may
     read as an applicant.
     """
-    where = _where(tx.actor, state, procedure, collectivity, instructor)
+    where = _where(tx.actor, state, procedure, collectivity, mine=mine)
     after = paging.after(datetime, UUID)
     found = await dossiers.find(
         tx, where, urgent=True, after=after and (after[0], after[1]), limit=paging.fetch
@@ -92,12 +92,12 @@ async def export_queue(
     state: States = None,
     procedure: Code | None = None,
     collectivity: Collectivity | None = None,
-    instructor: Reference | None = None,
+    mine: Mine = False,
 ) -> Response:
     """The same as a spreadsheet: UTF-8 with a byte order mark, so that Excel shows Arabic. Dates are civil
     days of Casablanca.
     """
-    where = _where(tx.actor, state, procedure, collectivity, instructor)
+    where = _where(tx.actor, state, procedure, collectivity, mine=mine)
     lines: list[str] = [_line(HEADERS)]
     after: tuple[datetime, UUID] | None = None
     while len(lines) <= MOST:
@@ -120,15 +120,16 @@ def _where(
     state: list[State] | None,
     procedure: str | None,
     collectivity: str | None,
-    instructor: str | None,
+    *,
+    mine: bool,
 ) -> Filter:
     known = territory()
-    mine = actor.communes.union(*(known.within(province) for province in actor.provinces))
+    theirs = actor.communes.union(*(known.within(province) for province in actor.provinces))
     return Filter(
         states=state or WORK,
         procedure=procedure,
-        collectivities=sorted(mine & known.within(collectivity) if collectivity else mine),
-        instructor=instructor,
+        collectivities=sorted(theirs & known.within(collectivity) if collectivity else theirs),
+        instructor=actor.subject if mine else None,
     )
 
 

@@ -5,7 +5,7 @@ from services.rokhas.domain.dossier import Dossier
 from services.rokhas.domain.permissions import MAY, Delegation, DelegationKind, allowed, may_read
 from services.rokhas.domain.procedures import Procedures, load
 from services.rokhas.domain.recueil import Procedure, SilenceEffect
-from services.rokhas.domain.states import ACTIONS, FINAL, NEXT, Action, State, diagram
+from services.rokhas.domain.states import ACTIONS, FINAL, NEXT, Action, State
 
 __all__ = [
     "ACTIONS",
@@ -21,7 +21,6 @@ __all__ = [
     "SilenceEffect",
     "State",
     "allowed",
-    "diagram",
     "late_refusal",
     "load",
     "may_read",

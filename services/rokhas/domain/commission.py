@@ -9,7 +9,7 @@ from services.rokhas.domain.core import Core, wanted
 from services.rokhas.domain.permissions import Delegation
 from services.rokhas.domain.recueil import Session
 from services.rokhas.domain.states import Action
-from services.rokhas.domain.values import Minutes, Opinion, Sitting
+from services.rokhas.domain.values import Minutes, Opinion, PaperKind, Sitting
 from services.rokhas.events import (
     CommissionConvened,
     ForwardedToCommission,
@@ -68,6 +68,7 @@ class Commission(Core):
         self.opinions[actor] = replace(
             known, given_at=now, outcome=outcome, reasons=reasons, by=by.subject, document=document
         )
+        self._keep(PaperKind.OPINION, document, by, now)
         self._acted(Action.GIVE_OPINION, by)
         return self._announce(
             OpinionGiven,
@@ -135,6 +136,7 @@ class Commission(Core):
         if self.procedure.session is Session.PRIOR and self.sitting is None:
             raise Conflict("not_convened", "Convene the commission first.")
         self.minutes = Minutes(signed_at=now, document=document)
+        self._keep(PaperKind.MINUTES, document, by, now)
         self._acted(Action.SIGN_MINUTES, by)
         given = {actor: opinion for actor, opinion in self.opinions.items() if opinion.given_at}
         members = self.sitting.actors if self.sitting else tuple(o.actor for o in self.procedure.opinions)

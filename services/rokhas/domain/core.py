@@ -30,6 +30,8 @@ from services.rokhas.domain.values import (
     Handover,
     Minutes,
     Opinion,
+    Paper,
+    PaperKind,
     Payment,
     Recipient,
     Request,
@@ -45,15 +47,15 @@ _COMMISSION: Final = frozenset(
     {Action.FORWARD, Action.CONVENE, Action.SIGN_MINUTES, Action.REQUEST_MODIFICATION}
 )
 
-DUE: Final[dict[State, ClockRule]] = {
-    State.INCOMPLETE: ClockRule.MISSING_ITEMS,
-    State.SUSPENDED: ClockRule.REPLACEMENT,
-    State.SILENCE_INVOKED: ClockRule.DELIVERY,
-    State.ATTESTATION_REQUESTED: ClockRule.ATTESTATION,
-    State.APPEAL_PRESIDENT: ClockRule.APPEAL_PRESIDENT,
-    State.APPEAL_GOVERNOR: ClockRule.APPEAL_GOVERNOR,
+DUE: Final[dict[State, tuple[ClockRule, ...]]] = {
+    State.INCOMPLETE: (ClockRule.MISSING_ITEMS,),
+    State.SUSPENDED: (ClockRule.REPLACEMENT, ClockRule.UNANSWERED),
+    State.SILENCE_INVOKED: (ClockRule.DELIVERY,),
+    State.ATTESTATION_REQUESTED: (ClockRule.ATTESTATION,),
+    State.APPEAL_PRESIDENT: (ClockRule.APPEAL_PRESIDENT,),
+    State.APPEAL_GOVERNOR: (ClockRule.APPEAL_GOVERNOR,),
 }
-"""By which rule the office is awaited next, outside the period of the file itself."""
+"""By which rules the office is awaited next, outside the period of the file itself."""
 
 
 @dataclass(kw_only=True)
@@ -81,6 +83,7 @@ class Core:
     completed_at: datetime | None = None
     missing: tuple[str, ...] = ()
     documents: dict[str, Attachment] = field(default_factory=dict)
+    papers: list[Paper] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     extension: Extension | None = None
     proxies: dict[str, datetime] = field(default_factory=dict)
@@ -160,6 +163,12 @@ class Core:
             return set()
         return {Action.INVOKE if self.invoked_at is None else Action.REQUEST_ATTESTATION}
 
+    @property
+    def contents(self) -> dict[str, Attachment | Paper]:
+        """Every content that the file holds, by its digest: who may read the file may read them."""
+        held: list[Attachment | Paper] = [*self.papers, *self.documents.values()]
+        return {one.file: one for one in held}
+
     def actions(self, by: Actor, now: datetime, delegations: Sequence[Delegation] = ()) -> list[Action]:
         """What `by` may do now; the API returns it with the file and a 409 lists it."""
         return permitted(self.available, by, self.parties, now, delegations)
@@ -226,14 +235,27 @@ class Core:
             return {"channel": Channel.PORTAL}
         return {"channel": counter.channel, "unit": counter.unit, "agent": by.subject}
 
-    def _proof(self, by: Actor, evidence: str | None) -> str | None:
+    def _proof(self, kind: PaperKind, by: Actor, now: datetime, evidence: str | None) -> str | None:
         """What ends an applicant's rights is proven when somebody else enters it at a counter.
 
         Raises Invalid `evidence_missing`.
         """
-        if by.subject in self.parties.proxies | {self.applicant}:
-            return evidence
-        return wanted(evidence or "", "evidence_missing")
+        if by.subject not in self.parties.proxies | {self.applicant}:
+            wanted(evidence or "", "evidence_missing")
+        self._keep(kind, evidence, by, now)
+        return evidence
+
+    def _keep(self, kind: PaperKind, file: str | None, by: Actor, now: datetime) -> None:
+        if file:
+            self.papers = [*self.papers, Paper(kind=kind, file=file, kept_at=now, by=by.subject)]
+
+    def _attach(self, supplied: Attachment) -> None:
+        """In the place of an earlier one; which is kept, once the office may have looked at it."""
+        old = self.documents.get(supplied.document)
+        if old is not None and old.file != supplied.file and self.submitted_at is not None:
+            at = supplied.attached_at
+            self.papers = [*self.papers, Paper(kind=PaperKind.REPLACED, file=old.file, kept_at=at, by=old.by)]
+        self.documents[supplied.document] = supplied
 
     def _answer_by(self) -> datetime:
         """The instant from which a refusal has no effect. Raises Conflict `clock_unknown`: try again."""
@@ -249,9 +271,9 @@ class Core:
         self.awaiting = change
         self.awaiting_since = min(since, self.awaiting_since or since)
 
-    def _due(self, rule: ClockRule) -> datetime | None:
-        """When the clock of this rule runs out, if it has one."""
-        dates = (clock.answer_by for clock in self.clocks.values() if clock.rule == rule)
+    def _due(self, *rules: ClockRule) -> datetime | None:
+        """When the first clock of these rules runs out, if there is one."""
+        dates = (clock.answer_by for clock in self.clocks.values() if clock.rule in rules)
         return min((date for date in dates if date), default=None)
 
     @property
@@ -261,11 +283,11 @@ class Core:
         """
         if self.state is State.UNDER_REVIEW:
             return self.clock.answer_by if self.clock else None
-        return self._due(DUE[self.state]) if self.state in DUE else None
+        return self._due(*DUE.get(self.state, ()))
 
     @property
     def _lapse_clock(self) -> Clock | None:
-        """The validity of the permit, from its delivery or from the silence that approved (12-90 art. 49)."""
+        """The validity of the permit, from the grant or the silence that approved it (12-90 art. 49)."""
         return next((clock for clock in self.clocks.values() if clock.rule.startswith(LAPSE)), None)
 
     def _forget(self, *rules: ClockRule) -> None:

@@ -14,7 +14,7 @@ from services.rokhas.domain.fees import Fees
 from services.rokhas.domain.permissions import Delegation
 from services.rokhas.domain.recueil import SilenceEffect
 from services.rokhas.domain.states import APPEALS, LATE, Action, State
-from services.rokhas.domain.values import Decision, Handover, Reason, Recipient
+from services.rokhas.domain.values import Decision, Handover, PaperKind, Reason, Recipient
 from services.rokhas.events import (
     AppealAnswered,
     BindingOpinion,
@@ -107,6 +107,7 @@ class Decisions(Appeals, Fees):
         signs = by.holds(Role.PRESIDENT) or any(
             lent.lends(Action.RECORD_HANDOVER, by.subject, self.collectivity, now) for lent in delegations
         )
+        self._keep(PaperKind.HANDOVER, evidence, by, now)
         self._acted(Action.RECORD_HANDOVER, by)
         if expired is None and signs:
             return self._hand_over(outcome, handed_over_at, by.subject, tuple(reasons), evidence)

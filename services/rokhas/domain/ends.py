@@ -6,7 +6,7 @@ from datetime import datetime
 from services.rokhas.domain.core import Core, too_early, wanted
 from services.rokhas.domain.permissions import Delegation
 from services.rokhas.domain.states import Action, State
-from services.rokhas.domain.values import Counter
+from services.rokhas.domain.values import Counter, PaperKind
 from services.rokhas.events import Annulled, ClosedAsRepeat, Lapsed, Renounced, WorksStarted
 from shared.auth import Actor
 from shared.errors import Conflict
@@ -20,7 +20,7 @@ class Ends(Core):
         request. Raises Invalid without it.
         """
         self._may(Action.RENOUNCE, by, now, counter=counter)
-        proof = self._proof(by, evidence)
+        proof = self._proof(PaperKind.RENUNCIATION, by, now, evidence)
         self.ended_at = now
         return self._announce(
             Renounced, State.RENOUNCED, renounced_at=now, evidence=proof, **self._received(by, counter)
@@ -45,7 +45,7 @@ class Ends(Core):
         return self._announce(WorksStarted, started_at=now, **self._received(by, counter))
 
     def lapse(self, *, by: Actor, now: datetime, delegations: Sequence[Delegation] = ()) -> Lapsed:
-        """Once the validity is over, which runs from the delivery, or from the silence that approved.
+        """Once the validity is over, which runs from the grant, or from the silence that approved.
 
         Raises Conflict `too_early`, `clock_unknown`, or `works_started` where that keeps the permit.
         """

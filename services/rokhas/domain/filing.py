@@ -9,7 +9,14 @@ from services.rokhas.domain.core import Core, wanted
 from services.rokhas.domain.permissions import Delegation
 from services.rokhas.domain.recueil import Procedure
 from services.rokhas.domain.states import Action, State
-from services.rokhas.domain.values import Attachment, ClockChange, ClockRule, Counter, TransferBasis
+from services.rokhas.domain.values import (
+    Attachment,
+    ClockChange,
+    ClockRule,
+    Counter,
+    PaperKind,
+    TransferBasis,
+)
 from services.rokhas.events import (
     Channel,
     Completed,
@@ -160,8 +167,8 @@ class Filing(Core):
             )
         if self.state is not State.DRAFT and listed.required and document not in self.missing:
             raise Conflict("document_not_requested", "It was supplied; it is replaced when asked for.")
-        self.documents[document] = Attachment(
-            document=document, file=file, attached_at=now, by=by.subject, declaration=declaration
+        self._attach(
+            Attachment(document=document, file=file, attached_at=now, by=by.subject, declaration=declaration)
         )
         received = self._received(by, counter)
         waiting = bool(self.missing)
@@ -260,7 +267,7 @@ class Filing(Core):
     ) -> Withdrawn:
         """At a counter, `evidence` is the digest of the signed request. Raises Invalid without it."""
         self._may(Action.WITHDRAW, by, now, counter=counter)
-        proof = self._proof(by, evidence)
+        proof = self._proof(PaperKind.WITHDRAWAL, by, now, evidence)
         self.ended_at = now
         return self._announce(
             Withdrawn, State.WITHDRAWN, withdrawn_at=now, evidence=proof, **self._received(by, counter)
@@ -285,6 +292,7 @@ class Filing(Core):
         wanted(evidence, "evidence_missing")
         received = self._received(by, counter)
         former = (self.applicant, *sorted(self.proxies))
+        self._keep(PaperKind.TRANSFER, evidence, by, now)
         self.applicant = successor
         self.proxies = {}
         return self._announce(

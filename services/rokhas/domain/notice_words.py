@@ -107,6 +107,15 @@ APPLICANT: Final[Mapping[str, tuple[Names, Names, Action | None]]] = {
         NOTHING,
         Action.ANSWER,
     ),
+    "request_reminded": (
+        {"ar": "تذكير بطلب", "fr": "Rappel d'une demande", "en": "A request recalled"},
+        {
+            "ar": "أجيبوا، أو صرحوا بأن لا شيء سيضاف: يستأنف الأجل سريانه.",
+            "fr": "Répondez, ou déclarez que rien d'autre ne viendra : le délai reprendra.",
+            "en": "Answer it, or declare that nothing more will come: the period then goes on.",
+        },
+        Action.ANSWER,
+    ),
     "modification_requested": (
         {"ar": "طلب تعديل المشروع", "fr": "Modification du projet demandée", "en": "Modification requested"},
         NOTHING,

@@ -37,6 +37,7 @@ from services.rokhas.events import (
     MessagePosted,
     Refused,
     Requested,
+    RequestReminded,
     Submitted,
     Transferred,
 )
@@ -158,7 +159,7 @@ def _told(event: DossierEvent, dossier: Core) -> list[tuple[list[str], Told]]:
     elif isinstance(event, DeadlineMoved | DeadlinePassed) or name == "deadline_set":
         found.append((parties(dossier), _date(event)))
     elif name in APPLICANT and not (isinstance(event, MessagePosted) and event.from_applicant):
-        request = event.request if isinstance(event, Requested) else None
+        request = event.request if isinstance(event, Requested | RequestReminded) else None
         title, advice, action = APPLICANT[name]
         if isinstance(event, Requested) and not event.suspends:
             advice = NOTHING  # nothing is lost by not answering it

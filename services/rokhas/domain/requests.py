@@ -1,7 +1,7 @@
 """What the office may ask, when, and what the answer does to the clock (55-19 art. 10, 14)."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from services.rokhas.domain.core import Core, clock_unknown, too_early, wanted
@@ -24,13 +24,16 @@ from services.rokhas.events import (
     ModificationRequested,
     ReplacementRequested,
     RequestAnswered,
+    RequestReminded,
     Returned,
 )
 from shared.auth import Actor
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
 from shared.time import civil_day
 
-APPLICANTS_PERIODS: Final = frozenset({ClockRule.MISSING_ITEMS, ClockRule.REPLACEMENT})
+APPLICANTS_PERIODS: Final = frozenset({ClockRule.MISSING_ITEMS, ClockRule.REPLACEMENT, ClockRule.UNANSWERED})
+BETWEEN_REMINDERS: Final = timedelta(days=7)
+"""Ours, no law's: a reminder a week is one that is read."""
 
 
 class Requests(Core):
@@ -161,28 +164,33 @@ class Requests(Core):
         documents: Mapping[str, str] | None = None,
         text: str = "",
         substantive: bool = False,
+        nothing_more: bool = False,
         counter: Counter | None = None,
     ) -> RequestAnswered:
         """`documents` is code → digest. Only a substantively modified project, deposited on the commission's
         request and declared `substantive` by the applicant, restarts the clock (RGC art. 41).
 
+        `nothing_more`: the applicant declares that what was asked for will not come. The clock goes on with
+        the days that remain (55-19 art. 14) and the office decides on what it has. Not for a replacement:
+        without that document the file is returned (55-19 art. 10).
+
         Raises NotFound `request_unknown`, Conflict `request_answered`, Invalid `documents_missing`,
-        `documents_not_requested` or `answer_empty`.
+        `documents_not_requested`, `answer_empty`, `replacement_owed` or `answer_contradictory`.
         """
         self._may(Action.ANSWER, by, now, counter=counter)
-        asked = next((made for made in self.requests if made.id == request), None)
-        if asked is None:
-            raise NotFound("request_unknown", "No such request on this file.")
-        if not asked.open:
-            raise Conflict("request_answered", "This request was answered.")
+        asked = self._asked(request)
         supplied = dict(documents or {})
-        self._check_answer(asked, supplied, text)
+        if nothing_more:
+            _check_nothing_more(asked, supplied, substantive=substantive)
+        else:
+            self._check_answer(asked, supplied, text)
         received = self._received(by, counter)
         for code, file in supplied.items():
-            self.documents[code] = Attachment(document=code, file=file, attached_at=now, by=by.subject)
+            self._attach(Attachment(document=code, file=file, attached_at=now, by=by.subject))
         self._replace_request(asked, answered_at=now, answer=text)
         suspension_ends = asked.suspends and not self._suspended_by
-        self.clocks.pop(f"{ClockRule.REPLACEMENT}/{request}", None)
+        for rule in (ClockRule.REPLACEMENT, ClockRule.UNANSWERED):
+            self.clocks.pop(f"{rule}/{request}", None)
         restarts = self._restarts(asked, now, substantive=substantive)
         if restarts:
             self._await(ClockChange.RESTARTED, now)
@@ -196,18 +204,53 @@ class Requests(Core):
             suspension_ends=suspension_ends,
             restarts=restarts,
             documents=tuple(supplied),
+            nothing_more=nothing_more,
             **received,
         )
 
-    def return_file(self, *, by: Actor, now: datetime, delegations: Sequence[Delegation] = ()) -> Returned:
-        """Once the applicant's 30 days have passed (55-19 art. 10). Until then what they supply counts.
+    def remind(
+        self, request: str, *, by: Actor, now: datetime, delegations: Sequence[Delegation] = ()
+    ) -> RequestReminded:
+        """The law gives an unanswered request no end (55-19 art. 14): the office recalls it, once a week at
+        most. Raises NotFound `request_unknown`, Conflict `request_answered`, `request_runs_on` or
+        `reminded_lately`.
+        """
+        self._may(Action.REMIND, by, now, delegations=delegations)
+        asked = self._asked(request)
+        if not asked.suspends:
+            raise Conflict("request_runs_on", "It suspends nothing: nothing waits for its answer.")
+        next_at = (asked.reminded_at or asked.requested_at) + BETWEEN_REMINDERS
+        if now < next_at:
+            raise Conflict(
+                "reminded_lately",
+                {
+                    "ar": "لا يُذكَّر بطلب إلا بعد مرور أسبوع.",
+                    "fr": "Une demande ne se rappelle qu'après une semaine.",
+                    "en": "A request is recalled once a week at most.",
+                },
+                earliest=next_at.isoformat().replace("+00:00", "Z"),
+            )
+        self._replace_request(asked, reminded_at=now)
+        self._acted(Action.REMIND, by)
+        return self._announce(RequestReminded, reminded_at=now, request=request)
 
-        Raises Conflict `too_early` with the instant, or `clock_unknown`.
+    def return_file(self, *, by: Actor, now: datetime, delegations: Sequence[Delegation] = ()) -> Returned:
+        """Once the applicant's 30 days have passed (55-19 art. 10), or those of `completion.unanswered` where
+        that rule is in force. Until then what they supply counts.
+
+        Raises Conflict `nothing_owed`, `too_early` with the instant, or `clock_unknown`.
         """
         self._may(Action.RETURN, by, now, delegations=delegations)
         owed = self._owed
         if not owed:
-            raise Conflict("nothing_owed", "The applicant owes no document.")
+            raise Conflict(
+                "nothing_owed",
+                {
+                    "ar": "لا يترتب على المرتفق أي أجل: يمكن تذكيره بالطلب.",
+                    "fr": "Aucun délai ne court contre le pétitionnaire : la demande peut lui être rappelée.",
+                    "en": "No period runs against the applicant: the request may be recalled to them.",
+                },
+            )
         periods = (clock for clock in self.clocks.values() if clock.discriminator in owed)
         dates = (clock.answer_by for clock in periods if clock.rule in APPLICANTS_PERIODS)
         due = min((date for date in dates if date), default=None)
@@ -281,15 +324,28 @@ class Requests(Core):
 
     @property
     def _owed(self) -> dict[str, tuple[str, ...]]:
-        """What returns the file when it stays away: the receipt's list, or each replacement asked for. By the
-        discriminator of the clock that times it.
+        """What returns the file when it stays away: the receipt's list, each replacement asked for, and any
+        other request that a clock times. By the discriminator of that clock.
         """
         if self.state is State.INCOMPLETE:
-            return {"": self.missing}
+            return {"": tuple(f"missing:{document}" for document in self.missing)}
         if self.state is not State.SUSPENDED:
             return {}
-        replacements = (made for made in self._suspended_by if made.kind is RequestKind.REPLACEMENT)
-        return {made.id: (made.document,) for made in replacements if made.document}
+        timed = {clock.discriminator for clock in self.clocks.values() if clock.rule == ClockRule.UNANSWERED}
+        replacement = RequestKind.REPLACEMENT
+        return {
+            made.id: (f"missing:{made.document}" if made.kind is replacement else f"unanswered:{made.kind}",)
+            for made in self._suspended_by
+            if made.kind is replacement or made.id in timed
+        }
+
+    def _asked(self, request: str) -> Request:
+        asked = next((made for made in self.requests if made.id == request), None)
+        if asked is None:
+            raise NotFound("request_unknown", "No such request on this file.")
+        if not asked.open:
+            raise Conflict("request_answered", "This request was answered.")
+        return asked
 
     def _restarts(self, asked: Request, now: datetime, *, substantive: bool) -> bool:
         """A new deposit restarts the clock once nothing else suspends it, and not after the period passed."""
@@ -300,8 +356,7 @@ class Requests(Core):
         return self.state is State.SUSPENDED or not self._is_late(now)
 
     def _returned(self, now: datetime) -> Returned:
-        owed = [document for documents in self._owed.values() for document in documents]
-        reasons = tuple(f"missing:{document}" for document in owed)
+        reasons = tuple(reason for owed in self._owed.values() for reason in owed)
         self.ended_at = now
         return self._announce(Returned, State.RETURNED, returned_at=now, reasons=reasons)
 
@@ -335,3 +390,17 @@ class Requests(Core):
             return None
         self._await(ClockChange.SUSPENDED, made.requested_at)
         return State.SUSPENDED
+
+
+def _check_nothing_more(asked: Request, supplied: Mapping[str, str], *, substantive: bool) -> None:
+    if asked.kind is RequestKind.REPLACEMENT:
+        raise Invalid(
+            "replacement_owed",
+            {
+                "ar": "بدون هذه الوثيقة يُرجع الملف: قدموها أو اسحبوا الطلب.",
+                "fr": "Sans cette pièce le dossier est rendu : fournissez-la ou retirez la demande.",
+                "en": "Without this document the file is returned: supply it, or withdraw.",
+            },
+        )
+    if supplied or substantive:
+        raise Invalid("answer_contradictory", "Either something comes with this answer or nothing does.")

@@ -116,6 +116,16 @@ SENTENCES: Final[Mapping[str, Names]] = {
         "fr": "La commission demande de modifier le projet, sans suspendre le délai, qui court toujours.",
         "en": "The commission asks to modify the project; that suspends nothing, the period still runs.",
     },
+    "request_reminded": {
+        "ar": "تذكير: لا يزال الأجل معلقا في انتظار جوابكم عن طلب الإدارة.",
+        "fr": "Rappel : le délai reste suspendu tant qu'il n'est pas répondu à la demande.",
+        "en": "Reminder: the period stays suspended until the office's request is answered.",
+    },
+    "answered_request.nothing_more": {
+        "ar": "صُرح بأن لا شيء سيضاف إلى الملف: يستأنف الأجل سريانه بما بقي منه.",
+        "fr": "Il a été déclaré que rien d'autre ne viendra : le délai reprend avec les jours restants.",
+        "en": "It was declared that nothing more will come: the period goes on with the days that remain.",
+    },
     "extended": {
         "ar": "مُدد الأجل مرة واحدة ولمدة {days} لإنجاز خبرة تقنية أو بحث عمومي (55-19، المادة 17).",
         "fr": "Le délai est prolongé une fois, de {days} : expertise ou enquête publique (55-19, art. 17).",
@@ -348,6 +358,11 @@ RULES: Final[Mapping[str, Names]] = {
         "ar": "تعويض الوثيقة المطلوبة",
         "fr": "Remplacement de la pièce demandée",
         "en": "Replacing the requested document",
+    },
+    ClockRule.UNANSWERED: {
+        "ar": "الجواب عن طلب الإدارة",
+        "fr": "Réponse à la demande de l'administration",
+        "en": "Answering the office's request",
     },
     ClockRule.DELIVERY: {
         "ar": "تسليم القرار من طرف رئيس المجلس",

@@ -115,6 +115,7 @@ class Action(StrEnum):
     REQUEST_REPLACEMENT = "request_replacement"
     REQUEST_INFORMATION = "request_information"
     REQUEST_MODIFICATION = "request_modification"
+    REMIND = "remind"
     EXTEND = "extend"
     CLOSE_AS_REPEAT = "close_as_repeat"
     REQUEST_OPINION = "request_opinion"
@@ -166,7 +167,10 @@ ACTIONS: Final[dict[State, frozenset[Action]]] = {
     | _HANDOVER
     | {A.ATTACH, A.ANSWER, A.WITHDRAW, A.CLOSE_AS_REPEAT, A.GRANT, A.REFUSE, A.PAY},
     # No refusal: who asked for something waits for it, or for the return after 30 days (55-19 art. 10).
-    S.SUSPENDED: _ALWAYS | _ASKS | _COMMISSION | {A.ATTACH, A.ANSWER, A.WITHDRAW, A.RETURN, A.GRANT, A.PAY},
+    S.SUSPENDED: _ALWAYS
+    | _ASKS
+    | _COMMISSION
+    | {A.ATTACH, A.ANSWER, A.WITHDRAW, A.REMIND, A.RETURN, A.GRANT, A.PAY},
     S.GRANTED: _ALWAYS | _PERMIT | {A.ATTACH, A.DELIVER, A.INVOKE, A.REQUEST_ATTESTATION},
     S.DELIVERED: _ALWAYS | _PERMIT | {A.TRANSMIT},
     S.REFUSED: frozenset({A.MESSAGE, A.TRANSFER, A.APPEAL, A.GRANT, A.GRANT_PROXY, A.REVOKE_PROXY}),
@@ -186,13 +190,3 @@ ACTIONS: Final[dict[State, frozenset[Action]]] = {
 }
 
 FINAL: Final = frozenset(state for state, after in NEXT.items() if not after)
-
-
-def diagram() -> str:
-    """The state diagram of the README, as Mermaid source."""
-    lines = ["stateDiagram-v2", f"    [*] --> {State.DRAFT}"]
-    for state, after in NEXT.items():
-        lines += [f"    {state} --> {following}" for following in State if following in after]
-        if not after:
-            lines.append(f"    {state} --> [*]")
-    return "\n".join(lines)

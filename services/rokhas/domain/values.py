@@ -25,6 +25,36 @@ class Attachment:
     by: str
     declaration: bool = False
 
+    @property
+    def called(self) -> str:
+        return self.document
+
+
+class PaperKind(StrEnum):
+    """What a paper of the file proves, besides the documents that the recueil lists."""
+
+    OPINION = "opinion"
+    MINUTES = "minutes"
+    HANDOVER = "handover_proof"
+    TRANSFER = "transfer_deed"
+    WITHDRAWAL = "withdrawal_request"
+    RENUNCIATION = "renunciation_request"
+    REPLACED = "replaced_document"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """Kept for good, whatever becomes of what it proved. `file` is the content's digest."""
+
+    kind: PaperKind
+    file: str
+    kept_at: datetime
+    by: str
+
+    @property
+    def called(self) -> str:
+        return self.kind
+
 
 class RequestKind(StrEnum):
     REPLACEMENT = "replacement"
@@ -48,6 +78,7 @@ class Request:
     documents: tuple[str, ...] = ()
     answered_at: datetime | None = None
     answer: str = ""
+    reminded_at: datetime | None = None
 
     @property
     def open(self) -> bool:
@@ -154,6 +185,7 @@ class ClockRule(StrEnum):
 
     MISSING_ITEMS = "completion.missing_items"
     REPLACEMENT = "completion.replacement"
+    UNANSWERED = "completion.unanswered"
     DELIVERY = "invocation.delivery"
     ATTESTATION = "invocation.attestation"
     APPEAL_LODGING = "appeal.lodging"

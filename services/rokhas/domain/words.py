@@ -18,6 +18,7 @@ from services.rokhas.events import (
     DeadlineSet,
     DossierEvent,
     HandoverRecorded,
+    RequestAnswered,
     Requested,
     Submitted,
 )
@@ -65,6 +66,10 @@ def _key(event: DossierEvent) -> str:
     return f"{name}.{variant}" if f"{name}.{variant}" in SENTENCES else name
 
 
+def _declared(event: Any) -> str:
+    return "nothing_more" if event.nothing_more and event.suspension_ends else ""
+
+
 def _moved(event: Any) -> str:
     if event.answer_by is None:
         return "suspended"
@@ -83,7 +88,7 @@ _VARIANTS: Final[tuple[tuple[type[DossierEvent], Callable[[Any], str]], ...]] = 
     (HandoverRecorded, lambda event: "late" if event.after_expiry else ""),
     (DeadlineSet, lambda event: "provisional" if event.provisional else ""),
     (DeadlineMoved, _moved),
-    (DossierEvent, lambda event: "restarts" if getattr(event, "restarts", False) else ""),
+    (RequestAnswered, lambda event: "restarts" if event.restarts else _declared(event)),
 )
 
 

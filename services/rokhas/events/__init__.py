@@ -56,6 +56,7 @@ from services.rokhas.events.instruction import (
     OpinionRequested,
     ReplacementRequested,
     Requested,
+    RequestReminded,
     Returned,
 )
 from services.rokhas.events.silence import (
@@ -127,6 +128,7 @@ __all__ = [
     "Renounced",
     "ReplacementRequested",
     "RequestAnswered",
+    "RequestReminded",
     "Requested",
     "Returned",
     "SilenceInvoked",
@@ -156,6 +158,7 @@ DOSSIER: Final = Stream(
         MessagePosted,
         Returned,
         ReplacementRequested,
+        RequestReminded,
         InformationRequested,
         ModificationRequested,
         Extended,

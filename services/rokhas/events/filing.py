@@ -50,7 +50,8 @@ class Completed(Deposited):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestAnswered(Deposited):
     """`suspension_ends` when no other suspending request stays open; `restarts` when the applicant
-    deposited a substantively modified project (RGC art. 41).
+    deposited a substantively modified project (RGC art. 41); `nothing_more` when they declared that nothing
+    will come.
     """
 
     TYPE: ClassVar = "ma.jamaa.rokhas.dossier.answered_request.v1"
@@ -59,6 +60,7 @@ class RequestAnswered(Deposited):
     suspension_ends: bool
     restarts: bool
     documents: tuple[str, ...] = ()
+    nothing_more: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ from services.rokhas.events.common import DossierEvent, OpinionOutcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Returned(DossierEvent):
-    """Incomplete and given back after 30 days, which is no refusal. `reasons` name the documents (55-19
-    art. 10).
+    """Given back, which is no refusal: incomplete after 30 days (55-19 art. 10), where `reasons` name the
+    documents (`missing:…`), or abandoned under a rule that some territory has in force (`unanswered:…`).
     """
 
     TYPE: ClassVar = "ma.jamaa.rokhas.dossier.returned.v1"
@@ -43,6 +43,15 @@ class InformationRequested(Requested):
 class ModificationRequested(Requested):
     TYPE: ClassVar = "ma.jamaa.rokhas.dossier.modification_requested.v1"
     documents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestReminded(DossierEvent):
+    """The office recalled a request that suspends the file: no clock changes."""
+
+    TYPE: ClassVar = "ma.jamaa.rokhas.dossier.request_reminded.v1"
+    reminded_at: datetime
+    request: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

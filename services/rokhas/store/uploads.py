@@ -3,7 +3,7 @@
 from sqlalchemy import text
 
 from services.rokhas.domain import Dossier
-from services.rokhas.domain.values import Attachment
+from services.rokhas.domain.values import Attachment, Paper
 from shared.db import Tx
 from shared.errors import Invalid
 from shared.files import EXTENSIONS, StoredFile
@@ -26,7 +26,7 @@ async def uploaded(tx: Tx, sha256: str, dossier: Dossier | None = None) -> str:
 
     Raises Invalid `file_unknown` for every other digest, whether or not somebody else brought it.
     """
-    held = dossier is not None and any(known.file == sha256 for known in dossier.documents.values())
+    held = dossier is not None and sha256 in dossier.contents
     mine = {"sha256": sha256, "uploader": tx.actor.subject}
     if not held and (await tx.execute(MINE, mine)).first() is None:
         raise Invalid(
@@ -40,13 +40,13 @@ async def uploaded(tx: Tx, sha256: str, dossier: Dossier | None = None) -> str:
     return sha256
 
 
-async def describe(tx: Tx, attached: Attachment) -> StoredFile | None:
-    """What is known of a document of a file that the caller may read; None for content taken over from
+async def describe(tx: Tx, held: Attachment | Paper) -> StoredFile | None:
+    """What is known of a content of a file that the caller may read; None for content taken over from
     elsewhere, which this service never received.
     """
-    of = {"sha256": attached.file, "uploader": attached.by}
+    of = {"sha256": held.file, "uploader": held.by}
     row = (await tx.execute(DESCRIBE, of)).one_or_none()
     if row is None:
         return None
-    name = row.name or f"{attached.document}.{EXTENSIONS[row.media_type][0]}"
-    return StoredFile(sha256=attached.file, size=row.size, media_type=row.media_type, name=name)
+    name = row.name or f"{held.called}.{EXTENSIONS[row.media_type][0]}"
+    return StoredFile(sha256=held.file, size=row.size, media_type=row.media_type, name=name)
