@@ -7,6 +7,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from typing import Final
 
@@ -111,8 +112,8 @@ def sequences(seen: Evidence) -> Iterator[Finding]:
     repeated = [i for i, n in Counter(event.id for event in seen.log).items() if n > 1]
     for identifier in repeated:
         yield Finding("A2", f"the identifier {identifier} was given twice")
-    for key, numbers in groupby(seen.numbers, key=lambda row: row[:2]):
-        if (drawn := [row[2] for row in numbers]) != list(range(1, len(drawn) + 1)):
+    for key, rows in groupby(seen.numbers, key=lambda row: row[:2]):
+        if (drawn := [row[2] for row in rows]) != list(range(1, len(drawn) + 1)):
             yield Finding("A2", f"the references of {key} are not 1 to {len(drawn)}: {drawn[:20]}")
 
 
@@ -154,18 +155,18 @@ def consumers(seen: Evidence) -> Iterator[Finding]:
     for (consumer, place), (reached, _) in seen.inbox.items():
         if place not in seen.heads and reached and place[2] not in seen.declared:
             yield Finding("A4", f"{consumer} is at {reached} of {place}, which nobody announced")
-    applied: dict[str, list[int]] = defaultdict(list)
+    applied: dict[Place, list[int]] = defaultdict(list)
     for place, seq in seen.trace:
-        applied["/".join(place)].append(seq)
+        applied[place].append(seq)
     for place, numbers in applied.items():
         try:
-            check_applied({place: numbers})
+            check_applied({str(place): numbers})
         except Violation as violation:
-            if place.rpartition("/")[2] not in seen.declared:
+            if place[2] not in seen.declared:
                 yield Finding(violation.promise, str(violation))
     for place, head in seen.heads.items():
-        if place[2] not in seen.declared and len(applied["/".join(place)]) != head:
-            yield Finding("A4", f"the witness applied {len(applied['/'.join(place)])} of {head} of {place}")
+        if place[2] not in seen.declared and len(applied[place]) != head:
+            yield Finding("A4", f"the witness applied {len(applied[place])} of {head} of {place}")
 
 
 def effects(seen: Evidence) -> Iterator[Finding]:
@@ -201,16 +202,10 @@ def timers(seen: Evidence) -> Iterator[Finding]:
             yield Finding("A6", f"clock {subject} elapsed several times: {dict(generations)}")
         for event in events:
             told = json.loads(event.payload)
-            if event.occurred_at < _instant(told["effective_at"]):
+            if event.occurred_at < datetime.fromisoformat(told["effective_at"]):
                 yield Finding("A6", f"clock {subject} elapsed at {event.occurred_at}, before {told['effective_at']}")
             if told["effective_at"] != told["answer_by"]:
                 yield Finding("A6", f"clock {subject} took effect at {told['effective_at']}, due {told['answer_by']}")
-
-
-def _instant(text: str):  # noqa: ANN202
-    from datetime import datetime
-
-    return datetime.fromisoformat(text)
 
 
 def projections(seen: Evidence) -> Iterator[Finding]:

@@ -33,6 +33,7 @@ from tests.faults.postgres import Pair
 
 ALL: Final = (*SERVICES, witness.SERVICE)
 PREFIX: Final = "jamaa-faults-"
+DISK: Final = "3g"  # of each engine; only what is written takes memory
 
 
 class NotRun(Exception):
@@ -219,8 +220,8 @@ def _environment(home: Path, postgres: Pair, kafka: Brokers, port: int) -> dict[
         api, worker = roles(service.name)
         prefix, database = f"JAMAA_{service.name.upper()}", database_of(service.name)
         variables |= {
-            f"{prefix}_DATABASE_URL": postgres.both(database, api),
-            f"{prefix}_WORKER_DATABASE_URL": postgres.both(database, worker),
+            f"{prefix}_DATABASE_URL": postgres.either(database, api),
+            f"{prefix}_WORKER_DATABASE_URL": postgres.either(database, worker),
             f"{prefix}_MIGRATOR_DATABASE_URL": postgres.either(database, MIGRATOR),
         }
     return variables | {
@@ -248,7 +249,7 @@ def workplace() -> Any:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def disks(home: Path, size: str) -> bool:
+def disks(home: Path, size: str = DISK) -> bool:
     """A small disk of its own under each engine, where we may mount one."""
     for name in ("postgres-a", "postgres-b", "kafka-1", "kafka-2", "kafka-3"):
         place = home / name

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 
 from shared.events import Envelope, Undecodable
 from tests.faults.cluster import ALL, Cluster
@@ -145,17 +145,18 @@ async def gather(cluster: Cluster, commands: Sequence[Command]) -> Evidence:
     async with cluster.sql("deadlines") as sql:
         seen.clocks = [dict(row) for row in await sql.fetch(CLOCKS)]
     topics = sorted(stream.topic for service in ALL for stream in service.streams)
-    seen.sent = await everything(cluster.kafka.bootstrap, topics)
+    seen.sent = await everything(cluster, topics)
     return seen
 
 
-async def everything(bootstrap: str, topics: Sequence[str]) -> list[Sent]:
+async def everything(cluster: Cluster, topics: Sequence[str]) -> list[Sent]:
     """Every record of the topics, read by a consumer of Kafka's own kind that belongs to no group."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, max_poll_records=5000)
+    partitions = await cluster.kafka.places(topics)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=cluster.kafka.bootstrap, enable_auto_commit=False, max_poll_records=5000
+    )
     await consumer.start()
     try:
-        await consumer.topics()  # learns where they are
-        partitions = [TopicPartition(t, p) for t in topics for p in consumer.partitions_for_topic(t)]
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
         ends = {tp: end for tp, end in (await consumer.end_offsets(partitions)).items() if end}

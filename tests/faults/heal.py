@@ -73,9 +73,10 @@ async def drained(cluster: Cluster, trial: Trial, *, within: float = PATIENCE) -
 
 async def shown(trial: Trial, seen: Evidence) -> dict[str, tuple[str, int]]:
     """What HTTP answers of some of the files: state and version."""
-    owners = {c.subject: c.by for c in seen.commands if c.what == "draft" and c.subject in seen.files}
-    chosen = trial.chance.sample(sorted(owners), min(SHOWN, len(owners)))
-    found = {}
+    owners = {c.subject: c.by for c in seen.commands if c.what == "draft" and c.subject}
+    there = sorted(owners.keys() & seen.files.keys())
+    chosen = trial.chance.sample(there, min(SHOWN, len(there)))
+    found: dict[str, tuple[str, int]] = {}
     for file in chosen:
         try:
             answer = await trial.crowd.get("rokhas", f"/v1/dossiers/{file}", owners[file])

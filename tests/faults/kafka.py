@@ -10,7 +10,9 @@ import signal
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.engines import free_port
@@ -107,14 +109,22 @@ class Brokers:
         for node in self.nodes:
             node.proxy.mode = mode
 
-    async def leader(self, topic: str) -> Node:
-        """The node that leads most partitions of the topic."""
+    async def places(self, topics: Sequence[str]) -> list[TopicPartition]:
+        """Every partition of the topics."""
+        return [TopicPartition(d["topic"], p["partition"]) for d in await self._described(topics) for p in d["partitions"]]
+
+    async def _described(self, topics: Sequence[str]) -> list[dict[str, Any]]:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
         await admin.start()
         try:
-            (described,) = await admin.describe_topics([topic])
+            described: list[dict[str, Any]] = await admin.describe_topics(list(topics))
         finally:
             await admin.close()
+        return described
+
+    async def leader(self, topic: str) -> Node:
+        """The node that leads most partitions of the topic."""
+        (described,) = await self._described([topic])
         leads = Counter(partition["leader"] for partition in described["partitions"])
         number = leads.most_common(1)[0][0]
         return next(node for node in self.nodes if node.number == number)

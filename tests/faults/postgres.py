@@ -136,14 +136,8 @@ class Pair:
         password = self.password(user) if user else self._secret
         return f"postgresql://{user or 'postgres'}:{password}@{LOOPBACK}:{self.primary.port}/{quote(database)}"
 
-    def both(self, database: str, user: str) -> str:
-        """What a service's pool is given: SQLAlchemy's form of several hosts."""
-        hosts = "&".join(f"host={LOOPBACK}:{server.port}" for server in self._servers.values())
-        account = f"{user}:{self.password(user)}"
-        return f"postgresql://{account}@/{quote(database)}?{hosts}&target_session_attrs=read-write"
-
     def either(self, database: str, user: str) -> str:
-        """The same for asyncpg and libpq, which have a form of their own."""
+        """What a service is given: whichever server takes writes."""
         hosts = ",".join(f"{LOOPBACK}:{server.port}" for server in self._servers.values())
         account = f"{user}:{self.password(user)}"
         return f"postgresql://{account}@{hosts}/{quote(database)}?target_session_attrs=read-write"

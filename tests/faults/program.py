@@ -1,10 +1,11 @@
 """A service in a process of its own, as `jamaa serve` starts it, with places where it can be made to fail.
 
-`python -m tests.faults.program serve NAME --port N`, or `auditor`. Three variables change it:
+`python -m tests.faults.program serve NAME --port N`, or `auditor`. Four variables change it:
 
 - `FAULTS_POINTS`: a directory. A file in it named `<service>.<point>` arms that point: the process removes
   the file and kills itself there, with -9, as often as the file is put back.
 - `FAULTS_SCALE`: the waits of a minute and more (gaps, retries, audits) are multiplied by it.
+- `FAULTS_NEWER`: a release to come: its events have a field that nobody here knows.
 - `FAULTS_BREAK`: a broken variant of `tests.faults.broken`, to show that the checker catches it.
 """
 
@@ -26,8 +27,9 @@ from shared import log, runtime
 from shared.auditor import EVERY, Auditor, watches
 from shared.auditor import PATIENCE as AUDITOR_PATIENCE
 from shared.bus import Subscription
+from shared.events import Event
 from shared.inbox import Inbox
-from shared.inbox.reader import GAP_AGE, IN_PLACE, LATER
+from shared.inbox.reader import GAP_AGE, LATER
 from shared.outbox import Relay
 from shared.service import Service
 from tests.faults import witness
@@ -79,12 +81,18 @@ def points(service: str) -> None:
 
 def scaled(scale: float) -> None:
     """A minute's patience in a minute's run would show nothing: quick tries shorten it."""
-    runtime.Inbox = partial(  # type: ignore[misc,assignment]  # the class is what the runtime calls
-        runtime.Inbox,
-        gap_age=GAP_AGE * scale,
-        in_place=IN_PLACE,
-        later=tuple(delay * scale for delay in LATER),
-    )
+    later = tuple(delay * scale for delay in LATER)
+    patient = partial(runtime.__dict__["Inbox"], gap_age=GAP_AGE * scale, later=later)
+    vars(runtime)["Inbox"] = patient  # the name by which the runtime makes its readers
+
+
+def newer() -> None:
+    payload = Event.payload
+
+    def with_more(event: Event) -> bytes:
+        return payload(event)[:-1] + b',"faults_newer":{"since":2}}'
+
+    setattr(Event, "payload", with_more)  # noqa: B010  # what a next release would have in its class
 
 
 async def _serve(service: Service, port: int) -> None:
@@ -118,6 +126,8 @@ def main() -> None:
     scale = float(os.environ.get("FAULTS_SCALE", "1"))
     points(told.service)
     scaled(scale)
+    if os.environ.get("FAULTS_NEWER"):
+        newer()
     if name := os.environ.get("FAULTS_BREAK"):
         BROKEN[name].apply()
     work = _audit(scale) if told.what == "auditor" else _serve(LISTED[told.service], told.port)

@@ -30,8 +30,8 @@ from tests.faults.registry import DEFAULT, Scenario, Toothless, Trial, Wrong, sc
 from tests.faults.report import write
 
 SEED: Final = 20260101
+WARM_UP: Final = 10.0  # seconds of work before the first fault: there must be something to lose
 OUT: Final = Path(__file__).parents[2] / "build" / "faults"
-DISK: Final = "3g"
 
 
 @dataclass(slots=True)
@@ -121,7 +121,8 @@ async def run(chosen: Sequence[Scenario], told: argparse.Namespace, seed: int, o
     out.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         home = stack.enter_context(workplace())
-        if not disks(home, DISK):
+        stack.callback(_keep_logs, home, out)
+        if not disks(home):
             say("no small disks may be mounted here: full disks are not run")
         running = await stack.enter_async_context(cluster(home, scale=told.scale, note=say))
         journal = Journal(out / "journal.jsonl")
@@ -134,6 +135,7 @@ async def run(chosen: Sequence[Scenario], told: argparse.Namespace, seed: int, o
         )
         trial = Trial(running, working, observer, chance)
         this = Run(running, journal, observer, trial, say)
+        await asyncio.sleep(WARM_UP)
         try:
             for scenario in chosen:
                 await this.attempt(scenario)
@@ -142,17 +144,20 @@ async def run(chosen: Sequence[Scenario], told: argparse.Namespace, seed: int, o
         finally:
             counts = {str(outcome): count for outcome, count in journal.counts().items()}
             write(out, seed=seed, told=vars(told), results=this.results, observer=observer, counts=counts)
-            for log in sorted((home / "log").glob("*.log")):
-                (out / "log").mkdir(exist_ok=True)
-                (out / "log" / log.name).write_bytes(log.read_bytes()[-2_000_000:])
         say(f"commands: {counts}; the report is {out / 'report.html'}")
         return this.results
+
+
+def _keep_logs(home: Path, out: Path) -> None:
+    (out / "log").mkdir(exist_ok=True)
+    for log in sorted((home / "log").glob("*.log")):
+        (out / "log" / log.name).write_bytes(log.read_bytes()[-2_000_000:])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument("--set", default=DEFAULT, help="default, ci, scale, mutants, or all")
-    parser.add_argument("--fault", default="", help="one scenario by its name")
+    parser.add_argument("--fault", default="", help="scenarios by name, separated by commas")
     parser.add_argument("--seed", default=str(SEED), help="a number, or random")
     parser.add_argument("--minutes", type=float, default=0, help="go on by chance until so many are over")
     parser.add_argument("--scale", type=float, default=1.0, help="of waits and amounts")
@@ -166,7 +171,7 @@ def main() -> None:
         for scenario in known:
             print(f"{scenario.number:>3} {scenario.name:<32} {scenario.what} [{', '.join(sorted(scenario.sets))}]")
         return
-    chosen = [s for s in known if s.name == told.fault] if told.fault else known
+    chosen = [s for s in known if s.name in told.fault.split(",")] if told.fault else known
     if not told.fault and told.set != "all":
         chosen = [s for s in known if told.set in s.sets]
     if not chosen:

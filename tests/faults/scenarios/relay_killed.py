@@ -1,6 +1,7 @@
 """The relay dies at the three places where it hurts: after sending, after deleting, and anywhere."""
 
 import asyncio
+from pathlib import Path
 from typing import Final
 
 from tests.faults.registry import CI, DEFAULT, Scenario, Trial
@@ -17,7 +18,7 @@ async def run(trial: Trial) -> None:
                 for point in ("relay.sent", "relay.forgotten"):
                     armed = cluster.arm(service, point)
 
-                    async def gone(armed=armed) -> bool:
+                    async def gone(armed: Path = armed) -> bool:
                         await asyncio.sleep(0)
                         return not armed.exists()
 

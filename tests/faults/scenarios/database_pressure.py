@@ -1,0 +1,126 @@
+"""The database is there and does not help: deadlocks, an exhausted pool, a clock of the processes a day off."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+
+from tests.faults.cluster import NotRun
+from tests.faults.journal import Outcome
+from tests.faults.registry import CI, DEFAULT, Scenario, Trial
+
+DEADLOCKS: Final = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+RECENT: Final = """
+    SELECT id FROM rokhas.dossier WHERE state IN ('draft', 'under_review')
+    ORDER BY drafted_at DESC LIMIT 12"""
+FAKETIME: Final = tuple(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+
+
+async def deadlocks(trial: Trial) -> None:
+    """Somebody takes the two locks of a file in the opposite order, again and again."""
+    cluster, loop = trial.cluster, asyncio.get_running_loop()
+    before = await cluster.value("rokhas", DEADLOCKS)
+    until = loop.time() + cluster.seconds(40, least=15)
+
+    async def opponent() -> None:
+        async with cluster.sql("rokhas") as sql:
+            while loop.time() < until:
+                files = [row["id"] for row in await sql.fetch(RECENT)]
+                with contextlib.suppress(asyncpg.DeadlockDetectedError):
+                    async with sql.transaction():
+                        for file in files:
+                            await sql.execute(
+                                "SELECT FROM msg.aggregate_head WHERE aggregateid = $1 FOR UPDATE", str(file)
+                            )
+                            await asyncio.sleep(0.02)
+                        for file in reversed(files):
+                            await sql.execute("SELECT FROM rokhas.dossier WHERE id = $1 FOR UPDATE", file)
+                await asyncio.sleep(0.05)
+
+    async with trial.fault("files are locked in the opposite order"):
+        await asyncio.gather(opponent(), opponent())
+
+    async def seen() -> int:
+        await asyncio.sleep(1)
+        return int(await cluster.value("rokhas", DEADLOCKS) - before)
+
+    await trial.least("deadlocks", seen, 1)
+
+
+async def pool(trial: Trial) -> None:
+    cluster = trial.cluster
+    before = trial.crowd.journal.counts()
+    async with cluster.sql("rokhas") as sql:
+        async with trial.fault("a table is locked: every connection of the pool waits"):
+            async with sql.transaction():
+                await sql.execute("LOCK TABLE rokhas.dossier IN ACCESS EXCLUSIVE MODE")
+                await asyncio.sleep(cluster.seconds(25, least=12))
+        async with trial.fault("the roles may open two connections only"):
+            for role in ("jamaa_rokhas", "jamaa_rokhas_worker"):
+                await sql.execute(f"ALTER ROLE {role} CONNECTION LIMIT 2")
+            await sql.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'jamaa_rokhas%'"
+            )
+            await asyncio.sleep(cluster.seconds(20, least=8))
+            for role in ("jamaa_rokhas", "jamaa_rokhas_worker"):
+                await sql.execute(f"ALTER ROLE {role} CONNECTION LIMIT -1")
+    after = trial.crowd.journal.counts()
+    trial.figures |= {str(o): after[o] - before[o] for o in Outcome}
+
+
+async def clocks(trial: Trial) -> None:
+    """Legal time is the database's: a process that lives tomorrow or yesterday changes nothing."""
+    if not FAKETIME:
+        raise NotRun("libfaketime is not installed: apt-get install -y faketime")
+    cluster = trial.cluster
+    shifted = {"rokhas": "+1d", "deadlines": "-1d", "witness": "+1d"}
+    try:
+        async with trial.fault("processes' clocks a day off: rokhas tomorrow, deadlines yesterday"):
+            for name, shift in shifted.items():
+                process = cluster.processes[name]
+                process.more = {
+                    "LD_PRELOAD": str(FAKETIME[0]),
+                    "FAKETIME": shift,
+                    "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                    "DONT_FAKE_MONOTONIC": "1",
+                }
+                await process.down(hard=False)
+                await process.up(cluster.note)
+            await asyncio.sleep(cluster.seconds(25, least=8))
+            said = cluster.processes["rokhas"].log.read_text(errors="replace").splitlines()[-1]
+            trial.figures["rokhas believes it is"] = said.rpartition('"timestamp": "')[2][:10]
+    finally:
+        for name in shifted:
+            process = cluster.processes[name]
+            process.more = {}
+            await process.down(hard=False)
+            await process.up(cluster.note)
+
+
+SCENARIOS: Final = (
+    Scenario(
+        name="deadlocks",
+        number=16,
+        what="somebody locks the rows of files in the opposite order",
+        asks="deadlocks happen, and are tried again",
+        run=deadlocks,
+        sets=frozenset({DEFAULT, CI}),
+    ),
+    Scenario(
+        name="pool_exhausted",
+        number=16,
+        what="every connection waits for a lock; then roles may open two connections only",
+        asks="nothing more",
+        run=pool,
+        sets=frozenset({DEFAULT, CI}),
+    ),
+    Scenario(
+        name="clocks_shifted",
+        number=12,
+        what="the clocks of the processes a day ahead and a day behind",
+        asks="nothing is early or late by the database's clock",
+        run=clocks,
+    ),
+)

@@ -1,0 +1,62 @@
+"""`make run` killed with -9: everything of it ends, and the next start has everything."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from tests.faults.registry import DEFAULT, Scenario, Trial, Wrong
+from tests.support.launching import Launcher
+
+
+def _story(home: str, times: int) -> dict[str, int]:
+    """In a thread of its own: a launcher is waited for."""
+    place = Path(home)
+    place.mkdir(exist_ok=True)
+    place.chmod(0o711)
+    launcher = Launcher(place)
+    drafts: list[str] = []
+    left = 0
+    try:
+        launcher.start()
+        for _ in range(times):
+            drafts += [launcher.draft() for _ in range(5)]
+            launcher.process.kill()
+            launcher.process.wait()
+            for _ in range(300):
+                if not (companions := launcher.companions()):
+                    break
+                left = len(companions)
+                time.sleep(0.1)
+            else:
+                raise Wrong(f"{left} processes outlived the launcher")
+            launcher.start()
+        url, headers = launcher.variables()["JAMAA_ROKHAS_URL"], launcher.citizen()
+        for draft in drafts:
+            answer = httpx.get(f"{url}/v1/dossiers/{draft}", headers=headers)
+            if answer.status_code != 200:
+                raise Wrong(f"file {draft} is lost: {answer.status_code}")
+    finally:
+        launcher.process.kill()
+        launcher.process.wait()
+    return {"killed": times, "files kept": len(drafts)}
+
+
+async def run(trial: Trial) -> None:
+    cluster = trial.cluster
+    async with trial.fault("the launcher of a platform killed"):
+        trial.figures |= await asyncio.to_thread(_story, str(cluster.home / "launcher"), cluster.amount(3, least=1))
+
+
+SCENARIOS: Final = (
+    Scenario(
+        name="launcher_killed",
+        number=21,
+        what="kill -9 of the launcher of a platform on embedded engines",
+        asks="nothing outlives it, nothing that was answered is lost",
+        run=run,
+        sets=frozenset({DEFAULT}),
+    ),
+)

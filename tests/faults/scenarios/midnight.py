@@ -1,0 +1,170 @@
+"""Many clocks at one midnight, while those who announce and those who hear of it are killed."""
+
+import asyncio
+import time
+from datetime import timedelta
+from functools import partial
+from typing import Final
+
+from tests.faults.cluster import Process
+from tests.faults.deciding import decided, outcomes
+from tests.faults.heal import drained, healed
+from tests.faults.registry import CI, DEFAULT, SCALE, Scenario, Toothless, Trial, Wrong
+from tests.faults.scenarios.deliveries import again
+from tests.faults.seeds import Batch, copied, imported
+
+CLOCKS: Final = 100_000
+FILES: Final = 10_000
+SOME: Final = 400
+ELAPSED: Final = "SELECT count(*) FROM deadlines.clock WHERE answer_by = $1 AND elapsed_at IS NOT NULL"
+DUE: Final = "SELECT count(*) FROM deadlines.clock WHERE answer_by = $1"
+LATE: Final = """
+    SELECT percentile_disc(ARRAY[0.5, 1]) WITHIN GROUP (ORDER BY (payload ->> 'lateness_seconds')::int)
+    FROM (SELECT convert_from(payload, 'UTF8')::jsonb AS payload FROM msg.event_log
+      WHERE type = 'ma.jamaa.deadlines.clock.elapsed.v1') AS e
+    WHERE (payload ->> 'answer_by')::timestamptz = $1"""
+POISON: Final = "UPDATE deadlines.clock SET rule_version = 999 WHERE aggregate_id = $1 AND role = 'decision'"
+CURE: Final = """
+    UPDATE deadlines.clock SET rule_version = $2, next_try = '-infinity'
+    WHERE aggregate_id = $1 AND role = 'decision'"""
+VERSION: Final = "SELECT rule_version FROM deadlines.clock WHERE aggregate_id = $1 AND role = 'decision'"
+
+
+async def _all_elapsed(trial: Trial, batch: Batch, due: int, *, within: float) -> float:
+    async def elapsed() -> bool:
+        return bool(await trial.cluster.value("deadlines", ELAPSED, batch.answer_by) >= due)
+
+    return await trial.cluster.until(f"{due} clocks elapse", elapsed, within=within)
+
+
+async def hundred_thousand(trial: Trial) -> None:
+    cluster = trial.cluster
+    amount = cluster.amount(CLOCKS, least=300)
+    batch = await imported(cluster, 10)
+    began = time.monotonic()
+    await copied(cluster, batch, amount)
+    cluster.note(f"{amount} clocks copied in {time.monotonic() - began:.0f} s; all due at {batch.answer_by}")
+    due = await cluster.value("deadlines", DUE, batch.answer_by)
+    twin = Process("deadlines", cluster.variables, label="deadlines-2")
+    try:
+        await twin.up(cluster.note)
+        cluster.processes[twin.label] = twin
+        await cluster.stage.advance(batch.certain - timedelta(seconds=2))
+        async with trial.fault(f"{due} clocks are due; those who announce them are killed again and again"):
+            for _ in range(6):
+                await asyncio.sleep(cluster.seconds(8, least=2))
+                trial.chance.choice([twin, cluster.processes["deadlines"]]).kill()
+            seconds = await _all_elapsed(trial, batch, due, within=120 + due / 20)
+        async with cluster.sql("deadlines") as sql:
+            late = await sql.fetchval(LATE, batch.answer_by)
+        trial.figures |= {"clocks": due, "all announced after, s": round(seconds), "lateness p50, max, s": late}
+    finally:
+        cluster.processes.pop(twin.label, None)
+        await twin.down()
+
+
+async def one_poisoned(trial: Trial) -> None:
+    cluster = trial.cluster
+    amount = cluster.amount(FILES, least=100)
+    batch = await imported(cluster, amount)
+    victim = batch.ids[amount // 2]
+    version = await cluster.value("deadlines", VERSION, victim)
+    async with cluster.sql("deadlines") as sql:
+        await sql.execute(POISON, victim)
+    log = cluster.processes["deadlines"].log
+    begins = log.stat().st_size
+    await cluster.stage.advance(batch.certain + timedelta(seconds=2))
+    async with trial.fault(f"one of {amount} clocks cannot be read"):
+        await _all_elapsed(trial, batch, amount - 1, within=120 + amount / 10)
+        await asyncio.sleep(2)
+    said = log.read_text(errors="replace")[begins:].splitlines()
+    alarms = {line.partition('"clock": "')[2][:36] for line in said if '"clocks.poisoned"' in line}
+    elapsed = await cluster.value("deadlines", ELAPSED, batch.answer_by)
+    trial.figures |= {"proceeded": elapsed, "of": amount, "files that raised an alarm": len(alarms)}
+    if (elapsed, len(alarms)) != (amount - 1, 1):
+        raise Wrong(f"{elapsed} of {amount} proceeded, {len(alarms)} files raised an alarm")
+    async with cluster.sql("deadlines") as sql:
+        await sql.execute(CURE, victim, version)
+    await _all_elapsed(trial, batch, amount, within=90)
+
+
+async def legal_race(trial: Trial, files: int) -> None:
+    cluster = trial.cluster
+    amount = cluster.amount(files, least=150)
+    first = min(20, amount // 5)
+    batch = await imported(cluster, amount)
+    twin = Process("rokhas", cluster.variables, label="rokhas-2")
+    ended = asyncio.Event()
+
+    async def trouble() -> None:
+        """Consumers die, and what the clocks say is said again."""
+        while not ended.is_set():
+            await asyncio.sleep(cluster.seconds(10, least=4))
+            victim = trial.chance.choice(["rokhas", "deadlines"])
+            cluster.arm(victim, trial.chance.choice(["inbox.applied", "inbox.committed"]))
+            await again(cluster, ["jamaa.deadlines.clock.events"], trial.chance.shuffle)
+
+    try:
+        await twin.up(cluster.note)
+        cluster.processes[twin.label] = twin
+        # Half of the decisions come before midnight, at the pace that this machine was seen to have.
+        rate = await decided(trial, batch, range(first))
+        half = (amount - first) / 2 / max(rate, 5)
+        await cluster.stage.advance(batch.answer_by - timedelta(seconds=half))
+        async with trial.fault(f"{amount} decisions race their midnight"):
+            troubling = asyncio.create_task(trouble())
+            trial.figures["decisions a second"] = round(await decided(trial, batch, range(first, amount)))
+            ended.set()
+            await troubling
+            if await cluster.value("rokhas", "SELECT msg.legal_now()") < batch.certain:
+                await cluster.stage.advance(batch.certain + timedelta(seconds=2))
+            await healed(cluster)
+            await drained(cluster, trial, within=240 + amount / 10)
+    finally:
+        ended.set()
+        cluster.processes.pop(twin.label, None)
+        await twin.down()
+    trial.figures |= await outcomes(cluster, batch)
+    for outcome in ("refused", "approved_by_silence"):
+        if trial.figures.get(outcome, 0) < amount / 50:
+            raise Toothless(f"of {amount} files only {trial.figures.get(outcome, 0)} were {outcome}: no race")
+
+
+SCENARIOS: Final = (
+    Scenario(
+        name="legal_race",
+        number=15,
+        what="10,000 files whose decision races their expiry; deliveries doubled, consumers killed",
+        asks="one legal outcome each, refusals before the instant, silence as of it",
+        run=partial(legal_race, files=FILES),
+        sets=frozenset({SCALE}),
+        quiet=True,
+    ),
+    Scenario(
+        name="legal_race_small",
+        number=15,
+        what="some hundred files whose decision races their expiry",
+        asks="one legal outcome each",
+        run=partial(legal_race, files=SOME),
+        sets=frozenset({DEFAULT, CI}),
+        quiet=True,
+    ),
+    Scenario(
+        name="midnight",
+        number=15,
+        what="100,000 clocks due at one midnight, two processes that announce them, killed six times",
+        asks="every expiry once, none early",
+        run=hundred_thousand,
+        sets=frozenset({SCALE}),
+        quiet=True,
+    ),
+    Scenario(
+        name="one_poisoned",
+        number=15,
+        what="one file of 10,000 whose clock cannot be read",
+        asks="9,999 proceed, one alarm; mended, the last one follows",
+        run=one_poisoned,
+        sets=frozenset({SCALE}),
+        quiet=True,
+    ),
+)
