@@ -7,6 +7,7 @@ from services.deadlines.announce import announce, recount
 from services.deadlines.api import router
 from services.deadlines.consumers import CONSUMERS
 from services.deadlines.events import CALENDAR_DAYS, CLOCKS
+from services.deadlines.measure import measure
 from shared.service import Service
 
 SERVICE: Final = Service(
@@ -16,5 +17,5 @@ SERVICE: Final = Service(
     streams=(CLOCKS, CALENDAR_DAYS),
     migrations=Path(__file__).parent / "migrations",
     consumers=CONSUMERS,
-    tasks=(announce, recount),
+    tasks=(announce, recount, measure),
 )
