@@ -161,6 +161,11 @@ def tokens_of(settings: Settings) -> Tokens:
         issuer=settings.issuer,
         audience=settings.audience,
         within=lambda code: territory().within(code),
+        names={
+            "roles": settings.roles_claim,
+            "communes": settings.communes_claim,
+            "provinces": settings.provinces_claim,
+        },
     )
 
 

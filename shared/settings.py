@@ -135,9 +135,20 @@ class Settings(_Common):
         description="the `iss` of the access tokens, an https:// or http:// URL"
     )
     jwks_url: Annotated[str, _url("https", "http", "file")] = Field(
-        description="where the issuer's public keys are, an https://, http:// or file:// URL"
+        default_factory=lambda known: f"{known['issuer'].rstrip('/')}/.well-known/openid-configuration",
+        validate_default=True,
+        description="where the issuer's public keys or its metadata are, an https:// or file:// URL",
     )
     audience: str = Field(default="jamaa", min_length=1, description="the `aud` of the access tokens")
+    roles_claim: str = Field(
+        default="roles", min_length=1, description="the claim that lists roles, or a path: realm_access.roles"
+    )
+    communes_claim: str = Field(
+        default="communes", min_length=1, description="the claim that lists communes, by code"
+    )
+    provinces_claim: str = Field(
+        default="provinces", min_length=1, description="the claim that lists provinces, by code"
+    )
     files_url: Annotated[str, _url("file", "s3")] = Field(
         default_factory=lambda known: (known["home"] / "files").as_uri(),
         description="where files are stored, file:///directory or s3://bucket/prefix",

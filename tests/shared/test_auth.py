@@ -157,6 +157,59 @@ async def test_keys_come_over_http_as_well(issuer: Issuer, tmp_path: Path) -> No
         server.shutdown()
 
 
+@pytest.mark.parametrize(
+    ("changes", "accepted"),
+    [
+        ({}, True),
+        ({"issuer": "https://elsewhere.example.ma"}, False),
+        ({"jwks_uri": "file:///etc/passwd"}, False),
+    ],
+)
+async def test_the_issuers_metadata_names_its_keys(
+    tmp_path: Path, issuer: Issuer, changes: dict[str, str], accepted: bool
+) -> None:
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "issuer"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        base = f"http://127.0.0.1:{server.server_port}"
+        metadata = {"issuer": ISSUER, "jwks_uri": f"{base}/jwks.json"} | changes
+        (tmp_path / "issuer" / "metadata").write_text(json.dumps(metadata))
+        verifier = Tokens(
+            jwks_url=f"{base}/metadata", issuer=ISSUER, audience="jamaa", within=territory().within
+        )
+        try:
+            if accepted:
+                assert (await verifier.actor(signed(issuer))).subject == "citizen"
+            else:
+                with pytest.raises(Unavailable):
+                    await verifier.actor(signed(issuer))
+        finally:
+            server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("name", "claims"),
+    [
+        ("realm_access.roles", {"realm_access": {"roles": ["agent"]}}),
+        ("https://jamaa.example.ma/roles", {"https://jamaa.example.ma/roles": ["agent"]}),
+    ],
+)
+async def test_an_issuer_may_call_its_claims_otherwise(
+    issuer: Issuer, name: str, claims: dict[str, object]
+) -> None:
+    verifier = Tokens(
+        jwks_url=issuer.jwks_url,
+        issuer=ISSUER,
+        audience="jamaa",
+        within=territory().within,
+        names={"roles": name},
+    )
+    assert (await verifier.actor(signed(issuer, claims))).roles == {Role.AGENT}
+    assert (await verifier.actor(signed(issuer))).roles == set(), "a claim of the usual name counts no more"
+    with pytest.raises(Unauthenticated):
+        await verifier.actor(signed(issuer, {name.partition(".")[0] if "_" in name else name: "president"}))
+
+
 async def test_a_new_key_is_fetched_but_not_for_every_unknown_one(
     tmp_path: Path, issuer: Issuer, verifier: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +222,36 @@ async def test_a_new_key_is_fetched_but_not_for_every_unknown_one(
     assert (await verifier.actor(signed(renewed))).subject == "citizen"
     with pytest.raises(Unauthenticated):
         await verifier.actor(signed(issuer))  # the withdrawn key
+
+
+async def test_a_token_is_verified_once_until_it_ends_or_its_key_is_withdrawn(
+    issuer: Issuer, verifier: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = []
+
+    def decode(token: str, *keys: Any, **options: Any) -> jwt.Token:
+        checked.append(token)
+        return real(token, *keys, **options)
+
+    real = jwt.decode
+    monkeypatch.setattr(jwt, "decode", decode)
+    token = issuer.token("citizen", lifetime=timedelta(minutes=5))
+    assert await verifier.actor(token) == await verifier.actor(token)
+    assert checked == [token]
+    with pytest.raises(Unauthenticated, match="token_invalid"):
+        await verifier.actor(token[:-6] + "AAAAAA")
+    monkeypatch.setattr(time, "time", partial(float, time.time() + 400))
+    with pytest.raises(Unauthenticated, match="token_expired"):
+        await verifier.actor(token)
+    monkeypatch.undo()
+
+    another = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, auto_kid=True)
+    published = {"keys": [another.as_dict(private=False)]}
+    (issuer.home / "issuer" / "jwks.json").write_text(json.dumps(published))
+    assert (await verifier.actor(token)).subject == "citizen", "the keys are young"
+    verifier._fetched -= tokens_module.MAX_AGE
+    with pytest.raises(Unauthenticated, match="token_invalid"):
+        await verifier.actor(token)
 
 
 async def test_old_keys_serve_while_the_issuer_is_away(

@@ -12,7 +12,6 @@ COMPLETE = {
     "JAMAA_ALPHA_WORKER_DATABASE_URL": "postgresql://jamaa_alpha_worker:s3cret-w@127.0.0.1:5432/jamaa_alpha",
     "JAMAA_KAFKA_BOOTSTRAP": "127.0.0.1:9092",
     "JAMAA_ISSUER": "https://issuer.example.ma",
-    "JAMAA_JWKS_URL": "https://issuer.example.ma/jwks.json",
 }
 SECRET = "0123456789abcdef" * 2
 
@@ -46,6 +45,13 @@ def test_production_is_what_happens_when_nothing_is_said() -> None:
         ("JAMAA_JWKS_URL", "file:///srv/jwks.json", "jwks_url", "file:///srv/jwks.json"),
         ("JAMAA_AUDIENCE", "jamaa-test", "audience", "jamaa-test"),
         ("JAMAA_AUDIENCE", "", "audience", "jamaa"),
+        (
+            "JAMAA_ISSUER",
+            "https://id.example.ma/realm/",
+            "jwks_url",
+            "https://id.example.ma/realm/.well-known/openid-configuration",
+        ),
+        ("JAMAA_ROLES_CLAIM", "realm_access.roles", "roles_claim", "realm_access.roles"),
         ("JAMAA_LOG_LEVEL", "warning", "log_level", "WARNING"),
         ("JAMAA_ALPHA_LOG_LEVEL", "DEBUG", "log_level", "DEBUG"),
         ("JAMAA_CLAMD", "[::1]:3310", "clamd", "[::1]:3310"),
