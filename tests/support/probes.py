@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def eventually(look: Callable[[], Awaitable[T]], expected: T, *, within: float = 15.0) -> None:
+async def eventually(look: Callable[[], Awaitable[T]], expected: T, *, within: float = 60.0) -> None:
     """Looks until it sees `expected`; fails with the last thing seen. `within` is patience, not a promise."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within
