@@ -36,6 +36,7 @@ LAG = Gauge(
     "Events announced and not applied, at the last look",
     ["service", "consumer", "source"],
 )
+LOOKED = Gauge("jamaa_auditor_last_look_timestamp_seconds", "When it last compared all heads it could reach")
 REPAIRED = Counter("jamaa_auditor_repaired_total", "Aggregates sent again", ["service", "consumer"])
 ALARMS = Counter("jamaa_auditor_alarms_total", "Heads still unequal after repair", ["service", "consumer"])
 
@@ -257,6 +258,7 @@ class Auditor:
             unequal += report.unequal
             repaired += report.repaired
             alarms += report.alarms
+        LOOKED.set_to_current_time()
         return Report(unequal=unequal, repaired=repaired, alarms=alarms)
 
     async def _look(self, watch: Watch, progress: _Progress, *, full: bool, patience: float) -> Report:

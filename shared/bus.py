@@ -32,6 +32,8 @@ PROBE_EVERY: Final = 2.0  # seconds between looks at whether the broker still kn
 PROBE_PATIENCE: Final = 5.0  # seconds that it has to answer
 FAREWELL: Final = 3.0  # seconds that a client gets to leave in order
 BROKER_ERRORS: Final = (KafkaError, OSError, asyncio.TimeoutError)
+EMBEDDED_WAITS: Final = (50, 125)  # milliseconds that a fetch waits: when busy, when idle
+CALM_AFTER: Final = 4  # looks in a row that found nothing, half a second each
 MOST_COPIES: Final = 3  # of a topic, unless the settings say otherwise
 DAY_MS: Final = 86_400_000
 
@@ -153,8 +155,15 @@ class Subscription:
     """A group's reading of some topics, from the oldest record for a new group."""
 
     def __init__(
-        self, group: str, consumer: AIOKafkaConsumer, positions: Positions, lost: asyncio.Event
+        self,
+        group: str,
+        consumer: AIOKafkaConsumer,
+        positions: Positions,
+        lost: asyncio.Event,
+        waits: tuple[int, ...] = (),
     ) -> None:
+        self._waits = waits
+        self._calm = 0  # looks in a row that found nothing
         self._group = group
         self._consumer = consumer
         self._lost = lost
@@ -167,6 +176,7 @@ class Subscription:
         polled = await self._consumer.getmany(timeout_ms=int(wait * 1000), max_records=most)
         if not polled:
             self._require_broker()
+        self._pace(bool(polled))
         await self._probe()
         return [
             Delivery(r.topic, r.partition, r.offset, r.key, r.value or b"", r.headers)
@@ -193,6 +203,15 @@ class Subscription:
         except (CommitFailedError, IllegalStateError):
             return
         self._positions.update(positions)
+
+    def _pace(self, busy: bool) -> None:
+        """Kafka answers as soon as there is something; the embedded broker only when the wait is over: an
+        idle reader lets it wait longer.
+        """
+        if self._waits:
+            self._calm = 0 if busy else self._calm + 1
+            fetcher = self._consumer._fetcher  # noqa: SLF001  # the client has no public way
+            fetcher._fetch_max_wait_ms = self._waits[self._calm > CALM_AFTER]  # noqa: SLF001
 
     def _require_broker(self) -> None:
         if self._lost.is_set():
@@ -273,6 +292,7 @@ class Bus:
         """
         async with self._pulse() as lost:
             await self.ensure_topics(topics)
+            waits = EMBEDDED_WAITS if hurry and not self.idempotence else ()
             consumer = AIOKafkaConsumer(
                 *topics,
                 bootstrap_servers=self.bootstrap,
@@ -282,14 +302,13 @@ class Bus:
                 auto_offset_reset="earliest",
                 session_timeout_ms=self.session_timeout_ms,
                 heartbeat_interval_ms=self.session_timeout_ms // 3,
-                # Kafka answers as soon as there is something; the embedded broker only when the wait is over.
-                fetch_max_wait_ms=50 if hurry and not self.idempotence else 500,
+                fetch_max_wait_ms=(*waits, 500)[0],
                 max_poll_records=500,
                 metadata_max_age_ms=10_000,
             )
             try:
                 await consumer.start()
-                yield Subscription(group, consumer, {} if positions is None else positions, lost)
+                yield Subscription(group, consumer, {} if positions is None else positions, lost, waits)
             finally:
                 await _dismiss(consumer.stop, consumer._client.close)  # noqa: SLF001  # if stopping got stuck
 

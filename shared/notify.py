@@ -146,8 +146,7 @@ async def send_notices(database: Database, provider: Provider) -> None:
 
 
 async def send_once(database: Database, provider: Provider) -> int:
-    async with database.transaction() as tx:
-        notices = [Notice(*row) for row in await tx.execute(UNSENT)]
+    notices = [Notice(*row) for row in await database.look(UNSENT)]
     sent: list[UUID] = []
     failed: dict[UUID, str] = {}
     for notice in notices:

@@ -26,7 +26,8 @@ log = structlog.get_logger()
 
 BATCH: Final = 500
 AT_ONCE: Final = 4  # transactions side by side: more only wait for the same disk
-IDLE_SECONDS: Final = 0.25
+IDLE_SECONDS: Final = 0.5  # between two looks when nothing was due
+CALENDAR_SECONDS: Final = 1.0  # the same for changes of the calendar, which are rare
 
 ANNOUNCED = Counter("jamaa_clocks_announced_total", "Warnings, expiries and moved dates announced")
 POISONED = Counter("jamaa_clocks_poisoned_total", "Failures to announce a clock; each is an alarm")
@@ -35,12 +36,12 @@ LATENESS = Gauge("jamaa_clocks_lateness_seconds", "How late the last expiry was 
 
 async def announce(database: Database, _: Settings) -> None:
     """Warnings and expiries that are due by legal time. Runs until cancelled."""
-    await _forever(database, _due, announce_one)
+    await _forever(database, _due, announce_one, IDLE_SECONDS)
 
 
 async def recount(database: Database, _: Settings) -> None:
     """Counts running clocks again after a change of the calendar. Runs until cancelled."""
-    await _forever(database, _stale, recount_one)
+    await _forever(database, _stale, recount_one, CALENDAR_SECONDS)
 
 
 async def _due(tx: Tx) -> Sequence[UUID]:
@@ -56,6 +57,7 @@ async def _forever(
     database: Database,
     look: Callable[[Tx], Awaitable[Sequence[UUID]]],
     one: Callable[[Tx, UUID], Awaitable[None]],
+    idle: float,
 ) -> None:
     while True:
         try:
@@ -69,7 +71,7 @@ async def _forever(
             await asyncio.sleep(1.0)
         else:
             if not found:
-                await asyncio.sleep(IDLE_SECONDS)
+                await asyncio.sleep(idle)
 
 
 async def each(database: Database, found: Sequence[UUID], one: Callable[[Tx, UUID], Awaitable[None]]) -> None:
