@@ -5,13 +5,27 @@ from shared.http.idempotency import forget_keys
 from shared.http.openapi import problems
 from shared.http.problems import Refusal, refused
 from shared.http.route import PUBLIC, Authorizer, Caller, Router
-from shared.http.values import Body, Configured, Day, IfMatch, IfRead, Instant, Listing, Page, Paging, etag
+from shared.http.values import (
+    Body,
+    Collectivity,
+    Configured,
+    Day,
+    IfMatch,
+    IfRead,
+    Instant,
+    Listing,
+    Page,
+    Paging,
+    Texts,
+    etag,
+)
 
 __all__ = [
     "PUBLIC",
     "Authorizer",
     "Body",
     "Caller",
+    "Collectivity",
     "Configured",
     "Day",
     "IfMatch",
@@ -22,6 +36,7 @@ __all__ = [
     "Paging",
     "Refusal",
     "Router",
+    "Texts",
     "create_app",
     "etag",
     "forget_keys",

@@ -15,6 +15,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     GetCoreSchemaHandler,
     ValidatorFunctionWrapHandler,
 )
@@ -25,6 +26,7 @@ from starlette.responses import Response
 
 from shared.errors import Malformed, PreconditionRequired
 from shared.settings import Settings
+from shared.territory import territory
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -87,6 +89,25 @@ Instant = Annotated[
 
 Day = Annotated[date, _written(re.compile(r"\d{4}-\d\d-\d\d", re.ASCII), date.fromisoformat)]
 """A civil day, written 2026-03-02."""
+
+
+class Texts(BaseModel):
+    """What people read, in the three languages."""
+
+    ar: str
+    fr: str
+    en: str
+
+
+def _known(code: str) -> str:
+    territory().get(code)
+    return code
+
+
+Collectivity = Annotated[
+    str, Field(pattern=r"^\d{2}(\.\d{1,3}){0,3}$", examples=["06.141.01.0"]), AfterValidator(_known)
+]
+"""A code of the territory; an unknown one is a problem, not an empty answer."""
 
 
 class Page(BaseModel, Generic[T]):

@@ -8,14 +8,14 @@ import icalendar
 from fastapi import Query, Response
 from pydantic import BaseModel, Field
 
-from services.deadlines.api.common import Collectivity, Texts, authorize
+from services.deadlines.api.common import authorize
 from services.deadlines.domain.calendar import CalendarDay, Kind, Status
 from services.deadlines.domain.entry import Entry, EntryState, reason_of
 from services.deadlines.domain.permissions import Action
 from services.deadlines.store import calendar
 from shared.db import Tx
 from shared.errors import Conflict
-from shared.http import PUBLIC, Body, Day, Instant, Router, etag
+from shared.http import PUBLIC, Body, Collectivity, Day, Instant, Router, Texts, etag
 
 router = Router(prefix="")
 

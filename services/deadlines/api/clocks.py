@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Query, Response
 from pydantic import BaseModel
 
-from services.deadlines.api.common import Collectivity, Procedure, RuleCode, StepOut, Texts, authorize
+from services.deadlines.api.common import Procedure, RuleCode, StepOut, authorize
 from services.deadlines.domain.clock import Clock, State
 from services.deadlines.domain.permissions import Action
 from services.deadlines.domain.rules import Expiry, Role
@@ -16,7 +16,7 @@ from services.deadlines.store import calendar, clocks
 from services.deadlines.store.clocks import Clocks, Filter
 from shared.db import Tx
 from shared.errors import NotFound
-from shared.http import Instant, Listing, Page, Router, etag
+from shared.http import Collectivity, Instant, Listing, Page, Router, Texts, etag
 from shared.territory import territory
 from shared.time import civil_day, midnight
 

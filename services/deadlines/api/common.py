@@ -9,16 +9,9 @@ from services.deadlines.domain.loading import rulebook
 from services.deadlines.domain.permissions import MAY
 from services.deadlines.events import Step
 from shared.errors import Invalid
-from shared.http import Authorizer
-from shared.territory import territory
+from shared.http import Authorizer, Texts
 
 authorize = Authorizer(MAY)
-
-
-class Texts(BaseModel):
-    ar: str
-    fr: str
-    en: str
 
 
 class StepOut(BaseModel):
@@ -34,11 +27,6 @@ class StepOut(BaseModel):
         return cls(step=step.step, date=step.date, article=step.article, text=Texts(**step.text))
 
 
-def _known(code: str) -> str:
-    territory().get(code)
-    return code
-
-
 def _procedure(code: str) -> str:
     if code not in rulebook().procedures:
         raise Invalid("unknown_procedure", f"There is no procedure {code}.")
@@ -50,11 +38,6 @@ def _rule(code: str) -> str:
         raise Invalid("unknown_rule", f"There is no rule {code}.")
     return code
 
-
-Collectivity = Annotated[
-    str, Field(pattern=r"^\d{2}(\.\d{1,3}){0,3}$", examples=["06.141.01.0"]), AfterValidator(_known)
-]
-"""A code of the territory; an unknown one is a problem, not an empty answer."""
 
 Procedure = Annotated[str, Field(max_length=64), AfterValidator(_procedure)]
 RuleCode = Annotated[str, Field(max_length=64), AfterValidator(_rule)]

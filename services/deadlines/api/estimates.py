@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from services.deadlines.api.common import Collectivity, StepOut, authorize
+from services.deadlines.api.common import StepOut, authorize
 from services.deadlines.domain.counting import LONGEST, Extension, Interruption, Restart, Running, Suspension
 from services.deadlines.domain.estimate import estimate
 from services.deadlines.domain.explanation import explain
@@ -14,7 +14,7 @@ from services.deadlines.domain.rules import Expiry
 from services.deadlines.store import calendar
 from shared.db import Tx
 from shared.errors import Invalid
-from shared.http import PUBLIC, Body, Day, Instant, Router
+from shared.http import PUBLIC, Body, Collectivity, Day, Instant, Router
 from shared.time import civil_day
 
 router = Router(prefix="")

@@ -6,11 +6,11 @@ from typing import Annotated, Final
 from fastapi import Query
 from pydantic import BaseModel
 
-from services.deadlines.api.common import Collectivity, Procedure, authorize
+from services.deadlines.api.common import Procedure, authorize
 from services.deadlines.store.figures import Figures, Grouping, count
 from shared.db import Tx
 from shared.errors import Invalid
-from shared.http import PUBLIC, Day, Router
+from shared.http import PUBLIC, Collectivity, Day, Router
 from shared.territory import territory
 from shared.time import civil_day, midnight
 

@@ -34,7 +34,7 @@ from shared.access import recorded
 from shared.auth import OFFICERS, Actor
 from shared.db import Tx
 from shared.errors import Invalid
-from shared.http import Authorizer, Body, IfRead, Instant, etag
+from shared.http import Authorizer, Body, Collectivity, IfRead, Instant, etag
 from shared.territory import territory
 
 _LENT: Final = frozenset[Action]().union(*DELEGABLE.values())
@@ -42,22 +42,6 @@ authorize = Authorizer(
     {action: roles | OFFICERS if action in _LENT else roles for action, roles in MAY.items()}
 )
 """A deputy's own role may be another one: whether somebody lent them the action, the file's rules ask."""
-
-
-class Texts(BaseModel):
-    ar: str
-    fr: str
-    en: str
-
-
-def _known(code: str) -> str:
-    territory().get(code)
-    return code
-
-
-Collectivity = Annotated[
-    str, Field(pattern=r"^\d{2}(\.\d{1,3}){0,3}$", examples=["06.141.01.0"]), AfterValidator(_known)
-]
 
 
 def _municipal(code: str) -> str:

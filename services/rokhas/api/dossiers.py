@@ -11,13 +11,11 @@ from services.rokhas.api.common import (
     AtCounter,
     Change,
     Code,
-    Collectivity,
     Commune,
     CounterIn,
     DossierOut,
     Reference,
     SummaryOut,
-    Texts,
     authorize,
     changing,
     read_by_another,
@@ -29,7 +27,7 @@ from services.rokhas.store import delegations, dossiers
 from services.rokhas.store.dossiers import Filter, procedures
 from shared.auth import OFFICERS, Role
 from shared.db import Tx
-from shared.http import Body, Instant, Listing, Page, Router, etag
+from shared.http import Body, Collectivity, Instant, Listing, Page, Router, Texts, etag
 from shared.territory import territory
 from shared.time import civil_day
 

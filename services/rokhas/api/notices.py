@@ -6,13 +6,13 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import BaseModel
 
-from services.rokhas.api.common import Collectivity, Texts, authorize
+from services.rokhas.api.common import authorize
 from services.rokhas.domain import Action
 from services.rokhas.domain.notices import auditors, governor, office
 from shared.auth import OFFICERS, Actor, Role
 from shared.db import Tx
 from shared.errors import Forbidden
-from shared.http import Instant, Listing, Page, Router
+from shared.http import Collectivity, Instant, Listing, Page, Router, Texts
 from shared.notify import Notice, space
 
 router = Router(prefix="/notices")

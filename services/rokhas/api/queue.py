@@ -10,19 +10,13 @@ from uuid import UUID
 from fastapi import Query, Response
 from fastapi.responses import StreamingResponse
 
-from services.rokhas.api.common import (
-    Code,
-    Collectivity,
-    SummaryOut,
-    authorize,
-    read_by_another,
-)
+from services.rokhas.api.common import Code, SummaryOut, authorize, read_by_another
 from services.rokhas.domain import Action, Dossier, State
 from services.rokhas.store import dossiers
 from services.rokhas.store.dossiers import FAR, Filter
 from shared.auth import Actor
 from shared.db import Tx
-from shared.http import Listing, Page, Router
+from shared.http import Collectivity, Listing, Page, Router
 from shared.territory import territory
 from shared.time import civil_day
 

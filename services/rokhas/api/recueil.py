@@ -6,13 +6,13 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import BaseModel
 
-from services.rokhas.api.common import Code, Texts, authorize
+from services.rokhas.api.common import Code, authorize
 from services.rokhas.domain import Procedure, SilenceEffect
 from services.rokhas.domain.recueil import Category, Confidence, Counting, FeeKind, Session, Stage
 from services.rokhas.events import Channel
 from services.rokhas.store.dossiers import procedures
 from shared.db import Tx
-from shared.http import PUBLIC, Day, Router
+from shared.http import PUBLIC, Day, Router, Texts
 from shared.territory import Collectivity as Place
 from shared.territory import Kind, territory
 from shared.time import civil_day

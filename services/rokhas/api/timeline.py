@@ -6,11 +6,11 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from services.rokhas.api.common import Texts, authorize, read_by_another
+from services.rokhas.api.common import authorize, read_by_another
 from services.rokhas.domain import Action
 from services.rokhas.store import dossiers, history
 from shared.db import Tx
-from shared.http import Instant, Router
+from shared.http import Instant, Router, Texts
 
 router = Router(prefix="/dossiers/{dossier_id}")
 
