@@ -63,7 +63,10 @@ class Finding:
 
 def findings(seen: Evidence) -> list[Finding]:
     """At most a few of each kind: the first ones tell enough."""
-    checks = (commands, sequences, broker, consumers, effects, leftovers, timers, projections, outcomes)
+    checks = (
+        *(commands, sequences, broker, consumers, witnessed, effects, leftovers),
+        *(timers, instants, projections, rows, outcomes),
+    )
     return [finding for check in checks for finding in _few(check(seen))]
 
 
@@ -112,8 +115,8 @@ def sequences(seen: Evidence) -> Iterator[Finding]:
     repeated = [i for i, n in Counter(event.id for event in seen.log).items() if n > 1]
     for identifier in repeated:
         yield Finding("A2", f"the identifier {identifier} was given twice")
-    for key, rows in groupby(seen.numbers, key=lambda row: row[:2]):
-        if (drawn := [row[2] for row in rows]) != list(range(1, len(drawn) + 1)):
+    for key, group in groupby(seen.numbers, key=lambda row: row[:2]):
+        if (drawn := [row[2] for row in group]) != list(range(1, len(drawn) + 1)):
             yield Finding("A2", f"the references of {key} are not 1 to {len(drawn)}: {drawn[:20]}")
 
 
@@ -134,7 +137,9 @@ def broker(seen: Evidence) -> Iterator[Finding]:
             continue
         homes[record.place].add((record.topic, record.partition))
         if seen.orderly and record.seq > last.get(record.place, 0) + 1:
-            yield Finding("order", f"{record.place} {record.seq} is on Kafka after {last.get(record.place, 0)}")
+            yield Finding(
+                "order", f"{record.place} {record.seq} is on Kafka after {last.get(record.place, 0)}"
+            )
         last[record.place] = max(last.get(record.place, 0), record.seq)
     for place, where in homes.items():
         if len(where) > 1:
@@ -142,9 +147,7 @@ def broker(seen: Evidence) -> Iterator[Finding]:
 
 
 def consumers(seen: Evidence) -> Iterator[Finding]:
-    """A4: every consumer stands where its producers stand; what the witness applied, it applied once and in
-    order.
-    """
+    """A4: every consumer stands where its producers stand."""
     for consumer, wanted in seen.reads.items():
         for place, head in seen.heads.items():
             if place[:2] not in wanted or place[2] in seen.declared:
@@ -155,6 +158,10 @@ def consumers(seen: Evidence) -> Iterator[Finding]:
     for (consumer, place), (reached, _) in seen.inbox.items():
         if place not in seen.heads and reached and place[2] not in seen.declared:
             yield Finding("A4", f"{consumer} is at {reached} of {place}, which nobody announced")
+
+
+def witnessed(seen: Evidence) -> Iterator[Finding]:
+    """A4: the trace that a handler left in its transaction has each event once, in order."""
     applied: dict[Place, list[int]] = defaultdict(list)
     for place, seq in seen.trace:
         applied[place].append(seq)
@@ -185,49 +192,72 @@ def leftovers(seen: Evidence) -> Iterator[Finding]:
                 yield Finding("A5", f"{count} {what} in {service}")
 
 
-def timers(seen: Evidence) -> Iterator[Finding]:
-    """A6: what is due has been announced; each expiry once, none before its instant."""
+def _elapsed(seen: Evidence) -> dict[str, list[Logged]]:
     elapsed: dict[str, list[Logged]] = defaultdict(list)
     for event in seen.log:
         if (event.service, event.aggregate, event.what) == ("deadlines", "clock", "elapsed"):
             elapsed[event.subject].append(event)
+    return elapsed
+
+
+def timers(seen: Evidence) -> Iterator[Finding]:
+    """A6: what is due has been announced."""
+    elapsed = _elapsed(seen)
     for clock in seen.clocks:
         if clock["due"] and clock["id"] not in seen.declared:
             yield Finding("A6", f"clock {clock['id']} ({clock['rule']}) is due and was not announced")
         if clock["elapsed_at"] and not elapsed[clock["id"]]:
             yield Finding("A6", f"clock {clock['id']} elapsed without an event")
-    for subject, events in elapsed.items():
+
+
+def instants(seen: Evidence) -> Iterator[Finding]:
+    """A6: each expiry once, none before its instant, each with effect as of it."""
+    for subject, events in _elapsed(seen).items():
         generations = Counter(json.loads(event.payload)["generation"] for event in events)
         if any(times > 1 for times in generations.values()):
             yield Finding("A6", f"clock {subject} elapsed several times: {dict(generations)}")
         for event in events:
             told = json.loads(event.payload)
             if event.occurred_at < datetime.fromisoformat(told["effective_at"]):
-                yield Finding("A6", f"clock {subject} elapsed at {event.occurred_at}, before {told['effective_at']}")
+                yield Finding(
+                    "A6", f"clock {subject} elapsed at {event.occurred_at}, before {told['effective_at']}"
+                )
             if told["effective_at"] != told["answer_by"]:
-                yield Finding("A6", f"clock {subject} took effect at {told['effective_at']}, due {told['answer_by']}")
+                yield Finding(
+                    "A6", f"clock {subject} took effect at {told['effective_at']}, due {told['answer_by']}"
+                )
 
 
 def projections(seen: Evidence) -> Iterator[Finding]:
-    """A7: rows are the fold of their events, in SQL and over HTTP; the witness has counted them all."""
-    folded = _fold(seen)
-    for file, (state, version) in seen.files.items():
-        expected = folded.get(("rokhas", "dossier", file))
-        if (state, version) != expected:
-            yield Finding("A7", f"file {file} is {state} at {version}, its events say {expected}")
-    for place in folded:
-        if place[:2] == ("rokhas", "dossier") and place[2] not in seen.files and place[2] not in seen.declared:
-            yield Finding("A7", f"{place} has events and no row")
-    for clock in seen.clocks:
-        expected = folded.get(("deadlines", "clock", clock["id"]))
-        if (clock["state"], clock["version"]) != expected and clock["id"] not in seen.declared:
-            yield Finding("A7", f"clock {clock['id']} is {clock['state']} at {clock['version']}, not {expected}")
+    """A7: what HTTP shows is the row; the witness has counted every event."""
     for file, shown in seen.shown.items():
         if shown != seen.files.get(file):
             yield Finding("A7", f"HTTP shows {shown} of file {file}, the table {seen.files.get(file)}")
     for place, head in seen.heads.items():
         if seen.totals.get(place, 0) != head and place[2] not in seen.declared:
             yield Finding("A7", f"the witness counted {seen.totals.get(place, 0)} of {head} of {place}")
+
+
+def rows(seen: Evidence) -> Iterator[Finding]:
+    """A7: rows are the fold of their events."""
+    folded = _fold(seen)
+    for file, (state, version) in seen.files.items():
+        expected = folded.get(("rokhas", "dossier", file))
+        if (state, version) != expected:
+            yield Finding("A7", f"file {file} is {state} at {version}, its events say {expected}")
+    for place in folded:
+        if (
+            place[:2] == ("rokhas", "dossier")
+            and place[2] not in seen.files
+            and place[2] not in seen.declared
+        ):
+            yield Finding("A7", f"{place} has events and no row")
+    for clock in seen.clocks:
+        expected = folded.get(("deadlines", "clock", clock["id"]))
+        if (clock["state"], clock["version"]) != expected and clock["id"] not in seen.declared:
+            yield Finding(
+                "A7", f"clock {clock['id']} is {clock['state']} at {clock['version']}, not {expected}"
+            )
 
 
 def _fold(seen: Evidence) -> dict[Place, tuple[str, int]]:

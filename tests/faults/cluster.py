@@ -1,4 +1,4 @@
-"""Everything that runs: PostgreSQL twice, Kafka three times, each service and the auditor a process of its own.
+"""Everything that runs: PostgreSQL twice, Kafka three times, each service and the auditor a process.
 
 All of it listens on loopback, dies with the harness, and is swept by `guard` when the harness is killed.
 """
@@ -37,7 +37,7 @@ DISK: Final = "3g"  # of each engine; only what is written takes memory
 
 
 class NotRun(Exception):
-    """This machine cannot make that fault. The message says what is missing; it never counts as passed."""
+    """A fault that this machine cannot make. The message says what is missing; it never counts as passed."""
 
 
 class Process(ServiceProcess):
@@ -157,11 +157,23 @@ class Cluster:
     def points(self) -> Path:
         return self.home / "points"
 
-    def arm(self, service: str, point: str) -> Path:
-        """The next time that the service comes to this point it kills itself; the file is gone then."""
+    def arm(self, service: str, point: str, how: str = "kill") -> Path:
+        """The next time that the service comes to this point it kills itself, or stops: the file is gone."""
         armed = self.points / f"{service}.{point}"
-        armed.touch()
-        return armed
+        draft = armed.with_suffix(".new")
+        draft.write_text(how)
+        return draft.rename(armed)
+
+    async def struck(self, *armed: Path, within: float = 90.0) -> None:
+        """Until the processes have come to all of these points."""
+
+        def left() -> list[str]:
+            return [file.name for file in armed if file.exists()]
+
+        async def none_left() -> bool:
+            return not await asyncio.to_thread(left)
+
+        await self.until(f"processes fail at {left()}", none_left, within=within)
 
     def seconds(self, full: float, *, least: float = 2.0) -> float:
         """A wait of the specification, scaled."""

@@ -14,9 +14,10 @@ from tests.faults.registry import Trial, Wrong
 from tests.faults.seeds import Batch
 
 AT_ONCE: Final = 16
-REFUSED: Final = 0.7  # the share of decisions that are refusals: a refusal is what a silence excludes
+REFUSED: Final = 0.7  # the share of refusals: they are what a silence excludes
 EVENTS: Final = """
-    SELECT aggregateid, split_part(type, '.', 5) AS what, occurred_at, convert_from(payload, 'UTF8') AS payload
+    SELECT aggregateid, split_part(type, '.', 5) AS what, occurred_at,
+      convert_from(payload, 'UTF8') AS payload
     FROM msg.event_log WHERE aggregateid = ANY($1::text[]) ORDER BY pos"""
 ENDS: Final = frozenset({"granted", "refused", "approved_by_silence"})
 
@@ -31,7 +32,9 @@ async def decided(trial: Trial, batch: Batch, which: Sequence[int]) -> float:
         while waiting:
             file = waiting.pop()
             refuses = trial.chance.random() < REFUSED
-            body: dict[str, Any] = {"outcome": "refused", "reasons": [REASON]} if refuses else {"outcome": "granted"}
+            body: dict[str, Any] = (
+                {"outcome": "refused", "reasons": [REASON]} if refuses else {"outcome": "granted"}
+            )
             await trial.crowd.do(
                 "rokhas",
                 "dossier",
@@ -63,7 +66,12 @@ async def outcomes(cluster: Cluster, batch: Batch) -> dict[str, Any]:
     for file in batch.ids:
         story = [row["what"] for row in ended[file]]
         counts[" then ".join(story) or "none"] += 1
-        if story not in (["granted"], ["refused"], ["approved_by_silence"], ["approved_by_silence", "granted"]):
+        if story not in (
+            ["granted"],
+            ["refused"],
+            ["approved_by_silence"],
+            ["approved_by_silence", "granted"],
+        ):
             raise Wrong(f"file {file} has the outcomes {story}")
         for row in ended[file]:
             _lawful(file, row, batch.answer_by)
@@ -79,4 +87,6 @@ def _lawful(file: str, row: Any, answer_by: datetime) -> None:
     if what == "approved_by_silence":
         effective = datetime.fromisoformat(told["effective_at"])
         if effective != answer_by or row["occurred_at"] < answer_by:
-            raise Wrong(f"file {file} was approved at {row['occurred_at']} as of {effective}, due {answer_by}")
+            raise Wrong(
+                f"file {file} was approved at {row['occurred_at']} as of {effective}, due {answer_by}"
+            )

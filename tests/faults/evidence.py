@@ -34,10 +34,10 @@ TRACE: Final = "SELECT source, aggregate, subject, seq FROM witness.trace ORDER 
 TOTALS: Final = "SELECT source, aggregate, subject, events FROM witness.total"
 FILES: Final = "SELECT id::text, state, version FROM rokhas.dossier"
 CLOCKS: Final = """
-    SELECT id::text, service || '/' || aggregate_id AS file, rule, state, version, generation, answer_by, elapsed_at,
+    SELECT id::text, rule, state, version, elapsed_at,
       next_at <= msg.legal_now() AND next_try <= clock_timestamp() AS due FROM deadlines.clock"""
 NUMBERS: Final = """
-    SELECT collectivity, split_part(reference, '/', 2)::int AS year, split_part(reference, '/', 3)::int AS number
+    SELECT collectivity, split_part(reference, '/', 2)::int, split_part(reference, '/', 3)::int
     FROM rokhas.dossier WHERE reference ~ '^[0-9.]+/[0-9]{4}/[0-9]{5}$' ORDER BY 1, 2, 3"""
 READ_PATIENCE: Final = 30.0
 
@@ -127,8 +127,7 @@ async def gather(cluster: Cluster, commands: Sequence[Command]) -> Evidence:
     for service in ALL:
         name = service.name
         async with cluster.sql(name) as sql:
-            for row in await sql.fetch(LOG):
-                log.append(Logged(row["id"], name, *list(row)[2:]))
+            log += [Logged(row["id"], name, *list(row)[2:]) for row in await sql.fetch(LOG)]
             heads |= {(name, row[0], row[1]): row[2] for row in await sql.fetch(HEADS)}
             for row in await sql.fetch(INBOX):
                 inbox[row[0], (row[1].strip("/"), row[2], row[3])] = (row[4], row[5])

@@ -68,7 +68,7 @@ async def drained(cluster: Cluster, trial: Trial, *, within: float = PATIENCE) -
         try:
             return await cluster.until("drained", look, within=within)
         except Stuck:
-            raise Stuck(f"not drained: {({what: n for what, n in left.items() if n})}") from None
+            raise Stuck(f"not drained: { ({what: n for what, n in left.items() if n}) }") from None
 
 
 async def shown(trial: Trial, seen: Evidence) -> dict[str, tuple[str, int]]:

@@ -111,7 +111,11 @@ class Brokers:
 
     async def places(self, topics: Sequence[str]) -> list[TopicPartition]:
         """Every partition of the topics."""
-        return [TopicPartition(d["topic"], p["partition"]) for d in await self._described(topics) for p in d["partitions"]]
+        return [
+            TopicPartition(d["topic"], p["partition"])
+            for d in await self._described(topics)
+            for p in d["partitions"]
+        ]
 
     async def _described(self, topics: Sequence[str]) -> list[dict[str, Any]]:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)

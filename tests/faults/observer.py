@@ -1,4 +1,4 @@
-"""What happens meanwhile, second by second: commands, events, what waits, and the counters of every process."""
+"""What happens meanwhile, second by second: commands, events, what waits, each process's counters."""
 
 import asyncio
 import contextlib
@@ -86,7 +86,10 @@ class Observer:
         sample = Sample(self.now, *(counts[o] for o in (Outcome.OK, Outcome.FAILED, Outcome.UNKNOWN)))
         with contextlib.suppress(Exception):  # an outage: the gap in the timeline says so
             async with asyncio.timeout(2):
-                rokhas, deadlines = await self._ask("rokhas", POSITIONS), await self._ask("deadlines", POSITIONS)
+                rokhas, deadlines = (
+                    await self._ask("rokhas", POSITIONS),
+                    await self._ask("deadlines", POSITIONS),
+                )
                 pending = await self._ask("rokhas", PENDING) + await self._ask("deadlines", PENDING)
                 applied = await self._ask("witness", APPLIED)
                 sample.events, sample.pending = rokhas + deadlines, pending

@@ -53,7 +53,9 @@ class Server:
         assert self._child is not None, "start() first"
         return self._child.pid
 
-    def run(self, program: str, *arguments: str | Path, environment: Mapping[str, str] | None = None) -> Child:
+    def run(
+        self, program: str, *arguments: str | Path, environment: Mapping[str, str] | None = None
+    ) -> Child:
         return Child(
             [self._programs / program, *arguments],
             log=self._log,
@@ -134,7 +136,9 @@ class Pair:
     def dsn(self, database: str = "postgres", user: str | None = None) -> str:
         """Of the present primary, for one connection."""
         password = self.password(user) if user else self._secret
-        return f"postgresql://{user or 'postgres'}:{password}@{LOOPBACK}:{self.primary.port}/{quote(database)}"
+        return (
+            f"postgresql://{user or 'postgres'}:{password}@{LOOPBACK}:{self.primary.port}/{quote(database)}"
+        )
 
     def either(self, database: str, user: str) -> str:
         """What a service is given: whichever server takes writes."""
@@ -147,7 +151,7 @@ class Pair:
         return await asyncpg.connect(self.dsn(database), timeout=20, **settings)
 
     async def add_standby(self) -> None:
-        """Copies the primary into the other server's directory; afterwards no commit is answered without it."""
+        """Copies the primary into the other server; afterwards no commit is answered without it."""
         other = next(server for server in self._servers.values() if server is not self.primary)
         await other.stop()
         if other.data.exists():

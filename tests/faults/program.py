@@ -3,7 +3,8 @@
 `python -m tests.faults.program serve NAME --port N`, or `auditor`. Four variables change it:
 
 - `FAULTS_POINTS`: a directory. A file in it named `<service>.<point>` arms that point: the process removes
-  the file and kills itself there, with -9, as often as the file is put back.
+  the file and kills itself there, with -9, as often as the file is put back; if the file says `stop`, it
+  stands still instead.
 - `FAULTS_SCALE`: the waits of a minute and more (gaps, retries, audits) are multiplied by it.
 - `FAULTS_NEWER`: a release to come: its events have a field that nobody here knows.
 - `FAULTS_BREAK`: a broken variant of `tests.faults.broken`, to show that the checker catches it.
@@ -38,6 +39,7 @@ from tests.faults.broken import BROKEN
 POINTS: Final = {
     "relay.sent": "acknowledged by the broker, not yet deleted",
     "relay.forgotten": "deleted, nothing else done",
+    "inbox.handled": "applied, the head not yet moved",
     "inbox.applied": "applied and the head moved, not yet committed in the database",
     "inbox.committed": "committed in the database, the offset not yet",
 }
@@ -46,11 +48,14 @@ POINTS: Final = {
 LISTED: Final = {service.name: service for service in (*SERVICES, witness.SERVICE)}
 
 
-def _die_here(service: str, point: str) -> None:
+def _fail_here(service: str, point: str) -> None:
     armed = Path(os.environ["FAULTS_POINTS"]) / f"{service}.{point}"
-    if armed.exists():
-        armed.unlink(missing_ok=True)
-        os.kill(os.getpid(), signal.SIGKILL)
+    try:
+        told = armed.read_text()
+        armed.unlink()
+    except FileNotFoundError:  # not armed, or another process of this service was first
+        return
+    os.kill(os.getpid(), signal.SIGSTOP if told == "stop" else signal.SIGKILL)
 
 
 def _around(
@@ -59,10 +64,10 @@ def _around(
     @wraps(work)
     async def run(*arguments: Any, **more: Any) -> Any:
         if before:
-            _die_here(service, before)
+            _fail_here(service, before)
         result = await work(*arguments, **more)
         if after:
-            _die_here(service, after)
+            _fail_here(service, after)
         return result
 
     return run
@@ -72,7 +77,7 @@ def points(service: str) -> None:
     """Wraps the four places of the kernel at which it hurts most to die."""
     patched: Sequence[tuple[Any, str, dict[str, str]]] = (
         (Relay, "_forget", {"before": "relay.sent", "after": "relay.forgotten"}),
-        (Inbox, "_advance", {"after": "inbox.applied"}),
+        (Inbox, "_advance", {"before": "inbox.handled", "after": "inbox.applied"}),
         (Subscription, "commit", {"before": "inbox.committed"}),
     )
     for kind, name, where in patched:

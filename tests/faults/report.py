@@ -5,6 +5,7 @@ import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -74,7 +75,7 @@ def _charts(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     if len(samples) < 2:
         return []
     end = samples[-1]["at"] or 1.0
-    pairs = list(zip(samples, samples[1:], strict=False))
+    pairs = list(pairwise(samples))
 
     def rate(name: str) -> list[tuple[float, float | None]]:
         points = []
@@ -104,9 +105,7 @@ def _charts(document: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         for fault in document["faults"]
     ]
-    return [
-        {"title": title, "bands": bands, "end": end, **_drawn(lines, end)} for title, lines in drawings
-    ]
+    return [{"title": title, "bands": bands, "end": end, **_drawn(lines, end)} for title, lines in drawings]
 
 
 def _drawn(lines: Sequence[tuple[str, list[tuple[float, float | None]]]], end: float) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """A consumer dies inside its transaction, and between its commit and Kafka's."""
 
 import asyncio
-from pathlib import Path
 from typing import Final
 
 from tests.faults.registry import CI, DEFAULT, Scenario, Trial
@@ -15,13 +14,8 @@ async def run(trial: Trial) -> None:
     async with trial.fault("consumers killed inside and after their transaction"):
         for _ in range(cluster.amount(TIMES, least=1)):
             for point in ("inbox.applied", "inbox.committed"):
-                armed = {name: cluster.arm(name, point) for name in ("rokhas", "deadlines", "witness")}
-
-                async def gone(armed: dict[str, Path] = armed) -> bool:
-                    await asyncio.sleep(0)
-                    return not any(file.exists() for file in armed.values())
-
-                await cluster.until(f"every consumer dies at {point}", gone, within=90)
+                armed = [cluster.arm(name, point) for name in ("rokhas", "deadlines", "witness")]
+                await cluster.struck(*armed)
                 await cluster.ready()
 
     async def duplicates() -> int:

@@ -1,4 +1,4 @@
-"""The database is there and does not help: deadlocks, an exhausted pool, a clock of the processes a day off."""
+"""The database is there and does not help: deadlocks, an exhausted pool; processes a day off its clock."""
 
 import asyncio
 import contextlib
@@ -53,10 +53,9 @@ async def pool(trial: Trial) -> None:
     cluster = trial.cluster
     before = trial.crowd.journal.counts()
     async with cluster.sql("rokhas") as sql:
-        async with trial.fault("a table is locked: every connection of the pool waits"):
-            async with sql.transaction():
-                await sql.execute("LOCK TABLE rokhas.dossier IN ACCESS EXCLUSIVE MODE")
-                await asyncio.sleep(cluster.seconds(25, least=12))
+        async with trial.fault("a table is locked: every connection of the pool waits"), sql.transaction():
+            await sql.execute("LOCK TABLE rokhas.dossier IN ACCESS EXCLUSIVE MODE")
+            await asyncio.sleep(cluster.seconds(25, least=12))
         async with trial.fault("the roles may open two connections only"):
             for role in ("jamaa_rokhas", "jamaa_rokhas_worker"):
                 await sql.execute(f"ALTER ROLE {role} CONNECTION LIMIT 2")

@@ -47,7 +47,9 @@ def _story(home: str, times: int) -> dict[str, int]:
 async def run(trial: Trial) -> None:
     cluster = trial.cluster
     async with trial.fault("the launcher of a platform killed"):
-        trial.figures |= await asyncio.to_thread(_story, str(cluster.home / "launcher"), cluster.amount(3, least=1))
+        trial.figures |= await asyncio.to_thread(
+            _story, str(cluster.home / "launcher"), cluster.amount(3, least=1)
+        )
 
 
 SCENARIOS: Final = (

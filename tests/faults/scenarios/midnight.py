@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
+from services.deadlines.events import CLOCKS
 from tests.faults.cluster import Process
 from tests.faults.deciding import decided, outcomes
 from tests.faults.heal import drained, healed
@@ -13,7 +14,7 @@ from tests.faults.registry import CI, DEFAULT, SCALE, Scenario, Toothless, Trial
 from tests.faults.scenarios.deliveries import again
 from tests.faults.seeds import Batch, copied, imported
 
-CLOCKS: Final = 100_000
+MANY: Final = 100_000
 FILES: Final = 10_000
 SOME: Final = 400
 ELAPSED: Final = "SELECT count(*) FROM deadlines.clock WHERE answer_by = $1 AND elapsed_at IS NOT NULL"
@@ -39,7 +40,7 @@ async def _all_elapsed(trial: Trial, batch: Batch, due: int, *, within: float) -
 
 async def hundred_thousand(trial: Trial) -> None:
     cluster = trial.cluster
-    amount = cluster.amount(CLOCKS, least=300)
+    amount = cluster.amount(MANY, least=300)
     batch = await imported(cluster, 10)
     began = time.monotonic()
     await copied(cluster, batch, amount)
@@ -57,7 +58,11 @@ async def hundred_thousand(trial: Trial) -> None:
             seconds = await _all_elapsed(trial, batch, due, within=120 + due / 20)
         async with cluster.sql("deadlines") as sql:
             late = await sql.fetchval(LATE, batch.answer_by)
-        trial.figures |= {"clocks": due, "all announced after, s": round(seconds), "lateness p50, max, s": late}
+        trial.figures |= {
+            "clocks": due,
+            "all announced after, s": round(seconds),
+            "lateness p50, max, s": late,
+        }
     finally:
         cluster.processes.pop(twin.label, None)
         await twin.down()
@@ -88,40 +93,47 @@ async def one_poisoned(trial: Trial) -> None:
     await _all_elapsed(trial, batch, amount, within=90)
 
 
-async def legal_race(trial: Trial, files: int) -> None:
-    cluster = trial.cluster
-    amount = cluster.amount(files, least=150)
-    first = min(20, amount // 5)
+async def race(trial: Trial, amount: int) -> Batch:
+    """Decisions on so many files, half of them before the midnight at which all fall due; consumers die
+    meanwhile, and what the clocks say is said again. Returns the files, settled.
+    """
+    cluster, first = trial.cluster, min(20, amount // 5)
     batch = await imported(cluster, amount)
-    twin = Process("rokhas", cluster.variables, label="rokhas-2")
     ended = asyncio.Event()
 
     async def trouble() -> None:
-        """Consumers die, and what the clocks say is said again."""
         while not ended.is_set():
             await asyncio.sleep(cluster.seconds(10, least=4))
             victim = trial.chance.choice(["rokhas", "deadlines"])
             cluster.arm(victim, trial.chance.choice(["inbox.applied", "inbox.committed"]))
-            await again(cluster, ["jamaa.deadlines.clock.events"], trial.chance.shuffle)
+            await again(cluster, [CLOCKS.topic], trial.chance.shuffle)
 
+    # Half of the decisions come before midnight, at the pace that this machine was seen to have.
+    rate = await decided(trial, batch, range(first))
+    await cluster.stage.advance(batch.answer_by - timedelta(seconds=(amount - first) / 2 / max(rate, 5)))
+    async with trial.fault(f"{amount} decisions race their midnight"):
+        troubling = asyncio.create_task(trouble())
+        try:
+            trial.figures["decisions a second"] = round(await decided(trial, batch, range(first, amount)))
+        finally:
+            ended.set()
+            await troubling
+        if await cluster.value("rokhas", "SELECT msg.legal_now()") < batch.certain:
+            await cluster.stage.advance(batch.certain + timedelta(seconds=2))
+        await healed(cluster)
+        await drained(cluster, trial, within=240 + amount / 10)
+    return batch
+
+
+async def legal_race(trial: Trial, files: int) -> None:
+    cluster = trial.cluster
+    amount = cluster.amount(files, least=150)
+    twin = Process("rokhas", cluster.variables, label="rokhas-2")
     try:
         await twin.up(cluster.note)
         cluster.processes[twin.label] = twin
-        # Half of the decisions come before midnight, at the pace that this machine was seen to have.
-        rate = await decided(trial, batch, range(first))
-        half = (amount - first) / 2 / max(rate, 5)
-        await cluster.stage.advance(batch.answer_by - timedelta(seconds=half))
-        async with trial.fault(f"{amount} decisions race their midnight"):
-            troubling = asyncio.create_task(trouble())
-            trial.figures["decisions a second"] = round(await decided(trial, batch, range(first, amount)))
-            ended.set()
-            await troubling
-            if await cluster.value("rokhas", "SELECT msg.legal_now()") < batch.certain:
-                await cluster.stage.advance(batch.certain + timedelta(seconds=2))
-            await healed(cluster)
-            await drained(cluster, trial, within=240 + amount / 10)
+        batch = await race(trial, amount)
     finally:
-        ended.set()
         cluster.processes.pop(twin.label, None)
         await twin.down()
     trial.figures |= await outcomes(cluster, batch)

@@ -21,24 +21,29 @@ async def run(trial: Trial) -> None:
     subject, oldest = str(uuid4()), 0.0
     trial.declared.add(subject)  # a probe has no row: it is an event that no release knows
     loop = asyncio.get_running_loop()
-    async with cluster.sql("rokhas") as writer, cluster.sql("rokhas") as reader:
-        async with trial.fault("a write transaction stays open, with a position drawn"):
-            late = writer.transaction()
-            await late.start()
-            await writer.fetchval(EMIT, subject)
-            async with reader.transaction(isolation="repeatable_read"):
-                await reader.fetchval("SELECT count(*) FROM msg.outbox_pending")
-                until = loop.time() + cluster.seconds(OPEN, least=15)
-                while loop.time() < until:
-                    oldest = max(oldest, float(await cluster.value("rokhas", AGE)))
-                    await asyncio.sleep(1)
-            await late.commit()
+    async with (
+        cluster.sql("rokhas") as writer,
+        cluster.sql("rokhas") as reader,
+        trial.fault("a write transaction stays open, with a position drawn"),
+    ):
+        late = writer.transaction()
+        await late.start()
+        await writer.fetchval(EMIT, subject)
+        async with reader.transaction(isolation="repeatable_read"):
+            await reader.fetchval("SELECT count(*) FROM msg.outbox_pending")
+            until = loop.time() + cluster.seconds(OPEN, least=15)
+            while loop.time() < until:
+                oldest = max(oldest, float(await cluster.value("rokhas", AGE)))
+                await asyncio.sleep(1)
+        await late.commit()
     trial.figures["oldest event meanwhile, s"] = round(oldest, 1)
     if oldest > LIMIT:
         raise Wrong(f"others' events waited {oldest:.0f} s for a transaction that is not theirs")
 
     async def arrived() -> bool:
-        return bool(await cluster.value("witness", "SELECT true FROM witness.trace WHERE subject = $1", subject))
+        return bool(
+            await cluster.value("witness", "SELECT true FROM witness.trace WHERE subject = $1", subject)
+        )
 
     trial.figures["the late event arrived after"] = round(
         await cluster.until("the event committed late arrives", arrived, within=60), 1

@@ -68,7 +68,10 @@ async def bug(trial: Trial) -> None:
         return not await cluster.value("witness", HELD)
 
     trial.figures["tried again after"] = round(
-        await cluster.until("the mended handler is tried again", mended, within=cluster.seconds(75, least=40)), 1
+        await cluster.until(
+            "the mended handler is tried again", mended, within=cluster.seconds(75, least=40)
+        ),
+        1,
     )
     trial.figures["alarms"] = trial.observer.counter("jamaa_inbox_blocked_total") - blocked
 
@@ -172,4 +175,3 @@ SCENARIOS: Final = (
         sets=frozenset({DEFAULT, CI}),
     ),
 )
-

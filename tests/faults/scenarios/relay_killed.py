@@ -1,7 +1,6 @@
 """The relay dies at the three places where it hurts: after sending, after deleting, and anywhere."""
 
 import asyncio
-from pathlib import Path
 from typing import Final
 
 from tests.faults.registry import CI, DEFAULT, Scenario, Trial
@@ -16,13 +15,7 @@ async def run(trial: Trial) -> None:
         for _ in range(cluster.amount(TIMES, least=1)):
             for service in ("rokhas", "deadlines"):
                 for point in ("relay.sent", "relay.forgotten"):
-                    armed = cluster.arm(service, point)
-
-                    async def gone(armed: Path = armed) -> bool:
-                        await asyncio.sleep(0)
-                        return not armed.exists()
-
-                    await cluster.until(f"{service} dies at {point}", gone, within=60)
+                    await cluster.struck(cluster.arm(service, point))
                     await cluster.processes[service].ready()
 
     async def duplicates() -> int:

@@ -1,0 +1,144 @@
+"""The checker is tested itself: a process with a broken variant in it must be caught from outside."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Final
+from uuid import uuid4
+
+from tests.faults.broken import BROKEN
+from tests.faults.cluster import Process
+from tests.faults.journal import Outcome
+from tests.faults.people.rokhas import COMMUNES, DOCUMENTS, DOSSIERS, PDF, PROCEDURE
+from tests.faults.registry import MUTANTS, Scenario, Trial, Wrong
+from tests.faults.scenarios.midnight import race
+from tests.faults.scenarios.open_transaction import EMIT
+
+SUBJECT: Final = "SELECT last_seq FROM msg.inbox_head WHERE consumer = 'witness.all' AND aggregateid = $1"
+ME: Final = "citizen778"
+
+
+async def _with(trial: Trial, service: str, variant: str) -> Process:
+    """The service's process runs the variant from now on."""
+    process = trial.cluster.processes[service]
+    process.more = {"FAULTS_BREAK": variant}
+    await process.down(hard=False)
+    await process.up(trial.cluster.note)
+    return process
+
+
+async def by_cursor(trial: Trial) -> None:
+    """An event whose position was drawn before others and committed after they were sent."""
+    cluster = trial.cluster
+    await _with(trial, "rokhas", "relay_by_cursor")
+    async with cluster.sql("rokhas") as sql, trial.fault("a transaction commits late"):
+        late = sql.transaction()
+        await late.start()
+        await sql.fetchval(EMIT, str(uuid4()))
+        await asyncio.sleep(5)
+        await late.commit()
+
+
+async def skip_locked(trial: Trial) -> None:
+    """Several events of one file in several hands."""
+    cluster = trial.cluster
+    async with cluster.sql("rokhas") as sql:
+        await sql.execute("GRANT UPDATE ON msg.outbox_pending TO jamaa_rokhas_worker")
+        await _with(trial, "rokhas", "relay_by_skip_locked")
+        subject = str(uuid4())
+        async with trial.fault("eight events of one file at once"), sql.transaction():
+            for _ in range(8):
+                await sql.fetchval(EMIT, subject)
+        await asyncio.sleep(3)
+
+
+async def _draft(trial: Trial) -> tuple[str, str]:
+    body = {"procedure": PROCEDURE, "collectivity": COMMUNES[0], "site": "Lot 8"}
+    command, answer = await trial.crowd.do("rokhas", "dossier", "draft", ME, DOSSIERS, body)
+    if command.outcome is not Outcome.OK:
+        raise Wrong(f"no file: {command.status}")
+    command.subject = answer["id"]
+    stored = await trial.crowd.client.post(
+        trial.crowd.url("rokhas", "/v1/files"),
+        files={"file": ("document.pdf", PDF, "application/pdf")},
+        headers={**trial.crowd.headers(ME), "Idempotency-Key": uuid4().hex},
+    )
+    return answer["id"], stored.json()["sha256"]
+
+
+async def _attach(trial: Trial, file: str, document: str, digest: str) -> None:
+    path, body = f"{DOSSIERS}/{file}/documents", {"document": document, "file": digest}
+    await trial.crowd.do("rokhas", "dossier", "attach", ME, path, body, subject=file)
+
+
+async def head_lock(trial: Trial) -> None:
+    """One reader stands still in its transaction; another is given its partitions and applies the same."""
+    cluster = trial.cluster
+    first = await _with(trial, "witness", "consumer_without_head_lock")
+    second = Process("witness", cluster.variables, label="witness-2")
+    second.more = first.more
+    async with trial.fault("a reader stands still between its work and the head"):
+        await cluster.struck(cluster.arm("witness", "inbox.handled", "stop"))
+        before = await cluster.value("witness", "SELECT count(*) FROM witness.trace")
+        await second.up(cluster.note)
+
+        async def applied() -> bool:
+            return bool(await cluster.value("witness", "SELECT count(*) FROM witness.trace") > before)
+
+        await cluster.until("the second applies", applied, within=60)
+        first.resume()
+        await asyncio.sleep(5)
+    await second.down()
+
+
+async def retry_topic(trial: Trial) -> None:
+    """What failed is applied after what followed it."""
+    cluster = trial.cluster
+    await _with(trial, "witness", "retry_topic")
+    file, digest = await _draft(trial)
+
+    def reaches(head: int) -> Callable[[], Awaitable[bool]]:
+        async def look() -> bool:
+            return bool(await cluster.value("witness", SUBJECT, file) == head)
+
+        return look
+
+    await cluster.until("the draft is applied", reaches(1), within=60)
+    async with cluster.sql("witness") as sql:
+        await sql.execute("INSERT INTO witness.poison VALUES ($1)", file)
+        await _attach(trial, file, DOCUMENTS[0], digest)
+        await cluster.until("the failed event is passed over", reaches(2), within=60)
+        await sql.execute("DELETE FROM witness.poison")
+    await _attach(trial, file, DOCUMENTS[1], digest)
+    await cluster.until("the next one is applied", reaches(3), within=60)
+    await asyncio.sleep(15)
+
+
+async def decision(trial: Trial, variant: str) -> None:
+    await _with(trial, "rokhas", variant)
+    batch = await race(trial, 300)
+    trial.figures["files"] = len(batch.files)
+
+
+RUNS: Final[dict[str, Callable[[Trial], Awaitable[Any]]]] = {
+    "relay_by_cursor": by_cursor,
+    "relay_by_skip_locked": skip_locked,
+    "consumer_without_head_lock": head_lock,
+    "retry_topic": retry_topic,
+    "decision_without_row_lock": partial(decision, variant="decision_without_row_lock"),
+    "decision_slow": partial(decision, variant="decision_slow"),
+}
+
+SCENARIOS: Final = tuple(
+    Scenario(
+        name=name,
+        number=90,
+        what=BROKEN[name].what,
+        asks="the checker finds it" if BROKEN[name].promises else "the checker finds nothing",
+        run=run,
+        sets=frozenset({MUTANTS}),
+        catches=BROKEN[name].promises,
+        quiet=name.startswith("decision"),
+    )
+    for name, run in RUNS.items()
+)

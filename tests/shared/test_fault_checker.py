@@ -1,0 +1,206 @@
+"""The checker of `make faults` bites: evidence that is sound passes, each promise broken once is caught."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+import pytest
+
+from tests.faults.checker import findings
+from tests.faults.evidence import Evidence, Logged, Place, Sent
+from tests.faults.journal import Command, Outcome
+
+DUE = datetime(2026, 12, 7, tzinfo=UTC)
+FILE: Place = ("rokhas", "dossier", "5f0c1c7e-0000-4000-8000-000000000001")
+CLOCK: Place = ("deadlines", "clock", "5f0c1c7e-0000-4000-8000-000000000002")
+READS = {
+    "witness.all": frozenset({FILE[:2], CLOCK[:2]}),
+    "deadlines.clocks": frozenset({FILE[:2]}),
+    "rokhas.clocks": frozenset({CLOCK[:2]}),
+}
+
+
+def event(place: Place, seq: int, what: str, *, by: str | None = None, cause: str | None = None) -> Logged:
+    told: dict[str, Any] = {"complete": True, "answered": True, "generation": 0}
+    told |= {"effective_at": DUE.isoformat(), "answer_by": DUE.isoformat()}
+    return Logged(
+        id=uuid5(UUID(int=1), f"{place} {seq}"),
+        service=place[0],
+        aggregate=place[1],
+        subject=place[2],
+        seq=seq,
+        type=f"ma.jamaa.{place[0]}.{place[1]}.{what}.v1",
+        occurred_at=DUE + timedelta(seconds=1),
+        correlation=by,
+        causation=cause,
+        payload=json.dumps(told),
+    )
+
+
+def command(what: str, outcome: Outcome = Outcome.OK) -> Command:
+    return Command(
+        service="rokhas",
+        aggregate="dossier",
+        what=what,
+        by="citizen1",
+        path="",
+        body={},
+        subject=FILE[2],
+        key=what,
+        outcome=outcome,
+    )
+
+
+LOG = [
+    event(FILE, 1, "drafted", by="draft"),
+    event(FILE, 2, "submitted", by="submit"),
+    event(CLOCK, 1, "started", by="submit", cause="e2"),
+    event(CLOCK, 2, "elapsed"),
+    event(FILE, 3, "approved_by_silence", cause="e4"),
+]
+
+
+def sent(of: Logged, offset: int) -> Sent:
+    topic = f"jamaa.{of.service}.{of.aggregate}.events"
+    return Sent(topic=topic, partition=3, offset=offset, id=of.id, place=of.place, seq=of.seq)
+
+
+def sound(**changes: Any) -> Evidence:
+    seen = Evidence(
+        commands=[command("draft"), command("submit"), command("withdraw", Outcome.FAILED)],
+        log=LOG,
+        heads={FILE: 3, CLOCK: 2},
+        inbox={
+            (consumer, place): (head, "open")
+            for consumer, wanted in READS.items()
+            for place, head in ((FILE, 3), (CLOCK, 2))
+            if place[:2] in wanted
+        },
+        counts={"rokhas": Counter(pending=0), "deadlines": Counter(parked=0)},
+        sent=[sent(one, offset) for offset, one in enumerate([*LOG, LOG[0]])],  # one of them twice
+        trace=[(one.place, one.seq) for one in LOG],
+        totals={FILE: 3, CLOCK: 2},
+        files={FILE[2]: ("approved_by_silence", 3)},
+        clocks=[
+            {
+                "id": CLOCK[2],
+                "rule": "repair",
+                "state": "elapsed",
+                "version": 2,
+                "due": False,
+                "elapsed_at": DUE,
+            }
+        ],
+        numbers=[("06.141.01.0", 2026, 1), ("06.141.01.0", 2026, 2)],
+        shown={FILE[2]: ("approved_by_silence", 3)},
+        reads=READS,
+    )
+    return replace(seen, **changes)
+
+
+def test_sound_evidence_passes() -> None:
+    assert findings(sound()) == []
+
+
+def test_an_unknown_command_may_have_had_its_effect_or_not() -> None:
+    commands = [command("draft", Outcome.UNKNOWN), command("submit"), command("decide", Outcome.UNKNOWN)]
+    assert findings(sound(commands=commands)) == []
+
+
+Broken = Callable[[], Evidence]
+
+
+def _clock(**changes: Any) -> list[dict[str, Any]]:
+    return [{**sound().clocks[0], **changes}]
+
+
+def _log(*more: Logged, without: int | None = None) -> list[Logged]:
+    return [one for place, one in enumerate(LOG) if place != without] + list(more)
+
+
+EARLY = replace(LOG[3], occurred_at=DUE - timedelta(seconds=1))
+TWICE = replace(LOG[3], seq=3, id=UUID(int=9))
+
+BROKEN: dict[str, tuple[str, Broken]] = {
+    "an ok command without its event": ("A1", lambda: sound(commands=[command("decide")])),
+    "an ok command with another event": (
+        "A1",
+        lambda: sound(commands=[replace(command("draft"), key="submit")]),
+    ),
+    "an ok command on another file": ("A1", lambda: sound(commands=[replace(command("draft"), subject="x")])),
+    "a failed command with an event": ("A1", lambda: sound(commands=[command("draft", Outcome.FAILED)])),
+    "a command carried out twice": (
+        "A1",
+        lambda: sound(log=_log(event(FILE, 4, "submitted", by="submit")), heads={FILE: 4, CLOCK: 2}),
+    ),
+    "a gap": ("A2", lambda: sound(log=_log(without=0))),
+    "an order that is not that of positions": ("A2", lambda: sound(log=[LOG[1], LOG[0], *LOG[2:]])),
+    "a head beyond its events": ("A2", lambda: sound(heads={FILE: 4, CLOCK: 2})),
+    "a number given twice": ("A2", lambda: sound(numbers=[("06", 2026, 1), ("06", 2026, 1)])),
+    "an event that never reached Kafka": ("A3", lambda: sound(sent=sound().sent[:4])),
+    "a record that nobody announced": (
+        "A3",
+        lambda: sound(sent=[*sound().sent, replace(sound().sent[0], id=UUID(int=7))]),
+    ),
+    "an aggregate in two partitions": (
+        "A3",
+        lambda: sound(sent=[*sound().sent, replace(sound().sent[0], partition=4)]),
+    ),
+    "an aggregate overtaken on Kafka": (
+        "order",
+        lambda: sound(sent=[sent(LOG[1], 0), sent(LOG[0], 1), *sound().sent[2:5]]),
+    ),
+    "a consumer behind": (
+        "A4",
+        lambda: sound(inbox={**sound().inbox, ("deadlines.clocks", FILE): (2, "open")}),
+    ),
+    "a consumer that is held": (
+        "A4",
+        lambda: sound(inbox={**sound().inbox, ("rokhas.clocks", CLOCK): (2, "blocked")}),
+    ),
+    "an event applied twice": ("A4", lambda: sound(trace=[*sound().trace, (FILE, 3)])),
+    "events applied out of order": (
+        "A4",
+        lambda: sound(trace=[(FILE, 2), (FILE, 1), (FILE, 3), (CLOCK, 1), (CLOCK, 2)]),
+    ),
+    "an event never applied": ("A4", lambda: sound(trace=sound().trace[:4])),
+    "an effect had twice": (
+        "A4",
+        lambda: sound(log=_log(event(CLOCK, 3, "started", cause="e2")), heads={FILE: 3, CLOCK: 3}),
+    ),
+    "an event still pending": ("A5", lambda: sound(counts={"rokhas": Counter(pending=1)})),
+    "an event still parked": ("A5", lambda: sound(counts={"deadlines": Counter(parked=2)})),
+    "a clock that is due and silent": ("A6", lambda: sound(clocks=_clock(due=True))),
+    "an expiry before its instant": ("A6", lambda: sound(log=[*LOG[:3], EARLY, LOG[4]])),
+    "an expiry announced twice": ("A6", lambda: sound(log=_log(TWICE), heads={FILE: 3, CLOCK: 3})),
+    "a row that is not the fold of its events": ("A7", lambda: sound(files={FILE[2]: ("granted", 3)})),
+    "a row that is not there": ("A7", lambda: sound(files={})),
+    "a clock that is not the fold of its events": ("A7", lambda: sound(clocks=_clock(state="running"))),
+    "an answer over HTTP that is not the row": ("A7", lambda: sound(shown={FILE[2]: ("granted", 3)})),
+    "a count that is not that of the events": ("A7", lambda: sound(totals={FILE: 2, CLOCK: 2})),
+    "a refusal after the silence": (
+        "legal",
+        lambda: sound(log=_log(event(FILE, 4, "refused")), heads={FILE: 4, CLOCK: 2}),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_what_is_broken_is_caught(case: str) -> None:
+    promise, evidence = BROKEN[case]
+    assert promise in {finding.promise for finding in findings(evidence())}
+
+
+def test_a_grant_after_the_silence_is_lawful() -> None:
+    late = event(FILE, 4, "granted", by="decide")
+    seen = sound(log=_log(late), heads={FILE: 4, CLOCK: 2})
+    assert "legal" not in {finding.promise for finding in findings(seen)}
+
+
+def test_what_a_scenario_declared_is_expected() -> None:
+    stray = replace(sound().sent[0], id=UUID(int=7), place=("rokhas", "dossier", "stray"))
+    assert findings(sound(sent=[*sound().sent, stray], declared=frozenset({"stray"}))) == []
