@@ -17,7 +17,7 @@ TESTS ?=
 # Whoever kills make, even with -9, ends what it started.
 FOLLOW := $(if $(shell command -v setpriv),setpriv --pdeathsig TERM)
 
-.PHONY: help run demo test kafka journeys check contracts lock clean
+.PHONY: help run demo test kafka journeys faults storm check contracts lock clean
 
 help: ## this list
 	@echo 'Jamaa (جماعة): the event-driven backend of Morocco'"'"'s communes'
@@ -34,7 +34,7 @@ run: $(STAMP) ## start everything on http://127.0.0.1:PORT (Ctrl-C stops it)
 demo: $(STAMP) ## play the story against a running platform, or start one for it
 	@exec $(FOLLOW) $(BIN)/python -m deploy demo
 
-test: $(STAMP) ## the whole suite on embedded engines (TESTS=path for a part)
+test: $(STAMP) ## the suite on embedded engines (TESTS=path for a part)
 	@$(BIN)/pytest -n 2 $(TESTS)
 
 kafka: $(STAMP) ## the services as separate processes on real Apache Kafka
@@ -42,6 +42,12 @@ kafka: $(STAMP) ## the services as separate processes on real Apache Kafka
 
 journeys: $(STAMP) ## whole platforms: citizens' stories on real Apache Kafka, the launcher, the commands
 	@$(BIN)/pytest tests/journeys
+
+faults: $(STAMP) ## kill, pause and flood the running platform, then count (SET FAULT SEED MINUTES SCALE)
+	@exec $(FOLLOW) $(BIN)/python -m tests.faults $(foreach option,SET FAULT SEED MINUTES SCALE,$(if $($(option)),--$(shell echo $(option) | tr A-Z a-z) $($(option))))
+
+storm: $(STAMP) ## 10,000 dates at one midnight, everything killed at 23:59: the exact count (SCALE)
+	@exec $(FOLLOW) $(BIN)/python -m tests.faults.storm $(if $(SCALE),--scale $(SCALE))
 
 check: $(STAMP) ## ruff, mypy, import contracts, event contracts
 	$(BIN)/ruff check

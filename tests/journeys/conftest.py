@@ -32,6 +32,7 @@ from deploy.kafka import KafkaCluster, single
 from deploy.processes import ServiceProcess
 from deploy.registry import SERVICES
 from deploy.run import databases, front, topics
+from tests.support.launching import Launcher, fresh_home
 
 LAST_LINES = 60
 _homes: list[Path] = []
@@ -91,6 +92,13 @@ async def running(home: Path) -> AsyncIterator[Platform]:
         for process in services.values():
             await stack.enter_async_context(_kept(process.keep(known.restarts.append)))
         yield known
+
+
+@pytest.fixture(scope="session", name="platform")
+def launched() -> Iterator[Launcher]:
+    """One platform as `make run` starts it, for the tests that only talk to it."""
+    with fresh_home() as place, Launcher(place) as started:
+        yield started
 
 
 @pytest.fixture

@@ -101,10 +101,9 @@ def test_separate_processes_begin_again_and_end_with_the_launcher(fresh: Path) -
 
 
 @pytest.mark.skipif(installed_programs() is None, reason="no PostgreSQL of Debian's here")
-def test_a_backup_goes_into_an_older_server_once(fresh: Path) -> None:
+def test_a_backup_goes_into_an_older_server_once(platform: Launcher) -> None:
     with fresh_home() as other, fresh_home() as home, fresh_home() as server:
-        with Launcher(fresh) as platform:
-            assert jamaa(platform.home, "backup", other / "backup").returncode == 0
+        assert jamaa(platform.home, "backup", other / "backup").returncode == 0
 
         async def restored_twice() -> list[subprocess.CompletedProcess[str]]:
             async with EmbeddedPostgres(server, durable=False, bindir=installed_programs()) as older:

@@ -17,7 +17,9 @@ from typing import Self
 from uuid import uuid4
 
 import httpx
+import pytest
 
+from deploy.cli import app
 from deploy.engines import free_port
 from deploy.issuer import Issuer
 
@@ -43,6 +45,24 @@ def jamaa(home: Path, *arguments: str | Path, **more: str) -> subprocess.Complet
         check=False,
         timeout=PATIENCE,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a command ended with and said."""
+
+    status: int
+    out: str
+    err: str
+
+
+def typed_into(capsys: pytest.CaptureFixture[str], *arguments: str) -> Done:
+    """A command line in this process: starting a new one each time would take most of the time."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        app(list(arguments), prog_name="jamaa")
+    said = capsys.readouterr()
+    return Done(int(ended.value.code or 0), said.out, said.err)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,6 @@ import re
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
@@ -18,9 +17,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from deploy import platform as remembered
-from deploy.cli import app
 from deploy.registry import SERVICES
-from tests.support.launching import Launcher, fresh_home, jamaa
+from tests.support.launching import Done, Launcher, fresh_home, jamaa, typed_into
 
 T = TypeVar("T")
 PATIENCE = 60.0
@@ -28,27 +26,15 @@ COMPLETED = "ma.jamaa.rokhas.dossier.completed.v1"
 CONSUMERS = ("deadlines.clocks", "rokhas.notices")
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    status: int
-    out: str
-    err: str
-
-
 Jamaa = Callable[..., Done]
 
 
 @pytest.fixture
 def typed(platform: Launcher, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Jamaa:
-    """A command line in this process: starting a new one each time would take most of the time."""
     monkeypatch.setenv("JAMAA_HOME", str(platform.home))
 
     def run(*arguments: str) -> Done:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            app(list(arguments), prog_name="jamaa")
-        said = capsys.readouterr()
-        return Done(int(ended.value.code or 0), said.out, said.err)
+        return typed_into(capsys, *arguments)
 
     return run
 
@@ -279,8 +265,6 @@ def test_a_service_without_its_environment_names_every_variable(typed: Jamaa) ->
         ("token nobody", "no persona 'nobody'"),
         ("token president --commune 99", "Unknown territorial collectivity"),
         ("restore /nowhere", "is no backup"),
-        ("nonsense", "No such command 'nonsense'"),
-        ("clock advance", "Missing argument"),
     ],
 )
 def test_a_mistake_is_one_line(typed: Jamaa, line: str, complaint: str) -> None:
@@ -289,14 +273,6 @@ def test_a_mistake_is_one_line(typed: Jamaa, line: str, complaint: str) -> None:
     assert done.out == ""
     assert re.fullmatch(r"jamaa: [^\n]+\n", done.err), done.err
     assert complaint in done.err
-
-
-@pytest.mark.parametrize("line", ["status", "clock show", "token citizen", "events tail"])
-def test_where_nothing_was_started_that_is_said(
-    typed: Jamaa, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str
-) -> None:
-    monkeypatch.setenv("JAMAA_HOME", str(tmp_path))
-    assert typed(*line.split()).err.startswith(f"jamaa: no platform was ever started in {tmp_path}")
 
 
 def test_a_stopped_platform_is_said_to_be_stopped(
