@@ -32,7 +32,7 @@ def _instant(written: str) -> datetime:
 
 def register(app: typer.Typer) -> None:
     """Adds every command below to `jamaa`."""
-    for function in (status, log, stuck, redrive, replay, token, backup, restore):
+    for function in (status, log, stuck, redrive, replay, rebuild, baseline, token, backup, restore):
         app.command()(function)
     for group in (events, skip, letters, clock):
         app.add_typer(group)
@@ -141,6 +141,29 @@ async def replay(
     from deploy.operator import mend
 
     await mend.replay(recall(), service, subject=aggregate, since=_instant(since) if since else None)
+
+
+@command
+async def rebuild(
+    consumer: Consumer,
+    tables: Annotated[
+        list[str], typer.Option("--table", help="what the consumer alone writes, schema.table")
+    ],
+    ignoring: Annotated[list[str] | None, typer.Option("--ignore", help="a column not to compare")] = None,
+    swap: Annotated[bool, typer.Option(help="keep what was built; else only compare")] = False,
+) -> int:
+    """Build what a consumer keeps again from the producers' logs, without effects, and compare it."""
+    from deploy.operator import rebuild as rebuilds
+
+    return await rebuilds.rebuild_named(recall(), consumer, tables, ignoring or [], swap=swap)
+
+
+@command
+async def baseline(consumer: Consumer) -> None:
+    """Let a new consumer begin after what was announced up to now, over a snapshot taken after this."""
+    from deploy.operator import rebuild as rebuilds
+
+    await rebuilds.baseline_named(recall(), consumer)
 
 
 letters = typer.Typer(

@@ -27,7 +27,7 @@ KEYS: Final = text("""
     WHERE consumer = :consumer AND aggregateid = :subject""")
 
 
-def _consumer(name: str) -> tuple[Service, Consumer]:
+def consumer_named(name: str) -> tuple[Service, Consumer]:
     for candidate in SERVICES:
         for consumer in candidate.consumers:
             if consumer.name == name:
@@ -43,7 +43,7 @@ async def _held(
     """The consumer at work on one aggregate, and its producer's database. Raises Refused when it never met
     the aggregate.
     """
-    owner, consumer = _consumer(name)
+    owner, consumer = consumer_named(name)
     async with workers(variables) as databases:
         database = databases[owner.name]
         async with database.transaction() as tx:
@@ -154,7 +154,7 @@ async def resolve_dead_letter(
     by: str | None,
     resolution: str,
 ) -> None:
-    owner, _ = _consumer(consumer)
+    owner, _ = consumer_named(consumer)
     by = await operator(variables, by)
     async with workers(variables, [owner]) as databases:
         await operate.resolve_dead_letter(
