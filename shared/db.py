@@ -29,6 +29,9 @@ BEGIN = text(
     "SELECT msg.legal_now(), set_config('app.subject', :subject, true),"
     " set_config('app.communes', :communes, true), set_config('app.provinces', :provinces, true)"
 )
+ENTER = text(
+    "SELECT now, claimed FROM msg.enter(:subject, :communes, :provinces, :key, :route, CAST(:hash AS bytea))"
+)
 EMIT = text(
     "SELECT seq FROM msg.emit(:aggregate, :subject, :type, :collectivity, :payload,"
     " CAST(:headers AS jsonb), :occurred_at)"
@@ -49,6 +52,8 @@ class Tx:
     causation_id: str | None = None
     traceparent: str | None = None
     tracestate: str | None = None
+    claimed: bool = False
+    """Whether the idempotency key that it began with is new."""
     emitted: list[int] = field(default_factory=list)
 
     async def execute(
@@ -112,25 +117,31 @@ class Database:
         causation_id: str | None = None,
         traceparent: str | None = None,
         tracestate: str | None = None,
+        claim: Mapping[str, Any] | None = None,
     ) -> AsyncIterator[Tx]:
-        """Commits when the block ends, rolls back when it raises."""
+        """Commits when the block ends, rolls back when it raises. `claim` (key, route, hash) takes an
+        idempotency key in the same round trip.
+        """
         scope = {
             "subject": actor.subject,
             "communes": ",".join(sorted(actor.communes)),
             "provinces": ",".join(sorted(actor.provinces)),
+            **(claim or {}),
         }
+        statement = BEGIN if claim is None else ENTER
         async with self.engine.connect() as connection:
             try:
-                begun = await connection.execute(BEGIN, scope)
+                begun = await connection.execute(statement, scope)
             except DBAPIError as error:
                 if not error.connection_invalidated:
                     raise
                 # It died while it waited in the pool (the server restarted), and nothing was done on it yet.
                 # Asking each one first (pool_pre_ping) would cost every request a round trip.
                 await connection.rollback()
-                begun = await connection.execute(BEGIN, scope)
-            now = begun.scalar_one()
-            tx = Tx(connection, actor, now, correlation_id, causation_id, traceparent, tracestate)
+                begun = await connection.execute(statement, scope)
+            row = begun.one()
+            tx = Tx(connection, actor, row[0], correlation_id, causation_id, traceparent, tracestate)
+            tx.claimed = claim is not None and row[1]
             yield tx
             await connection.commit()
         if tx.emitted:

@@ -19,10 +19,6 @@ KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 LARGE: Final = 64 * 1024  # bytes: more is hashed in a thread, while the loop answers others
 BOUNDARY: Final = re.compile(r'boundary="?([^";]{1,200})"?')
 
-CLAIM: Final = text(
-    "INSERT INTO msg.idempotency (principal, key, route, request_hash)"
-    " VALUES (:principal, :key, :route, :hash) ON CONFLICT DO NOTHING RETURNING true"
-)
 STORED: Final = text(
     "SELECT route, request_hash, status, body, headers FROM msg.idempotency"
     " WHERE principal = :principal AND key = :key"
@@ -104,19 +100,22 @@ def _digest(request: Request, body: bytes) -> bytes:
     return sha256(b"\0".join([request.url.query.encode(), content_type.encode(), body])).digest()
 
 
-async def claim(tx: Tx, request: Request, digest: bytes) -> Claim:
-    """Waits for a concurrent request with the same key. Raises `Replayed` with the stored answer, or
-    Invalid `idempotency_key_reused` when the key came with another request.
+def wanted(request: Request, digest: bytes) -> dict[str, Any]:
+    """The claim that the transaction begins with: it waits for a concurrent request with the same key."""
+    return {"key": key_of(request), "route": f"{request.method} {request.url.path}", "hash": digest}
+
+
+async def claimed(tx: Tx, claim: dict[str, Any]) -> Claim:
+    """Raises `Replayed` with the stored answer, or Invalid `idempotency_key_reused` when the key came with
+    another request.
     """
-    key = key_of(request)
-    route = f"{request.method} {request.url.path}"
-    who = {"principal": tx.actor.subject, "key": key}
-    if (await tx.execute(CLAIM, who | {"route": route, "hash": digest})).first():
-        return Claim(tx, key)
+    if tx.claimed:
+        return Claim(tx, claim["key"])
+    who = {"principal": tx.actor.subject, "key": claim["key"]}
     found: Any = (await tx.execute(STORED, who)).first()
     if found is None:  # forgotten by the purge between the two statements
         raise Unavailable("busy", retry_after=1)
-    if (found.route, found.request_hash) != (route, digest):
+    if (found.route, found.request_hash) != (claim["route"], claim["hash"]):
         raise Invalid(
             "idempotency_key_reused",
             {
