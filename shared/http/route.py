@@ -19,7 +19,7 @@ from fastapi.routing import APIRoute
 from limits import RateLimitItem, parse
 from limits.aio.strategies import RateLimiter
 from pydantic import BaseModel
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InternalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -108,16 +108,18 @@ class Caller:
         unit: Unit = self.request.scope[UNIT]
         arrival = ARRIVAL.get()
         site: Site = self.request.app.state.site
+        claim = idempotency.wanted(self.request, unit.fingerprint) if self.idempotent else None
         tx = await unit.stack.enter_async_context(
             site.database.transaction(
                 self.actor,
                 correlation_id=arrival.correlation_id,
                 traceparent=arrival.traceparent,
                 tracestate=arrival.tracestate,
+                claim=claim,
             )
         )
-        if self.idempotent:
-            unit.claim = await idempotency.claim(tx, self.request, unit.fingerprint)
+        if claim is not None:
+            unit.claim = await idempotency.claimed(tx, claim)
         return tx
 
 
@@ -386,6 +388,8 @@ def _explained(error: Exception) -> Problem | None:
     unreachable = isinstance(
         error, PoolExhausted | asyncpg.InterfaceError | ConnectionError | TimeoutError
     ) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+    # Of the driver, not of a server: in a failover none is what `target_session_attrs` asks for.
+    unreachable = unreachable or (isinstance(error, InternalError) and not state)
     if state == DISK_FULL:
         logged(error)
         return Unavailable("storage_full", retry_after=30)
