@@ -5,7 +5,7 @@ from typing import Final
 
 import asyncpg
 from pydantic import ValidationError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InternalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 ARGUMENT: Final = re.compile(r"(query argument \$\d+):.*")  # asyncpg quotes the value it refuses
@@ -21,9 +21,10 @@ def is_infrastructure(error: BaseException) -> bool:
     if not isinstance(error, DBAPIError):
         return False
     # A statement that the driver refuses has no state and is the handler's mistake. Otherwise: connection,
-    # resources, operator (but not a statement that takes too long), system, deadlock, lock timeout.
+    # resources, operator (but not a statement that takes too long), system, deadlock, lock timeout. The
+    # driver's own internal error has no state either: in a failover no server is one that takes writes.
     state = getattr(error.orig, "sqlstate", None) or ""
-    return error.connection_invalidated or (
+    return (error.connection_invalidated or (isinstance(error, InternalError) and not state)) or (
         (state[:2] in {"08", "53", "57", "58", "40"} or state == "55P03") and state != "57014"
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import InternalError
 
 from shared.bus import Delivery, Positions, Subscription
 from shared.db import Tx
@@ -370,6 +371,7 @@ async def test_while_the_database_is_away_the_reader_waits_and_parks_nothing(wor
         (ConnectionRefusedError(), True),
         (asyncpg.CannotConnectNowError("starting up"), True),
         (asyncpg.InterfaceError("connection is closed"), True),
+        (InternalError("", {}, Exception("no server takes writes: a failover is under way")), True),
         (ValueError(), False),
         (Poisoned(), False),
     ],

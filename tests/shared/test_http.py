@@ -23,6 +23,7 @@ from shared.http.context import preferred
 from shared.http.values import encode_cursor
 from tests.shared.conftest import Toy
 from tests.shared.toy.service import SERVICE, runs
+from tests.support.databases import ServiceDatabase
 
 NOTE = {"commune": "06.141.01.0", "body": "hello"}
 ABSENT = object()
@@ -338,6 +339,14 @@ async def test_a_service_without_its_database_is_alive_and_not_ready(toy: Toy) -
     assert (await toy.client.get("/toy/livez")).status_code == 200
     ready = await toy.client.get("/toy/readyz")
     assert (ready.status_code, ready.json()["status"]) == (503, "not_ready")
+    answer = await toy.client.get("/toy/v1/notes", headers=toy.headers())
+    assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+
+
+async def test_a_failover_under_way_is_503(toy: Toy, database: ServiceDatabase) -> None:
+    """The primary has ended, its standby is none yet: no server is what `target_session_attrs` asks for."""
+    await toy.database.close()
+    toy.database.engine = Database(f"{database.admin_dsn}?target_session_attrs=standby").engine
     answer = await toy.client.get("/toy/v1/notes", headers=toy.headers())
     assert (answer.status_code, answer.json()["code"]) == (503, "busy")
 
