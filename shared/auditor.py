@@ -38,6 +38,9 @@ LAG = Gauge(
 )
 LOOKED = Gauge("jamaa_auditor_last_look_timestamp_seconds", "When it last compared all heads it could reach")
 REPAIRED = Counter("jamaa_auditor_repaired_total", "Aggregates sent again", ["service", "consumer"])
+ALARMED = Gauge(
+    "jamaa_auditor_alarmed", "Aggregates unequal now, and not to be mended", ["service", "consumer", "source"]
+)
 ALARMS = Counter("jamaa_auditor_alarms_total", "Heads still unequal after repair", ["service", "consumer"])
 
 ALL_HEADS = text("""
@@ -292,6 +295,9 @@ class Auditor:
                 due.append(missing)
         due = due[:most]
         await self._send_again(watch, progress, due)
+        ALARMED.labels(watch.service, watch.consumer, watch.source).set(
+            sum(asked.alarmed for asked in progress.asked.values())
+        )
         return Report(unequal=len(found), repaired=len(due), alarms=alarms)
 
     async def _settled(self, watch: Watch, progress: _Progress) -> int:
