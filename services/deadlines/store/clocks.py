@@ -71,7 +71,7 @@ LOCK_FILE = _read(
     " AND aggregate_id = :aggregate_id ORDER BY id FOR UPDATE"
 )
 DUE = text("""
-    SELECT id FROM deadlines.clock WHERE next_at <= msg.legal_now() AND next_try <= clock_timestamp()
+    SELECT id FROM deadlines.clock WHERE next_at <= :now AND next_try <= clock_timestamp()
     ORDER BY next_at, id LIMIT :limit""")
 STALE = text("""
     SELECT id FROM deadlines.clock WHERE state = 'running' AND calendar_revision < :revision
@@ -186,7 +186,7 @@ async def find(tx: Tx, where: Filter, *, after: tuple[datetime, UUID] | None, li
 
 async def due(tx: Tx, limit: int) -> list[UUID]:
     """Clocks that have something to announce now by legal time, the most urgent first; none is locked."""
-    return [row.id for row in await tx.execute(DUE, {"limit": limit})]
+    return [row.id for row in await tx.execute(DUE, {"now": tx.now, "limit": limit})]
 
 
 async def stale(tx: Tx, revision: int, limit: int) -> list[UUID]:
