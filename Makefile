@@ -17,7 +17,7 @@ TESTS ?=
 # Whoever kills make, even with -9, ends what it started.
 FOLLOW := $(if $(shell command -v setpriv),setpriv --pdeathsig TERM)
 
-.PHONY: help run demo test kafka journeys faults storm check contracts lock clean
+.PHONY: help run demo test kafka journeys faults storm bench check contracts lock clean
 
 help: ## this list
 	@echo 'Jamaa (جماعة): the event-driven backend of Morocco'"'"'s communes'
@@ -48,6 +48,9 @@ faults: $(STAMP) ## kill, pause and flood the running platform, then count (SET 
 
 storm: $(STAMP) ## 10,000 dates at one midnight, everything killed at 23:59: the exact count (SCALE)
 	@exec $(FOLLOW) $(BIN)/python -m tests.faults.storm $(if $(SCALE),--scale $(SCALE))
+
+bench: $(STAMP) ## every hot path beside its floor and its peers, as ratios (ONLY=accept SCALE=0.1 ROUNDS=5)
+	@exec $(FOLLOW) $(BIN)/python -m bench $(ONLY) $(if $(SCALE),--scale $(SCALE)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 check: $(STAMP) ## ruff, mypy, import contracts, event contracts
 	$(BIN)/ruff check

@@ -8,11 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
-from uuid import UUID
 
-import asyncpg
-
-from bench import obtain
+from bench import files, obtain
 from bench.harness import (
     ROOT,
     Load,
@@ -24,18 +21,14 @@ from bench.harness import (
     interleaved,
     load,
     medians,
+    others,
     python,
     serving,
     workshop,
 )
 from services.rokhas.app import SERVICE
-from services.rokhas.domain import Dossier
-from services.rokhas.store.dossiers import COLUMNS, procedures, to_row
-from shared.auth import Actor, Role
 from shared.db import POOL_SIZE
 from shared.migrate import MIGRATOR, database_of, roles
-from shared.territory import territory
-from shared.time import civil_day
 
 CONNECTIONS: Final = 16
 SECONDS: Final = 4.0
@@ -53,60 +46,25 @@ GRANT USAGE ON SCHEMA bench TO {role};
 GRANT INSERT ON bench.filing, bench.event TO {role};
 GRANT USAGE ON SEQUENCE bench.event_pos_seq TO {role};
 """
-IDENTIFIER: Final = """
-CREATE FUNCTION bench_id(n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS
-$$ SELECT ('00000000-0000-8000-8000-' || lpad(to_hex(n), 12, '0'))::uuid $$
-"""
-
-
-def communes() -> list[str]:
-    return sorted(one.code for one in territory() if one.kind == "commune")
-
-
-def citizen(number: int) -> str:
-    return f"citizen{number}"
 
 
 async def drafts(shop: Workshop, amount: int) -> None:
     """Complete drafts of `repair`, one for each request: number n belongs to citizen n % CITIZENS and lies in
-    commune n % 1,503. The first is made by the domain, the others are its copies.
+    commune n % 1,503.
     """
-    connection = await asyncpg.connect(shop.postgres.dsn(database_of(SERVICE.name)))
-    try:
-        now = await connection.fetchval("SELECT clock_timestamp()")
-        owner = Actor(subject=citizen(0), roles=frozenset({Role.CITIZEN}))
-        dossier, _ = Dossier.draft(
-            UUID(int=0),
-            procedure=procedures().at("repair", civil_day(now)),
-            collectivity=communes()[0],
-            by=owner,
-            now=now,
-            site="TF 12345/C",
-        )
-        for document in dossier.procedure.required:
-            dossier.attach(document, "0" * 64, by=owner, now=now)
-        row = to_row(dossier)
-        fixed = [name for name in COLUMNS if name not in {"id", "collectivity", "applicant"}]
-        await connection.execute(IDENTIFIER)
-        await connection.execute(
-            f"INSERT INTO rokhas.dossier (id, collectivity, applicant, {', '.join(fixed)})"
-            " SELECT bench_id(n), ($1::text[])[1 + n % cardinality($1)], 'citizen' || n % $2::int,"
-            + ", ".join(f"${place}" for place in range(4, len(fixed) + 4))
-            + " FROM generate_series(0, $3::int - 1) n",
-            communes(),
-            CITIZENS,
-            amount,
-            *(row[name] for name in fixed),
-        )
-        await connection.execute(
-            "INSERT INTO msg.aggregate_head SELECT 'dossier', bench_id(n)::text, $2"
-            " FROM generate_series(0, $1::int - 1) n",
-            amount,
-            dossier.version,
-        )
-        await connection.execute("VACUUM (ANALYZE) rokhas.dossier, msg.aggregate_head")
-    finally:
-        await connection.close()
+    row = await files.template(shop)
+    await files.copies(
+        shop,
+        row,
+        amount,
+        {"collectivity": files.COMMUNE, "applicant": f"'citizen' || n % {CITIZENS}"},
+    )
+    await shop.execute(
+        SERVICE.name,
+        "INSERT INTO msg.aggregate_head SELECT 'dossier', bench_id(n)::text, "
+        f"{row['version']} FROM generate_series(0, {amount - 1}) n",
+        "VACUUM (ANALYZE) msg.aggregate_head",
+    )
 
 
 @dataclass(slots=True)
@@ -153,15 +111,21 @@ def server(shop: Workshop, kind: str) -> AbstractAsyncContextManager[Server]:
 async def drf(shop: Workshop) -> AbstractAsyncContextManager[Server]:
     """Django REST Framework under gunicorn: one process, a thread for each connection. Raises NotObtained."""
     interpreter = await obtain.environment("drf")
-    program = [interpreter, "-m", "gunicorn", "--worker-class=gthread", f"--threads={CONNECTIONS}"]
-    options = ["--workers=1", "--keep-alive=60", "--bind=127.0.0.1:{port}", "peer:application"]
+    argv: list[str | Path] = [
+        interpreter,
+        "-m",
+        "gunicorn",
+        "--worker-class=gthread",
+        f"--threads={CONNECTIONS}",
+    ]
+    argv += ["--workers=1", "--keep-alive=60", "--bind=127.0.0.1:{port}", "peer:application"]
     environment = {
         "PYTHONPATH": str(obtain.PEERS / "drf"),
         "BENCH_DSN": _owner(shop),
         "BENCH_JWKS": str(shop.home / "issuer" / "jwks.json"),
         "BENCH_ISSUER": shop.issuer.url,
     }
-    return serving(shop, "drf", [*program, *options], environment)
+    return serving(shop, "drf", argv, environment)
 
 
 async def spring(shop: Workshop) -> AbstractAsyncContextManager[Server]:
@@ -196,7 +160,7 @@ async def run(options: Options) -> list[Result]:
         shop = await stack.enter_async_context(workshop(options, SERVICE))
         await shop.execute(SERVICE.name, FLOOR_TABLES.format(role=roles(SERVICE.name)[0]))
         await drafts(shop, EACH * (1 + len(PEERS)))
-        tokens = [shop.issuer.token(citizen(number)) for number in range(CITIZENS)]
+        tokens = [shop.issuer.token(f"citizen{number}") for number in range(CITIZENS)]
         contestants = {
             "ours": Contestant(
                 await stack.enter_async_context(server(shop, "product")),
@@ -244,7 +208,7 @@ async def run(options: Options) -> list[Result]:
             floor=found["floor"],
             floor_is="FastAPI + asyncpg, two INSERTs in one transaction",
             aim="1.0 of the floor; below 0.6 is a defect",
-            peers={name: rate for name, rate in found.items() if name not in {"ours", "floor"}} | missing,
+            peers=others(found) | missing,
             details={
                 "connections": CONNECTIONS,
                 "p50_ms": {n: statistics.median(s.p50 for s in c.seen) for n, c in contestants.items()},

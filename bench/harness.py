@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,10 +16,13 @@ from typing import Any, Final, Literal
 
 import asyncpg
 
-from deploy.engines import EmbeddedBroker, EmbeddedPostgres, free_port
+from deploy.engines import Broker, EmbeddedBroker, EmbeddedPostgres, EngineError, free_port
 from deploy.engines.process import Child
 from deploy.issuer import Issuer
+from deploy.kafka import KafkaCluster, single
 from deploy.registry import SERVICES
+from shared.bus import Bus
+from shared.db import Database
 from shared.migrate import MIGRATOR, database_of, migrate, provision, roles
 from shared.service import Service
 
@@ -35,11 +38,14 @@ Peers = dict[str, float | str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """`quick` makes backlogs small enough for a look; a figure made with it says so."""
+    """`scale` makes backlogs and batches smaller or larger; a figure says with which it was made."""
 
-    quick: bool = False
+    scale: float = 1.0
     rounds: int = ROUNDS
     peers: bool = True
+
+    def scaled(self, amount: int) -> int:
+        return max(100, int(amount * self.scale))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,16 +77,32 @@ class Workshop:
 
     home: Path
     postgres: EmbeddedPostgres
-    broker: EmbeddedBroker
+    broker: Broker
     issuer: Issuer
     options: Options
 
-    async def database(self, service: Service) -> None:
-        """The service's database, as the launcher would make it."""
+    async def database(self, service: Service, name: str | None = None) -> None:
+        """The service's database, as the launcher would make it; `name` makes another one like it."""
         passwords = {role: self.postgres.password(role) for role in (MIGRATOR, *roles(service.name))}
-        await provision(self.postgres.dsn(), service.name, passwords, development=True)
-        owner = self.postgres.dsn(database_of(service.name), MIGRATOR)
+        await provision(self.postgres.dsn(), service.name, passwords, database=name, development=True)
+        owner = self.postgres.dsn(name or database_of(service.name), MIGRATOR)
         await migrate(owner, service.name, service.migrations, development=True)
+
+    def worker(self, service: Service, name: str | None = None) -> Database:
+        """The pool of its consumers and its relay. The caller closes it."""
+        role = roles(service.name)[1]
+        return Database(self.postgres.dsn(name or database_of(service.name), role), name="bench")
+
+    @property
+    def bus(self) -> Bus:
+        """As the services would be told to reach the broker."""
+        if isinstance(self.broker, EmbeddedBroker):
+            return Bus(self.broker.bootstrap, idempotence=False, session_timeout_ms=1000)
+        return Bus(self.broker.bootstrap)
+
+    @property
+    def broker_is(self) -> str:
+        return "embedded broker" if isinstance(self.broker, EmbeddedBroker) else "Apache Kafka"
 
     def environment(self, port: int) -> dict[str, str]:
         """What `jamaa serve` reads."""
@@ -89,7 +111,7 @@ class Workshop:
             "JAMAA_HOME": str(self.home),
             "JAMAA_URL": f"http://127.0.0.1:{port}",
             "JAMAA_KAFKA_BOOTSTRAP": self.broker.bootstrap,
-            "JAMAA_KAFKA_IDEMPOTENCE": "false",
+            "JAMAA_KAFKA_IDEMPOTENCE": str(self.bus.idempotence).lower(),
             "JAMAA_ISSUER": self.issuer.url,
             "JAMAA_JWKS_URL": self.issuer.jwks_url,
             "JAMAA_PAYMENT_SECRET": "a secret that nobody else needs to know",
@@ -111,18 +133,36 @@ class Workshop:
             await connection.close()
 
 
+SETTINGS: Final = {
+    "shared_preload_libraries": "pg_stat_statements",
+    "wal_level": "logical",  # Debezium reads it; everybody pays for it alike
+    "max_wal_size": "8GB",
+}
+
+
 @asynccontextmanager
-async def workshop(options: Options, *services: Service) -> AsyncIterator[Workshop]:
+async def workshop(options: Options, *services: Service, kafka: bool = False) -> AsyncIterator[Workshop]:
+    """`kafka` takes Apache Kafka where its jars and Java can be had, else the embedded broker."""
     with TemporaryDirectory(prefix="jamaa-bench-") as place:
         home = Path(place)
         home.chmod(0o755)  # as root the engines run as an unprivileged user
-        postgres = EmbeddedPostgres(home, settings={"shared_preload_libraries": "pg_stat_statements"})
-        async with postgres, EmbeddedBroker(home) as broker:
+        async with AsyncExitStack() as stack:
+            postgres = await stack.enter_async_context(EmbeddedPostgres(home, settings=SETTINGS))
+            broker = await _broker(stack, home, kafka=kafka)
             issuer = Issuer(home, "development", "http://127.0.0.1/issuer")
             shop = Workshop(home, postgres, broker, issuer, options)
             for service in services:
                 await shop.database(service)
             yield shop
+
+
+async def _broker(stack: AsyncExitStack, home: Path, *, kafka: bool) -> Broker:
+    if kafka:
+        try:
+            return await stack.enter_async_context(KafkaCluster(home, single(None)))
+        except EngineError as error:
+            print(f"no Apache Kafka, the embedded broker instead: {error}", file=sys.stderr)
+    return await stack.enter_async_context(EmbeddedBroker(home))
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +238,7 @@ class Load:
 
 
 async def load(spec: Mapping[str, Any], *, expect: int) -> Load:
-    """Raises RuntimeError when anything else than `expect` was answered: no contestant is fast at refusing."""
+    """Raises RuntimeError when anything but `expect` was answered: no contestant is quick to refuse."""
     process = await asyncio.create_subprocess_exec(
         *python("bench.load"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd=ROOT
     )
@@ -238,6 +278,11 @@ def medians(seen: Mapping[str, Sequence[float]]) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in seen.items()}
 
 
+def others(found: Mapping[str, float]) -> Peers:
+    """Of all contestants, the peers."""
+    return {name: figure for name, figure in found.items() if name not in {"ours", "floor"}}
+
+
 def cpu_of(pid: int) -> float:
     """Of a process and its living and waited-for children, in seconds."""
     total = 0.0
@@ -258,7 +303,7 @@ def kept(results: Sequence[Result], options: Options, path: Path = LATEST) -> di
     known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     for result in results:
         shown = asdict(result) | {"ratio_to_floor": result.ratio}
-        shown |= {"rounds": options.rounds, "quick": options.quick, "machine": machine(), "commit": commit()}
+        shown |= {"rounds": options.rounds, "scale": options.scale, "machine": machine(), "commit": commit()}
         shown["measured_on"] = datetime.now(UTC).date().isoformat()
         known[result.name] = _rounded(shown)
     path.parent.mkdir(exist_ok=True)

@@ -2,9 +2,10 @@
 
 import asyncio
 import hashlib
+import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,12 +19,18 @@ class NotObtained(Exception):
     """The reason, in one line, for the table."""
 
 
-async def run(*argv: str | Path, cwd: Path | None = None) -> None:
-    """Raises NotObtained."""
+async def run(
+    *argv: str | Path, cwd: Path | None = None, environment: Mapping[str, str] | None = None
+) -> str:
+    """What the program wrote. Raises NotObtained."""
     if shutil.which(str(argv[0])) is None:
         raise NotObtained(f"{argv[0]} is not installed here")
     process = await asyncio.create_subprocess_exec(
-        *map(str, argv), cwd=cwd, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        *map(str, argv),
+        cwd=cwd,
+        env=os.environ | (environment or {}),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
     )
     try:
         async with asyncio.timeout(PATIENCE):
@@ -35,6 +42,7 @@ async def run(*argv: str | Path, cwd: Path | None = None) -> None:
     if process.returncode:
         lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()]
         raise NotObtained(f"{Path(argv[0]).name}: {lines[-1][:200] if lines else 'no word'}")
+    return said.decode(errors="replace")
 
 
 async def environment(name: str) -> Path:
@@ -62,6 +70,26 @@ async def jar(name: str) -> Path:
         await run("mvn", "-q", "-B", f"-Dbench.directory={place}", "package", cwd=source)
         _obtained(place, files)
     return found
+
+
+async def debezium() -> Path:
+    """The directory of Debezium Server's distribution (some 450 MB), from Maven Central: the newest
+    that runs on Java 17.
+    """
+    place = CACHE / "debezium"
+    pinned = PEERS / "debezium" / "version"
+    if _stale(place, [pinned]):
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+        version = pinned.read_text(encoding="utf-8").strip()
+        name = "debezium-server-dist"
+        artifact = f"-Dartifact=io.debezium:{name}:{version}:tar.gz"
+        await run("mvn", "-q", "-B", "dependency:copy", artifact, f"-DoutputDirectory={place}")
+        packed = place / f"{name}-{version}.tar.gz"
+        await run("tar", "-xzf", packed, "-C", place)
+        packed.unlink()
+        _obtained(place, [pinned])
+    return place / "debezium-server"
 
 
 def _digest(files: Sequence[Path]) -> str:

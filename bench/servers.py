@@ -63,9 +63,7 @@ async def _product(name: str) -> AsyncIterator[FastAPI]:
     log.configure(level=settings.log_level)
     database = Database(settings.database_url.get_secret_value(), name=name)
     try:
-        yield create_app(
-            [service(name)], {name: database}, tokens_of(settings), settings={name: settings}
-        )
+        yield create_app([service(name)], {name: database}, tokens_of(settings), settings={name: settings})
     finally:
         await database.close()
 

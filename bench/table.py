@@ -26,13 +26,16 @@ def against(kept: dict[str, Any], peer: float | str) -> str:
 def screen(results: dict[str, Any]) -> str:
     lines = []
     for name, one in results.items():
-        lines.append(f"{name}: {one['title']} ({one['unit']}){' [quick]' if one['quick'] else ''}")
+        scale = "" if one["scale"] == 1 else f" at scale {one['scale']}"
+        lines.append(f"{name}: {one['title']} ({one['unit']}){scale}")
         lines.append(f"    ours   {one['ours']:>10,.4g}   aim: {one['aim']}")
         lines.append(
             f"    floor  {one['floor']:>10,.4g}   ratio {ratio(one['ratio_to_floor'])}   {one['floor_is']}"
         )
         for peer, figure in one["peers"].items():
-            shown = figure if isinstance(figure, str) else f"{figure:>10,.4g}   ours is {against(one, figure)}"
+            shown = (
+                figure if isinstance(figure, str) else f"{figure:>10,.4g}   ours is {against(one, figure)}"
+            )
             lines.append(f"    {peer}: {shown}")
     return "\n".join(lines)
 
@@ -42,9 +45,13 @@ def markdown(results: dict[str, Any]) -> str:
     lines = ["| what | of its floor | of what a user would pick instead |", "|---|---|---|"]
     for one in results.values():
         peers = ", ".join(
-            f"{against(one, figure)} {peer}" for peer, figure in one["peers"].items() if not isinstance(figure, str)
+            f"{against(one, figure)} {peer}"
+            for peer, figure in one["peers"].items()
+            if not isinstance(figure, str)
         )
-        lines.append(f"| {one['title']} | {ratio(one['ratio_to_floor'])} · {one['floor_is']} | {peers or '–'} |")
+        lines.append(
+            f"| {one['title']} | {ratio(one['ratio_to_floor'])} · {one['floor_is']} | {peers or '–'} |"
+        )
     return "\n".join(lines) + "\n"
 
 
