@@ -36,6 +36,7 @@ from shared.settings import settings_for
 from shared.time import check_zone
 
 DISK_FULL = "53100"  # SQLSTATE
+NOT_ALLOWED = "42501"
 console = Console(highlight=False, soft_wrap=True)
 
 
@@ -196,6 +197,12 @@ async def databases(
         refused = error.orig if isinstance(error, DBAPIError) else error
         if getattr(refused, "sqlstate", None) == DISK_FULL:
             raise disk_full(settings.home) from error
+        if getattr(refused, "sqlstate", None) == NOT_ALLOWED and settings.database_url:
+            raise EngineError(
+                f"DATABASE_URL: its role may create databases, but not change Jamaa's ({refused}): connect as"
+                f" the administrator who made them, or let him GRANT {MIGRATOR} and the roles jamaa_… to it"
+                " WITH ADMIN OPTION"
+            ) from error
         raise
 
 

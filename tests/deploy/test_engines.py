@@ -34,6 +34,8 @@ from deploy.engines import (
     installed_programs,
 )
 from deploy.kafka.fetch import jars, java
+from deploy.registry import SERVICES
+from deploy.run import databases
 
 ROOT = Path(__file__).parents[2]
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root has rights to give up")
@@ -434,3 +436,22 @@ def test_what_kafka_needs_is_named_with_its_debian_package(
     monkeypatch.setattr("deploy.kafka.fetch.CACHE", tmp_path)
     with pytest.raises(EngineError, match=f"apt-get install -y {package}"):
         find()
+
+
+async def test_an_administrator_who_did_not_make_the_databases_is_told(home: Path, initialised: Path) -> None:
+    copied(initialised, home)
+    async with EmbeddedPostgres(home, durable=False) as server:
+        connection = await asyncpg.connect(server.dsn())
+        for name in ("first", "second"):
+            await connection.execute(f"CREATE ROLE {name} LOGIN CREATEDB CREATEROLE PASSWORD 'x'")
+        await connection.close()
+
+        async def made_by(name: str) -> None:
+            url = f"postgresql://{name}:x@127.0.0.1:{server.port}/postgres"
+            there = Engines(ExternalPostgres(url, home), EmbeddedBroker(home))
+            await databases(there, EngineSettings(home=home, database_url=url), SERVICES[:1])
+
+        await made_by("first")
+        with pytest.raises(EngineError, match="connect as the administrator who made them"):
+            await made_by("second")
+        await made_by("first")
