@@ -14,11 +14,11 @@ from sqlalchemy import text
 
 from deploy.auditor import workers
 from deploy.command import Refused
+from deploy.operator import operate
+from deploy.operator.operate import LoggedEvent
 from deploy.registry import SERVICES, service
-from shared import operate
 from shared.db import Database
 from shared.events import topic_of
-from shared.operate import LoggedEvent
 from shared.time import format_instant
 
 POLL_SECONDS: Final = 0.3

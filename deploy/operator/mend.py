@@ -11,13 +11,13 @@ from sqlalchemy import text
 
 from deploy.auditor import workers
 from deploy.command import Refused
+from deploy.operator import operate
 from deploy.operator.identity import operator
+from deploy.operator.operate import Redriven
 from deploy.registry import SERVICES, service
 from deploy.serve import bus_of
-from shared import operate
 from shared.db import Database
 from shared.inbox import Inbox, Key
-from shared.operate import Redriven
 from shared.service import Consumer, Service
 from shared.settings import settings_for
 from shared.time import format_instant

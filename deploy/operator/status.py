@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.auditor import workers
+from deploy.operator import operate
 from deploy.registry import SERVICES
-from shared import operate
 from shared.auditor import Mismatch, mismatches, watches
 from shared.db import Database
 from shared.time import format_instant

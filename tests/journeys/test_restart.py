@@ -12,7 +12,7 @@ import pytest
 
 from deploy.auditor import workers
 from deploy.demo.stage import Person, StepFailed, pdf, until
-from shared import operate
+from deploy.operator import operate
 from tests.journeys.conftest import Platform
 from tests.journeys.people import DOSSIERS
 

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from deploy.engines import EmbeddedBroker
-from shared import operate
+from deploy.operator import operate
 from shared.auditor import Auditor, Watch
 from shared.bus import EMBEDDED_WAITS, Bus, Delivery, EpochChanged, Record, Sender
 from shared.inbox import Inbox, answer_repairs

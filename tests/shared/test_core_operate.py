@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from deploy.engines import Postgres
-from shared import operate
+from deploy.operator import operate
 from shared.auditor import Auditor, Mismatch, Report, Watch, mismatches
 from shared.errors import Conflict, NotFound
 from shared.inbox import Inbox

@@ -17,7 +17,7 @@ import asyncpg
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
-from shared import operate
+from deploy.operator import operate
 from shared.auditor import Auditor, Watch
 from shared.bus import Delivery, Record, Sender
 from shared.db import Tx

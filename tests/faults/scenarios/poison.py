@@ -8,10 +8,10 @@ import asyncpg
 from aiokafka import AIOKafkaProducer
 
 from deploy.auditor import workers
+from deploy.operator import operate
 from deploy.serve import bus_of
 from services.deadlines.events import CLOCKS
 from services.rokhas.events import DOSSIER
-from shared import operate
 from shared.inbox import Inbox
 from shared.settings import settings_for
 from tests.faults.cluster import ALL
