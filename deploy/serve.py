@@ -178,9 +178,17 @@ async def listening(app: FastAPI, host: str, port: int) -> AsyncIterator[None]:
         raise EngineError(
             f"cannot listen on {host}:{port} ({error.strerror}): set PORT to a free port"
         ) from error
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        timeout_graceful_shutdown=5,
+        # Longer than any client or proxy keeps a connection that it does not use: with uvicorn's 5 s, which are
+        # httpx's as well, the server closes under a request that is on its way.
+        timeout_keep_alive=75,
     )
+    server = uvicorn.Server(config)
     running = asyncio.create_task(server._serve([listener]))  # noqa: SLF001  # serve() would take over Ctrl-C
     while not server.started and not running.done():  # noqa: ASYNC110  # uvicorn tells nobody
         await asyncio.sleep(0.01)
