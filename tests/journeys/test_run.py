@@ -17,7 +17,7 @@ from deploy.registry import SERVICES
 from tests.support.launching import Launcher, fresh_home, jamaa
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 @pytest.fixture
