@@ -41,6 +41,7 @@ class Command:
     sent_at: float = 0.0
     seconds: float = 0.0
     tries: int = 0
+    under_way: bool = False
 
 
 class Journal:
@@ -66,7 +67,8 @@ class Journal:
         self._file.flush()
 
     def counts(self) -> Counter[Outcome]:
-        return Counter(command.outcome for command in self)
+        """Without those whose answer may still come."""
+        return Counter(command.outcome for command in self if not command.under_way)
 
     def unknown(self) -> list[Command]:
         return [command for command in self if command.outcome is Outcome.UNKNOWN]
@@ -79,6 +81,7 @@ class Journal:
         began = time.monotonic()
         command.sent_at = command.sent_at or time.time()
         command.tries += 1
+        command.under_way = True
         told = {"Idempotency-Key": command.key, "X-Correlation-Id": command.key}
         try:
             answer = await client.post(url, json=dict(command.body), headers={**headers, **told})
@@ -90,6 +93,7 @@ class Journal:
             command.outcome = Outcome.UNKNOWN
             return None
         finally:
+            command.under_way = False
             command.seconds = time.monotonic() - began
         command.status = answer.status_code
         body = answer.json() if "json" in answer.headers.get("content-type", "") else None

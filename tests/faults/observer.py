@@ -40,6 +40,7 @@ class Sample:
 @dataclass(slots=True)
 class Interval:
     what: str
+    scenario: int
     began: float
     ended: float | None = None
 
@@ -52,9 +53,13 @@ class Observer:
     journal: Journal
     samples: list[Sample] = field(default_factory=list)
     intervals: list[Interval] = field(default_factory=list)
+    scenario: int = 0
+    """The number of the one that runs."""
     _began: float = field(default_factory=time.monotonic)
     _seen: dict[tuple[str, int], Counter[str]] = field(default_factory=dict)
     _base: Counter[str] = field(default_factory=Counter)
+    _skipped: int = 0
+    """Positions that were drawn and not used: a crash skips some, a rollback one."""
     _sessions: dict[str, asyncpg.Connection] = field(default_factory=dict)
 
     @property
@@ -63,7 +68,7 @@ class Observer:
 
     @contextlib.contextmanager
     def interval(self, what: str) -> Iterator[None]:
-        interval = Interval(what, self.now)
+        interval = Interval(what, self.scenario, self.now)
         self.intervals.append(interval)
         try:
             yield
@@ -76,6 +81,11 @@ class Observer:
                 began = time.monotonic()
                 await asyncio.gather(self._sample(), self._scrape(client))
                 await asyncio.sleep(max(0.1, EVERY - (time.monotonic() - began)))
+
+    async def settled(self) -> None:
+        """Everything is applied: what the sequences differ by now are positions that no event has."""
+        await asyncio.sleep(2 * EVERY)
+        self._skipped += self.samples[-1].lag or 0
 
     async def close(self) -> None:
         for session in self._sessions.values():
@@ -93,7 +103,7 @@ class Observer:
                 pending = await self._ask("rokhas", PENDING) + await self._ask("deadlines", PENDING)
                 applied = await self._ask("witness", APPLIED)
                 sample.events, sample.pending = rokhas + deadlines, pending
-                sample.lag = max(0, rokhas + deadlines - applied)
+                sample.lag = max(0, rokhas + deadlines - applied - self._skipped)
         self.samples.append(sample)
 
     async def _ask(self, service: str, statement: str) -> int:

@@ -100,6 +100,7 @@ def _charts(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     bands = [
         {
             "what": fault["what"],
+            "number": fault["scenario"],
             "x": fault["began"] / end * WIDTH,
             "width": max(1.5, ((fault["ended"] or end) - fault["began"]) / end * WIDTH),
         }

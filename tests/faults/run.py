@@ -73,7 +73,7 @@ class Run:
         self.say(f"{scenario.number:>2} {scenario.name}: {scenario.what}")
         began = time.monotonic()
         trial = self.trial
-        trial.sound = not scenario.catches
+        trial.sound, self.observer.scenario = not scenario.catches, scenario.number
         trial.figures, before = {}, self.observer.counter("jamaa_inbox_applied_total")
         result = Result(scenario, "passed", 0, figures=trial.figures)
         if not scenario.quiet:
@@ -109,6 +109,7 @@ class Run:
             await healed(self.cluster)
             patience = PATIENCE if trial.sound else BROKEN_PATIENCE
             trial.figures["drained_in"] = round(await drained(self.cluster, trial, within=patience), 1)
+            await self.observer.settled()
         except (Stuck, EngineError) as stuck:
             return [Finding("drain", str(stuck)), *findings(await self._evidence())]
         return findings(await self._evidence())

@@ -14,14 +14,13 @@ async def run(trial: Trial) -> None:
     try:
         await process.down(hard=False)
         await process.up(cluster.note)
-        for _ in range(cluster.amount(2, least=1)):
-            async with trial.fault("answers of the brokers to rokhas are swallowed"):
-                cluster.kafka.wires(Mode.SWALLOW)
-                await asyncio.sleep(cluster.seconds(20, least=8))
-                for node in cluster.kafka.nodes:
-                    node.proxy.hang_up()
-                cluster.kafka.wires(Mode.PASS)
-            await asyncio.sleep(cluster.seconds(15, least=5))
+        async with trial.fault("answers of the brokers to rokhas are swallowed"):
+            cluster.kafka.wires(Mode.SWALLOW)
+            await asyncio.sleep(cluster.seconds(20, least=8))
+            for node in cluster.kafka.nodes:
+                node.proxy.hang_up()
+            cluster.kafka.wires(Mode.PASS)
+        await asyncio.sleep(cluster.seconds(15, least=5))
         async with trial.fault("the wire between rokhas and the brokers is cut"):
             cluster.kafka.wires(Mode.CUT)
             for node in cluster.kafka.nodes:

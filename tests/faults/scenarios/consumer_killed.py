@@ -5,7 +5,7 @@ from typing import Final
 
 from tests.faults.registry import CI, DEFAULT, Scenario, Trial
 
-TIMES: Final = 4
+TIMES: Final = 2
 
 
 async def run(trial: Trial) -> None:

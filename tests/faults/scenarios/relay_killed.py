@@ -5,7 +5,7 @@ from typing import Final
 
 from tests.faults.registry import CI, DEFAULT, Scenario, Trial
 
-TIMES: Final = 6
+TIMES: Final = 3
 
 
 async def run(trial: Trial) -> None:
