@@ -184,8 +184,8 @@ async def listening(app: FastAPI, host: str, port: int) -> AsyncIterator[None]:
         access_log=False,
         lifespan="on",
         timeout_graceful_shutdown=5,
-        # Longer than any client or proxy keeps a connection that it does not use: with uvicorn's 5 s, which are
-        # httpx's as well, the server closes under a request that is on its way.
+        # Longer than any client or proxy keeps an idle connection: uvicorn's 5 s are httpx's as well, and the
+        # server would close under a request that is on its way.
         timeout_keep_alive=75,
     )
     server = uvicorn.Server(config)
