@@ -1,0 +1,40 @@
+"""What every request pays for, whatever it asks."""
+
+import inspect
+
+from fastapi import APIRouter, Depends
+from fastapi.routing import iter_route_contexts
+
+from deploy.registry import SERVICES
+from shared.http.route import Route, dependants
+
+
+def threaded(router: APIRouter) -> list[str]:
+    """Dependencies of published routes that the framework runs in a thread, being no coroutines."""
+    found = []
+    for context in iter_route_contexts(router.routes):
+        route = context.original_route
+        if isinstance(route, Route) and route.include_in_schema:
+            for one in dependants(route.dependant):
+                call = one.call
+                asked = call if inspect.isroutine(call) else type(call).__call__
+                if inspect.isclass(call) or not inspect.iscoroutinefunction(asked):
+                    found.append(f"{context.path}: {call}")
+    return found
+
+
+def test_no_dependency_takes_a_thread() -> None:
+    """A hop to a thread and back costs more than a round trip to the database."""
+    assert [one for service in SERVICES for one in threaded(service.router)] == []
+
+
+def test_a_dependency_that_is_no_coroutine_is_found() -> None:
+    router = APIRouter(route_class=Route)
+
+    def plain() -> int:
+        return 1
+
+    @router.get("/planted", dependencies=[Depends(plain)])
+    async def planted() -> None: ...
+
+    assert [one.partition(":")[0] for one in threaded(router)] == ["/planted"]
