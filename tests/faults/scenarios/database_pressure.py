@@ -7,6 +7,7 @@ from typing import Final
 
 import asyncpg
 
+from shared.migrate import roles
 from tests.faults.cluster import NotRun
 from tests.faults.journal import Outcome
 from tests.faults.registry import CI, DEFAULT, Scenario, Trial
@@ -15,6 +16,7 @@ DEADLOCKS: Final = "SELECT deadlocks FROM pg_stat_database WHERE datname = curre
 RECENT: Final = """
     SELECT id FROM rokhas.dossier WHERE state IN ('draft', 'under_review')
     ORDER BY drafted_at DESC LIMIT 12"""
+END: Final = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'jamaa_rokhas%'"
 FAKETIME: Final = tuple(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 
 
@@ -57,16 +59,20 @@ async def pool(trial: Trial) -> None:
             await sql.execute("LOCK TABLE rokhas.dossier IN ACCESS EXCLUSIVE MODE")
             await asyncio.sleep(cluster.seconds(25, least=12))
         async with trial.fault("the roles may open two connections only"):
-            for role in ("jamaa_rokhas", "jamaa_rokhas_worker"):
-                await sql.execute(f"ALTER ROLE {role} CONNECTION LIMIT 2")
-            await sql.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'jamaa_rokhas%'"
-            )
-            await asyncio.sleep(cluster.seconds(20, least=8))
-            for role in ("jamaa_rokhas", "jamaa_rokhas_worker"):
-                await sql.execute(f"ALTER ROLE {role} CONNECTION LIMIT -1")
+            try:
+                await _limit(sql, 2)
+                await sql.execute(END)
+                await asyncio.sleep(cluster.seconds(20, least=8))
+            finally:
+                await _limit(sql, -1)
     after = trial.crowd.journal.counts()
     trial.figures |= {str(o): after[o] - before[o] for o in Outcome}
+
+
+async def _limit(sql: asyncpg.Connection, most: int) -> None:
+    """How many sessions each role of rokhas may have; -1 is any number."""
+    for role in roles("rokhas"):
+        await sql.execute(f"ALTER ROLE {role} CONNECTION LIMIT {most}")
 
 
 async def clocks(trial: Trial) -> None:
