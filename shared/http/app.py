@@ -86,7 +86,7 @@ def _application(
     )
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     app.state.site = Site(database, tokens, SlidingWindowCounterRateLimiter(MemoryStorage()))
-    app.include_router(service.router)
+    app.router.routes.extend(service.router.routes)  # as they are: including would make each anew
 
     async def database_answers() -> None:
         async with database.transaction():

@@ -14,6 +14,7 @@ from fastapi.routing import iter_route_contexts
 from deploy.issuer import Issuer
 from deploy.registry import SERVICES
 from services.deadlines.events import Step
+from shared.http import create_app
 from shared.http.route import Authorization, Route, authorization_of
 from shared.log import configure
 from shared.service import Service
@@ -23,7 +24,7 @@ from tests.deadlines.conftest import Tell, deadlines, tell
 from tests.rokhas.conftest import Deliver, Says, clock_says, deliver, rokhas
 from tests.rokhas.filed import CASABLANCA, filed
 from tests.support.databases import ServiceDatabase
-from tests.support.http import ISSUER, application, settings_of
+from tests.support.http import ISSUER, settings_of
 
 ELSEWHERE = "06.371.01.01"
 """Another commune in another province."""
@@ -120,11 +121,11 @@ async def world(
         within=lambda code: territory().within(code),
     )
     databases = {"rokhas": rokhas, "deadlines": deadlines}
-    app = application(
+    app = create_app(
         SERVICES,
         {name: database.api for name, database in databases.items()},
         tokens,
-        {service.name: settings_of(service, tmp_path) for service in SERVICES},
+        settings={service.name: settings_of(service, tmp_path) for service in SERVICES},
     )
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
@@ -138,7 +139,8 @@ async def world(
             file, "started", answer_by=answer_by, first_half_until=answer_by.date(), explanation=[STEP]
         )
         await tell("submitted", file, submitted_at=datetime.now(UTC), complete=True, missing=[])
-        made = World(client, issuer, databases, {"dossier_id": str(file), "document": "site_plan"})
+        ids = {"dossier_id": str(file), "document": "site_plan", "sha256": stored.json()["sha256"]}
+        made = World(client, issuer, databases, ids)
 
         async def posted(path: str, persona: str, body: dict[str, Any]) -> dict[str, Any]:
             headers = {"Authorization": f"Bearer {issuer.token(persona)}", "Idempotency-Key": uuid4().hex}

@@ -1,6 +1,6 @@
 """A service's API in this process, on a real database, spoken to by personas."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,15 +8,9 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-from fastapi import FastAPI
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import SlidingWindowCounterRateLimiter
-from starlette.routing import Mount
 
 from deploy.issuer import Issuer
-from shared.db import Database
 from shared.http import create_app
-from shared.http.route import Site
 from shared.log import configure
 from shared.service import Service
 from shared.settings import Settings, settings_for
@@ -83,31 +77,6 @@ def settings_of(service: Service, home: Path, **changes: str) -> Settings:
     )
 
 
-_served: dict[tuple[str, ...], FastAPI] = {}
-
-
-def application(
-    services: Sequence[Service],
-    databases: Mapping[str, Database],
-    tokens: Tokens,
-    settings: Mapping[str, Settings],
-) -> FastAPI:
-    """What `create_app` makes of these services, made once: building the routes takes longer than most tests.
-    Databases, tokens, settings and who was seen how often are the caller's alone. Only readiness still asks
-    the database that came first: look at it on an application of your own.
-    """
-    names = tuple(service.name for service in services)
-    if names not in _served:
-        _served[names] = create_app(services, databases, tokens, settings=settings)
-    mounted = {route.name: route.app for route in _served[names].routes if isinstance(route, Mount)}
-    for name in names:
-        limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
-        state = mounted[name].state  # type: ignore[attr-defined]  # create_app mounts applications
-        state.site = Site(databases[name], tokens, limiter)
-        state.settings = settings[name]
-    return _served[names]
-
-
 @asynccontextmanager
 async def api_of(
     service: Service, database: ServiceDatabase, home: Path, *, settings: Settings | None = None
@@ -120,11 +89,11 @@ async def api_of(
         audience="jamaa",
         within=lambda code: territory().within(code),
     )
-    app = application(
+    app = create_app(
         [service],
         {service.name: database.api},
         tokens,
-        {service.name: settings or settings_of(service, home)},
+        settings={service.name: settings or settings_of(service, home)},
     )
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
