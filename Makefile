@@ -52,12 +52,13 @@ storm: $(STAMP) ## 10,000 dates at one midnight, everything killed at 23:59: the
 bench: $(STAMP) ## every hot path beside its floor and its peers, as ratios (ONLY=accept SCALE=0.1 ROUNDS=5)
 	@exec $(FOLLOW) $(BIN)/python -m bench $(ONLY) $(if $(SCALE),--scale $(SCALE)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
-check: $(STAMP) ## ruff, mypy, import contracts, event contracts
+check: $(STAMP) ## ruff, mypy, import contracts, event contracts, secrets and pins
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m deploy contracts --check
+	$(BIN)/pytest -n 0 tests/security/test_supply.py
 
 contracts: $(STAMP) ## write the JSON Schemas and the AsyncAPI document of all events
 	@$(BIN)/python -m deploy contracts
