@@ -65,6 +65,10 @@ def _officer(role: Role, **title: str) -> Persona:
     return Persona(title=title, role=role, communes=frozenset({CASABLANCA}))
 
 
+def _of_province(role: Role, **title: str) -> Persona:
+    return Persona(title=title, role=role, provinces=frozenset({PREFECTURE_OF_CASABLANCA}))
+
+
 PERSONAS: Final[Mapping[str, Persona]] = {
     "citizen": Persona(title={"ar": "مواطن(ة)", "fr": "Citoyen(ne)", "en": "Citizen"}, role=Role.CITIZEN),
     "architect": Persona(
@@ -83,6 +87,28 @@ PERSONAS: Final[Mapping[str, Persona]] = {
     "auditor": _officer(Role.AUDITOR, ar="مدقق(ة) داخلي(ة)", fr="Auditeur interne", en="Internal auditor"),
     "operator": Persona(
         title={"ar": "مشغل المنصة", "fr": "Exploitant", "en": "Operator"}, role=Role.OPERATOR
+    ),
+    "civil_status_officer": _officer(
+        Role.CIVIL_STATUS_OFFICER,
+        ar="ضابط(ة) الحالة المدنية",
+        fr="Officier d'état civil",
+        en="Civil status officer",
+    ),
+    "civil_status_authority": _of_province(
+        Role.CIVIL_STATUS_AUTHORITY,
+        ar="السلطة المركزية للحالة المدنية",
+        fr="Autorité centrale de l'état civil",
+        en="Central authority of civil status",
+    ),
+    "court_clerk": _of_province(
+        Role.COURT_CLERK, ar="كاتب(ة) الضبط بالمحكمة", fr="Greffier du tribunal", en="Court clerk"
+    ),
+    "health_facility": _officer(
+        Role.HEALTH_FACILITY, ar="مؤسسة صحية", fr="Établissement de santé", en="Health facility"
+    ),
+    "administration": Persona(
+        title={"ar": "إدارة أخرى", "fr": "Autre administration", "en": "Another administration"},
+        role=Role.ADMINISTRATION,
     ),
 }
 
@@ -143,7 +169,7 @@ class Issuer:
 
         Raises UnknownPersona, and UnknownCollectivity for a code that does not exist.
         """
-        numbered = re.fullmatch(r"([a-z]+?)\d*", persona)
+        numbered = re.fullmatch(r"([a-z_]+?)\d*", persona)
         who = PERSONAS.get(numbered[1]) if numbered else None
         if who is None:
             raise UnknownPersona(persona)

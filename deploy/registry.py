@@ -2,11 +2,12 @@
 
 from typing import Final
 
+from services.civil_status.app import SERVICE as CIVIL_STATUS
 from services.deadlines.app import SERVICE as DEADLINES
 from services.rokhas.app import SERVICE as ROKHAS
 from shared.service import Service
 
-SERVICES: Final[tuple[Service, ...]] = (ROKHAS, DEADLINES)
+SERVICES: Final[tuple[Service, ...]] = (ROKHAS, DEADLINES, CIVIL_STATUS)
 
 
 class UnknownService(Exception):

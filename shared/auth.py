@@ -15,6 +15,11 @@ class Role(StrEnum):
     GOVERNOR = "governor"
     AUDITOR = "auditor"
     OPERATOR = "operator"
+    CIVIL_STATUS_OFFICER = "civil_status_officer"
+    CIVIL_STATUS_AUTHORITY = "civil_status_authority"
+    COURT_CLERK = "court_clerk"
+    HEALTH_FACILITY = "health_facility"
+    ADMINISTRATION = "administration"
 
 
 OFFICERS = frozenset({Role.AGENT, Role.INSTRUCTOR, Role.PRESIDENT})

@@ -20,6 +20,8 @@ from shared.log import configure
 from shared.service import Service
 from shared.territory import territory
 from shared.tokens import Tokens
+from tests.civil_status.conftest import civil_status
+from tests.civil_status.filed import registered
 from tests.deadlines.conftest import Tell, deadlines, tell
 from tests.rokhas.conftest import Deliver, Says, clock_says, deliver, rokhas
 from tests.rokhas.filed import CASABLANCA, filed
@@ -33,8 +35,13 @@ OUTSIDERS = (
     ("citizen2", None),
     ("architect", None),
     *((role, ELSEWHERE) for role in ("agent", "instructor", "president", "auditor", "governor")),
+    *((role, ELSEWHERE) for role in ("civil_status_officer", "health_facility")),
+    ("administration", None),
 )
-INSIDERS = ("citizen", "agent", "instructor", "president", "governor", "operator2")
+INSIDERS = (
+    *("citizen", "agent", "instructor", "president", "governor", "operator2"),
+    *("civil_status_officer", "court_clerk", "civil_status_authority", "health_facility", "administration"),
+)
 
 SECRET = "Mon voisin est malade"
 STEP = Step("start", None, "55-19", {"ar": "بداية", "fr": "début", "en": "start"})
@@ -81,7 +88,9 @@ class World:
         return await self.client.request(
             door.method,
             f"/{door.service}{door.path.format(**self.ids)}",
-            headers={"Accept-Language": "en", "Idempotency-Key": uuid4().hex} | bearer | headers,
+            headers={"Accept-Language": "en", "Idempotency-Key": uuid4().hex, "Access-Purpose": "inspection"}
+            | bearer
+            | headers,
             **sent,
         )
 
@@ -106,6 +115,7 @@ def doors(services: tuple[Service, ...] = SERVICES) -> list[Door]:
 async def world(
     rokhas: ServiceDatabase,
     deadlines: ServiceDatabase,
+    civil_status: ServiceDatabase,
     tmp_path: Path,
     clock_says: Says,
     deliver: Deliver,
@@ -120,7 +130,7 @@ async def world(
         audience="jamaa",
         within=lambda code: territory().within(code),
     )
-    databases = {"rokhas": rokhas, "deadlines": deadlines}
+    databases = {"rokhas": rokhas, "deadlines": deadlines, "civil_status": civil_status}
     app = create_app(
         SERVICES,
         {name: database.api for name, database in databases.items()},
@@ -166,6 +176,7 @@ async def world(
             entry_id=day["id"],
             payment=str(uuid4()),
             code="construction_small",
+            **await registered(posted, SECRET),
         )
         yield made
 
@@ -182,4 +193,4 @@ def delegation_body(holder: str) -> dict[str, Any]:
     }
 
 
-__all__ = ["clock_says", "deadlines", "deliver", "rokhas", "tell"]
+__all__ = ["civil_status", "clock_says", "deadlines", "deliver", "rokhas", "tell"]

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from services.rokhas.domain.states import Action
 from services.rokhas.events import DelegationGiven, DelegationRevoked
-from shared.auth import Actor, Role
+from shared.auth import OFFICERS, Actor, Role
 from shared.errors import Conflict, Forbidden, Invalid
 
 A = Action
@@ -19,13 +19,13 @@ _DEPOSIT: Final = _APPLICANT | {Role.AGENT}
 _OFFICE: Final = frozenset({Role.AGENT, Role.INSTRUCTOR})
 _PRESIDENT: Final = frozenset({Role.PRESIDENT})
 _GOVERNOR: Final = frozenset({Role.GOVERNOR})
-_EVERYBODY: Final = frozenset(Role)
+_READERS: Final = _DEPOSIT | OFFICERS | {Role.GOVERNOR, Role.AUDITOR}
 
 MAY: Final[dict[Action, frozenset[Role]]] = {
-    A.READ_RECUEIL: _EVERYBODY,
+    A.READ_RECUEIL: frozenset(Role),
     A.DRAFT: _DEPOSIT,
-    A.LIST: _EVERYBODY - {Role.OPERATOR},
-    A.READ: _EVERYBODY - {Role.OPERATOR},
+    A.LIST: _READERS,
+    A.READ: _READERS,
     A.EXPORT: _OFFICE | _PRESIDENT | _GOVERNOR,
     A.UPLOAD: _DEPOSIT | _OFFICE | _PRESIDENT | _GOVERNOR,
     A.IMPORT: _PRESIDENT | {Role.AGENT},  # an agent only to try: see `Dossier.imported`

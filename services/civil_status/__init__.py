@@ -1,0 +1,1 @@
+"""Civil status: the register behind the window."""

@@ -1,0 +1,56 @@
+"""Who may do what: role by action and territory. What concerns one file only, its own rules ask."""
+
+from typing import Final
+
+from services.civil_status.domain.states import Action
+from shared.auth import Actor, Role
+from shared.errors import Forbidden
+
+A = Action
+
+_OFFICER: Final = frozenset({Role.CIVIL_STATUS_OFFICER})
+_OFFICE: Final = _OFFICER | {Role.AGENT}
+_COURT: Final = frozenset({Role.COURT_CLERK})
+_AUTHORITY: Final = frozenset({Role.CIVIL_STATUS_AUTHORITY})
+
+MAY: Final[dict[Action, frozenset[Role]]] = {
+    A.LOOK_UP: _OFFICE | _COURT | _AUTHORITY,
+    A.REGISTER_JUDGMENT: _OFFICER,
+    A.READ_ACT: _OFFICE | _COURT | _AUTHORITY | {Role.CITIZEN},
+    A.ADD_MENTION: _OFFICER,
+    A.ENTER_JUDGMENT: _OFFICER | _COURT,
+    A.ANNUL: _OFFICER | _COURT,
+    A.FLAG_DUPLICATE: _OFFICE,
+    A.CLEAR_DUPLICATE: _OFFICER,
+}
+
+
+def serves(action: Action, by: Actor, collectivity: str) -> bool:
+    """Whether `by` holds a part, other than a citizen's, that may do it, in a territory that has the
+    office.
+    """
+    return by.holds(*MAY[action] - {Role.CITIZEN}) and by.covers(collectivity)
+
+
+def demand(action: Action, by: Actor, collectivity: str) -> None:
+    """Raises Forbidden `not_allowed`."""
+    if not serves(action, by, collectivity):
+        raise not_allowed()
+
+
+def not_allowed() -> Forbidden:
+    return Forbidden(
+        "not_allowed",
+        {
+            "ar": "صفتكم أو مجالكم الترابي لا يسمح بهذا الإجراء.",
+            "fr": "Votre qualité ou votre ressort ne permet pas cette action.",
+            "en": "Your role or your territory does not allow this.",
+        },
+    )
+
+
+def may_read(by: Actor, collectivity: str, parties: frozenset[str]) -> bool:
+    """The person concerned and who declared the act; the office, the court and the authority of its
+    territory.
+    """
+    return by.subject in parties or serves(A.READ_ACT, by, collectivity)

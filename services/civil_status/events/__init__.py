@@ -1,0 +1,31 @@
+"""What `civil_status` announces: that something happened to an act or a file, and where to read it.
+
+Events carry references. No name, no date of birth, no identifier of a person travels: whoever may know them
+asks the register, which writes down who asked.
+"""
+
+from services.civil_status.events.act import (
+    ACT,
+    ActEvent,
+    ActKind,
+    ActRegistered,
+    Annulled,
+    DuplicateCleared,
+    DuplicateFlagged,
+    MentionAdded,
+    MentionKind,
+    Origin,
+)
+
+__all__ = [
+    "ACT",
+    "ActEvent",
+    "ActKind",
+    "ActRegistered",
+    "Annulled",
+    "DuplicateCleared",
+    "DuplicateFlagged",
+    "MentionAdded",
+    "MentionKind",
+    "Origin",
+]

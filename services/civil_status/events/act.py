@@ -1,0 +1,105 @@
+"""What happens to an act of the register: it is drawn up once, and then only added to."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import ClassVar, Final
+
+from shared.events import Event, Stream
+
+
+class ActKind(StrEnum):
+    """Marriage and its dissolution are mentions on an act of birth (36-21), no acts of their own."""
+
+    BIRTH = "birth"
+    DEATH = "death"
+
+
+class Origin(StrEnum):
+    """How an act came into the register. The last two hold what a paper register says."""
+
+    DECLARATION = "declaration"
+    JUDGMENT = "judgment"
+    DIGITISED = "digitised"
+    IMPORTED = "imported"
+
+
+class MentionKind(StrEnum):
+    """What a margin may say (legacy registers: 2-99-665 art. 12-18; summaries: 2-22-04 art. 15)."""
+
+    MARRIAGE = "marriage"
+    DISSOLUTION = "dissolution"
+    DEATH = "death"
+    CORRECTION = "correction"
+    JUDGMENT = "judgment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActEvent(Event):
+    collectivity: str
+    kind: ActKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActRegistered(ActEvent):
+    """`office`, `year` and `number` name the act as its copies do."""
+
+    TYPE: ClassVar = "ma.jamaa.civil_status.act.registered.v1"
+    office: str
+    year: int
+    number: int
+    origin: Origin
+    registered_at: datetime
+    declaration: str | None = None
+    judgment: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MentionAdded(ActEvent):
+    """A note in the margin. A document issued of an earlier `version` of the act is superseded when
+    `supersedes`; `changes` names the fields that read differently now, never their values.
+    """
+
+    TYPE: ClassVar = "ma.jamaa.civil_status.act.mention_added.v1"
+    mention: str
+    mention_kind: MentionKind
+    ordinal: int
+    version: int
+    entered_at: datetime
+    basis: str
+    changes: tuple[str, ...] = ()
+    supersedes: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicateFlagged(ActEvent):
+    """Two acts seem to say the same; nothing is issued of this one until a person has decided."""
+
+    TYPE: ClassVar = "ma.jamaa.civil_status.act.duplicate_flagged.v1"
+    other: str
+    flagged_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicateCleared(ActEvent):
+    """They are two persons."""
+
+    TYPE: ClassVar = "ma.jamaa.civil_status.act.duplicate_cleared.v1"
+    other: str
+    cleared_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annulled(ActEvent):
+    """By a judgment: the act stays in the register and nothing is issued of it any more."""
+
+    TYPE: ClassVar = "ma.jamaa.civil_status.act.annulled.v1"
+    judgment: str
+    judged_on: date
+    annulled_at: datetime
+    version: int
+
+
+ACT: Final = Stream(
+    "civil_status", "act", (ActRegistered, MentionAdded, DuplicateFlagged, DuplicateCleared, Annulled)
+)

@@ -1,0 +1,186 @@
+"""Acts in PostgreSQL: drawn up once, their margins added to. Loaded to be changed, an act is locked."""
+
+import json
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import TypeAdapter
+from sqlalchemy import Row, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from services.civil_status.domain import Act, ActState
+from services.civil_status.domain.identifier import draw
+from services.civil_status.domain.values import Blocks, Mention
+from services.civil_status.events import ACT, ActEvent, ActKind, Origin
+from shared.db import Tx
+from shared.errors import NotFound, Stale
+from shared.time import civil_day
+
+COLUMNS: Final = (
+    "id, kind, collectivity, office, year, number, origin, identifier, event_on, parties, state,"
+    " disputed_with, judgment, version, drawn_up_at, drawn_up_by, body"
+)
+_COLUMNS: Final = COLUMNS.split(", ")
+VALUES: Final = ", ".join("CAST(:body AS jsonb)" if name == "body" else f":{name}" for name in _COLUMNS)
+SELECT: Final = f"""
+    SELECT {COLUMNS}, coalesce((SELECT jsonb_agg(m.body ORDER BY m.ordinal) FROM civil_status.mention m
+      WHERE m.act = act.id), '[]') AS mentions FROM civil_status.act"""
+
+
+def _read(sql: str) -> Any:
+    return text(sql).columns(body=JSONB, mentions=JSONB)
+
+
+ONE = _read(f"{SELECT} WHERE id = :id")
+LOCK = _read(f"{SELECT} WHERE id = :id FOR UPDATE OF act")
+NUMBERED = _read(f"{SELECT} WHERE office = :office AND year = :year AND kind = :kind AND number = :number")
+IDENTIFIED = _read(f"{SELECT} WHERE identifier = :identifier ORDER BY kind, id LIMIT 3")
+INSERT = text(f"INSERT INTO civil_status.act ({COLUMNS}) VALUES ({VALUES})")
+UPDATE = text(
+    "UPDATE civil_status.act SET state = :state, disputed_with = :disputed_with, judgment = :judgment,"
+    " version = :version WHERE id = :id"
+)
+NOTE = text(
+    "INSERT INTO civil_status.mention (act, ordinal, id, kind, entered_at, body)"
+    " VALUES (:act, :ordinal, :id, :kind, :entered_at, CAST(:body AS jsonb)) ON CONFLICT (id) DO NOTHING"
+)
+NUMBER = text("SELECT civil_status.next_number(:office, :year, :kind)")
+TAKE = text("SELECT civil_status.take_identifier(:digits)")
+
+
+@cache
+def blocks_adapter() -> TypeAdapter[Blocks]:
+    return TypeAdapter(Blocks)
+
+
+@cache
+def mention_adapter() -> TypeAdapter[Mention]:
+    return TypeAdapter(Mention)
+
+
+async def get(tx: Tx, act_id: UUID) -> Act:
+    """To read. Raises `NotFound`, also for what row-level security hides."""
+    return _found((await tx.execute(ONE, {"id": act_id})).one_or_none())
+
+
+async def locked(tx: Tx, act_id: UUID, *, version: int | None = None) -> Act:
+    """To change. Raises `NotFound`, and `Stale` when the caller read another version than this one."""
+    act = _found((await tx.execute(LOCK, {"id": act_id})).one_or_none())
+    if version is not None and version != act.version:
+        raise Stale("act_changed", version=act.version)
+    return act
+
+
+async def numbered(tx: Tx, kind: ActKind, office: str, year: int, number: int) -> Act | None:
+    values = {"kind": kind.value, "office": office, "year": year, "number": number}
+    row = (await tx.execute(NUMBERED, values)).one_or_none()
+    return None if row is None else from_row(row)
+
+
+async def identified(tx: Tx, identifier: str) -> list[Act]:
+    """The act of birth of a person, and of death."""
+    return [from_row(row) for row in await tx.execute(IDENTIFIED, {"identifier": identifier})]
+
+
+async def number(tx: Tx, office: str, kind: ActKind, at: datetime) -> int:
+    """The next one of the office's year. Draws no gap: a rollback gives it back."""
+    values = {"office": office, "year": civil_day(at).year, "kind": kind.value}
+    taken: int = (await tx.execute(NUMBER, values)).scalar_one()
+    return taken
+
+
+async def identifier(tx: Tx) -> str:
+    """One that nobody has or ever had. One draw in a dozen meets a taken one when 80 million are given."""
+    while True:
+        drawn = draw()
+        if (await tx.execute(TAKE, {"digits": drawn})).scalar_one():
+            return drawn
+
+
+async def save(tx: Tx, act: Act, *, because: ActEvent) -> None:
+    """The act with its one event, and what its margin gained."""
+    sequence = await tx.emit(ACT, act.id, act.collectivity, because)
+    assert sequence == act.version  # the row was locked when it was loaded
+    if act.version == 1:
+        await tx.execute(INSERT, to_row(act))
+    else:
+        row = to_row(act)
+        await tx.execute(
+            UPDATE, {name: row[name] for name in ("id", "state", "disputed_with", "judgment", "version")}
+        )
+    if act.mentions:
+        last = act.mentions[-1]
+        await tx.execute(
+            NOTE,
+            {
+                "act": act.id,
+                "ordinal": last.ordinal,
+                "id": last.id,
+                "kind": last.kind.value,
+                "entered_at": last.entered_at,
+                "body": mention_adapter().dump_json(last).decode(),
+            },
+        )
+
+
+def _found(row: Row[*tuple[Any, ...]] | None) -> Act:
+    if row is None:
+        raise act_unknown()
+    return from_row(row)
+
+
+def act_unknown() -> NotFound:
+    return NotFound(
+        "act_unknown",
+        {
+            "ar": "لا يوجد رسم بهذه المعطيات ضمن ما يحق لكم الاطلاع عليه.",
+            "fr": "Aucun acte ne répond à ces données parmi ceux que vous pouvez consulter.",
+            "en": "There is no such act among those that you may see.",
+        },
+    )
+
+
+def to_row(act: Act) -> dict[str, Any]:
+    return {
+        "id": act.id,
+        "kind": act.kind.value,
+        "collectivity": act.collectivity,
+        "office": act.office,
+        "year": act.year,
+        "number": act.number,
+        "origin": act.origin.value,
+        "identifier": act.identifier,
+        "event_on": act.blocks.event.on.first,
+        "parties": sorted(act.parties),
+        "state": act.state.value,
+        "disputed_with": act.disputed_with,
+        "judgment": act.judgment,
+        "version": act.version,
+        "drawn_up_at": act.drawn_up_at,
+        "drawn_up_by": act.drawn_up_by,
+        "body": json.dumps(blocks_adapter().dump_python(act.blocks, mode="json"), ensure_ascii=False),
+    }
+
+
+def from_row(row: Row[*tuple[Any, ...]]) -> Act:
+    return Act(
+        id=row.id,
+        kind=ActKind(row.kind),
+        collectivity=row.collectivity,
+        office=row.office,
+        year=row.year,
+        number=row.number,
+        origin=Origin(row.origin),
+        identifier=row.identifier,
+        blocks=blocks_adapter().validate_python(row.body),
+        drawn_up_at=row.drawn_up_at,
+        drawn_up_by=row.drawn_up_by,
+        parties=frozenset(row.parties),
+        state=ActState(row.state),
+        version=row.version,
+        mentions=[mention_adapter().validate_python(one) for one in row.mentions],
+        disputed_with=row.disputed_with,
+        judgment=row.judgment,
+    )
