@@ -35,7 +35,7 @@ from tests.support.databases import ServiceDatabase
 DOORS = doors()
 GUARDED = [door for door in DOORS if not door.mark.public]
 OF_A_FILE = [door for door in GUARDED if "{" in door.path]
-HIDDEN = ("dossier_id", "clock_id", "delegation_id", "request", "act_id")
+HIDDEN = ("dossier_id", "clock_id", "delegation_id", "request", "act_id", "declaration_id")
 LISTS = [door for door in DOORS if door.method == "GET" and "{" not in door.path]
 
 REASON = {"article": "12-90, art. 43", "text": "Alignement"}

@@ -1,8 +1,8 @@
 """HTTP of `civil_status`: families, offices, courts and other administrations."""
 
-from services.civil_status.api import acts
+from services.civil_status.api import acts, corrections, declarations, exchanges, files
 from shared.http import Router
 
 router = Router()
-for part in (acts,):
+for part in (files, declarations, acts, corrections, exchanges):
     router.include_router(part.router)

@@ -10,12 +10,13 @@ from services.civil_status.api.common import (
     ActOut,
     BlocksIn,
     Change,
+    Changes,
     JudgmentReference,
+    Nothing,
     Office,
     PersonIn,
     Reason,
     Sha256,
-    Written,
     authorize,
     changing,
     read_by_another,
@@ -56,9 +57,7 @@ class AmendmentIn(Body):
 
     judgment: JudgmentReference
     judged_on: Day
-    changes: Annotated[
-        dict[Annotated[str, Field(max_length=60)], Written], Field(min_length=1, max_length=40)
-    ]
+    changes: Changes
     proof: Sha256 | None = None
 
 
@@ -69,10 +68,6 @@ class AnnulmentIn(Body):
 
 class DuplicateIn(Body):
     other: UUID
-
-
-class Nothing(Body):
-    """An empty object."""
 
 
 class OutputOut(BaseModel):
@@ -142,6 +137,7 @@ async def output(
 @router.post("/{act_id}/mentions")
 async def add_mention(file: Annotated[Change, changing(Action.ADD_MENTION)], body: MentionIn) -> ActOut:
     """A marriage, its dissolution, a death, in the margin of an act of birth (2-22-04 art. 15)."""
+    await file.brought(body.proof)
     noted = file.act.note(
         uuid4(),
         body.kind,
@@ -159,6 +155,7 @@ async def enter_judgment(
     file: Annotated[Change, changing(Action.ENTER_JUDGMENT)], body: AmendmentIn
 ) -> ActOut:
     """What a court changed of the substance (36-21 art. 48-51)."""
+    await file.brought(body.proof)
     noted = file.act.note(
         uuid4(),
         MentionKind.JUDGMENT,

@@ -16,6 +16,7 @@ from services.civil_status.domain.identifier import checked
 from services.civil_status.domain.values import Blocks, Declarant, Happening, Name, Person, Sex
 from services.civil_status.events import ActEvent, ActKind, Origin
 from services.civil_status.store import acts
+from services.civil_status.store.uploads import brought
 from shared.access import recorded
 from shared.auth import Actor
 from shared.db import Tx
@@ -183,6 +184,17 @@ class ActOut(BaseModel):
     version: int
 
 
+class Nothing(Body):
+    """An empty object."""
+
+
+Changes = Annotated[
+    dict[Annotated[str, Field(max_length=60)], Written],
+    Field(min_length=1, max_length=40, examples=[{"subject.given.latin": "Yassine"}]),
+]
+"""What fields of an act read from now on."""
+
+
 async def _reason(
     purpose: Annotated[
         str | None,
@@ -222,6 +234,11 @@ class Change:
     @property
     def officer(self) -> By:
         return By(by=self.tx.actor, now=self.tx.now)
+
+    async def brought(self, sha256: str | None) -> None:
+        """Raises Invalid `file_unknown` for a content that the caller did not bring."""
+        if sha256 is not None:
+            await brought(self.tx, sha256)
 
     async def answer(self, event: ActEvent) -> ActOut:
         """Saves the act, writes down who has read it, and shows it as it now stands."""

@@ -87,7 +87,8 @@ class Act:
         Raises Forbidden outside the office's commune, and for an act of the officer's own family; Invalid
         for an event that is still to come.
         """
-        demand(Action.REGISTER_JUDGMENT, by, collectivity)
+        action = Action.REGISTER if origin is Origin.DECLARATION else Action.REGISTER_JUDGMENT
+        demand(action, by, collectivity)
         if by.subject in parties:
             raise Forbidden("own_act", "Nobody draws up an act that concerns themselves.")
         today = civil_day(now)

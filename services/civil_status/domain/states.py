@@ -10,6 +10,24 @@ class Action(StrEnum):
     # on nothing in particular
     LOOK_UP = "look_up"
     REGISTER_JUDGMENT = "register_judgment"
+    OPEN_DECLARATION = "open_declaration"
+    LIST_DECLARATIONS = "list_declarations"
+    LIST_CORRECTIONS = "list_corrections"
+    UPLOAD = "upload"
+    GIVE_CONSENT = "give_consent"
+    EXCHANGE = "exchange"
+    # a declaration
+    READ_DECLARATION = "read_declaration"
+    COMPLETE = "complete"
+    DISTINGUISH = "distinguish"
+    REGISTER = "register"
+    REFUSE = "refuse"
+    WITHDRAW = "withdraw"
+    # a correction
+    REQUEST_CORRECTION = "request_correction"
+    READ_CORRECTION = "read_correction"
+    DECIDE_CORRECTION = "decide_correction"
+    WITHDRAW_CORRECTION = "withdraw_correction"
     # an act
     READ_ACT = "read_act"
     ADD_MENTION = "add_mention"
@@ -34,11 +52,70 @@ ACT_NEXT: Final[dict[ActState, frozenset[ActState]]] = {
     ActState.ANNULLED: frozenset(),
 }
 
-_ENTRIES: Final = frozenset({A.ADD_MENTION, A.ENTER_JUDGMENT, A.ANNUL})
+_ENTRIES: Final = frozenset({A.ADD_MENTION, A.ENTER_JUDGMENT, A.ANNUL, A.REQUEST_CORRECTION})
 
 ACT_ACTIONS: Final[dict[ActState, frozenset[Action]]] = {
     ActState.VALID: _ENTRIES | {A.READ_ACT, A.FLAG_DUPLICATE},
     # Life goes on while somebody looks into it: a marriage is noted all the same.
     ActState.DISPUTED: _ENTRIES | {A.READ_ACT, A.CLEAR_DUPLICATE},
     ActState.ANNULLED: frozenset({A.READ_ACT}),
+}
+
+
+class DeclarationState(StrEnum):
+    ANNOUNCED = (
+        "announced"  # by the family, the hospital, or just now at the counter: it declares nothing yet
+    )
+    COMPLETED = "completed"  # declared, in time: waits for the officer's signature
+    SUSPECTED = "suspected"  # declared, and seems to be in the register already
+    LATE = "late"  # nobody came in time: a court orders the registration
+    REGISTERED = "registered"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+D = DeclarationState
+
+DECLARATION_NEXT: Final[dict[DeclarationState, frozenset[DeclarationState]]] = {
+    D.ANNOUNCED: frozenset({D.COMPLETED, D.SUSPECTED, D.LATE, D.REGISTERED, D.REFUSED, D.WITHDRAWN}),
+    D.COMPLETED: frozenset({D.REGISTERED, D.REFUSED}),
+    D.SUSPECTED: frozenset({D.COMPLETED, D.REFUSED}),
+    D.LATE: frozenset({D.REGISTERED, D.REFUSED, D.WITHDRAWN}),
+    D.REGISTERED: frozenset(),
+    D.REFUSED: frozenset(),
+    D.WITHDRAWN: frozenset(),
+}
+
+DECLARATION_ACTIONS: Final[dict[DeclarationState, frozenset[Action]]] = {
+    D.ANNOUNCED: frozenset({A.READ_DECLARATION, A.COMPLETE, A.REGISTER_JUDGMENT, A.REFUSE, A.WITHDRAW}),
+    D.COMPLETED: frozenset({A.READ_DECLARATION, A.REGISTER, A.REFUSE}),
+    D.SUSPECTED: frozenset({A.READ_DECLARATION, A.DISTINGUISH, A.REFUSE}),
+    D.LATE: frozenset({A.READ_DECLARATION, A.REGISTER_JUDGMENT, A.REFUSE, A.WITHDRAW}),
+    D.REGISTERED: frozenset({A.READ_DECLARATION}),
+    D.REFUSED: frozenset({A.READ_DECLARATION}),
+    D.WITHDRAWN: frozenset({A.READ_DECLARATION}),
+}
+
+
+class CorrectionState(StrEnum):
+    REQUESTED = "requested"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+
+C = CorrectionState
+
+CORRECTION_NEXT: Final[dict[CorrectionState, frozenset[CorrectionState]]] = {
+    C.REQUESTED: frozenset({C.ACCEPTED, C.REJECTED, C.WITHDRAWN}),
+    C.ACCEPTED: frozenset(),
+    C.REJECTED: frozenset(),
+    C.WITHDRAWN: frozenset(),
+}
+
+CORRECTION_ACTIONS: Final[dict[CorrectionState, frozenset[Action]]] = {
+    C.REQUESTED: frozenset({A.READ_CORRECTION, A.DECIDE_CORRECTION, A.WITHDRAW_CORRECTION}),
+    C.ACCEPTED: frozenset({A.READ_CORRECTION}),
+    C.REJECTED: frozenset({A.READ_CORRECTION}),
+    C.WITHDRAWN: frozenset({A.READ_CORRECTION}),
 }

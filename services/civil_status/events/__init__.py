@@ -16,9 +16,17 @@ from services.civil_status.events.act import (
     MentionKind,
     Origin,
 )
+from services.civil_status.events.consent import CONSENT, EXCHANGE, LOOKUP
+from services.civil_status.events.correction import CORRECTION
+from services.civil_status.events.declaration import DECLARATION
 
 __all__ = [
     "ACT",
+    "CONSENT",
+    "CORRECTION",
+    "DECLARATION",
+    "EXCHANGE",
+    "LOOKUP",
     "ActEvent",
     "ActKind",
     "ActRegistered",

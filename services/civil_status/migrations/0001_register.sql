@@ -72,3 +72,102 @@ CREATE POLICY worker ON civil_status.mention TO @worker USING (true) WITH CHECK 
 -- An act is never edited: the columns that say what happened to it are all that changes.
 GRANT SELECT, INSERT ON civil_status.act, civil_status.mention TO @api, @worker;
 GRANT UPDATE (state, disputed_with, judgment, version) ON civil_status.act TO @api, @worker;
+
+-- What the family or the hospital announced, until it is an act.
+CREATE TABLE civil_status.declaration (
+  id uuid PRIMARY KEY, kind text NOT NULL, collectivity text NOT NULL, office text NOT NULL, opener text NOT NULL,
+  state text NOT NULL, opened_at timestamptz NOT NULL, version bigint NOT NULL, body jsonb NOT NULL
+);
+CREATE INDEX declaration_place ON civil_status.declaration (collectivity, opened_at, id);
+CREATE INDEX declaration_opener ON civil_status.declaration (opener, opened_at, id);
+
+CREATE TABLE civil_status.correction (
+  id uuid PRIMARY KEY, act uuid NOT NULL REFERENCES civil_status.act (id), collectivity text NOT NULL,
+  parties text[] NOT NULL, state text NOT NULL, requested_at timestamptz NOT NULL, version bigint NOT NULL,
+  body jsonb NOT NULL
+);
+CREATE INDEX correction_place ON civil_status.correction (collectivity, requested_at, id);
+CREATE INDEX correction_act ON civil_status.correction (act);
+
+ALTER TABLE civil_status.declaration ENABLE ROW LEVEL SECURITY;
+CREATE POLICY parties ON civil_status.declaration TO @api
+  USING (civil_status.sees(collectivity, ARRAY[opener])) WITH CHECK (civil_status.sees(collectivity, ARRAY[opener]));
+CREATE POLICY worker ON civil_status.declaration TO @worker USING (true) WITH CHECK (true);
+ALTER TABLE civil_status.correction ENABLE ROW LEVEL SECURITY;
+CREATE POLICY parties ON civil_status.correction TO @api
+  USING (civil_status.sees(collectivity, parties)) WITH CHECK (civil_status.sees(collectivity, parties));
+CREATE POLICY worker ON civil_status.correction TO @worker USING (true) WITH CHECK (true);
+GRANT SELECT, INSERT, UPDATE ON civil_status.declaration, civil_status.correction TO @api, @worker;
+
+-- Acts of the whole country that seem to say the same: their references only, for whoever draws up another.
+CREATE INDEX act_event ON civil_status.act (event_on, kind);
+CREATE FUNCTION civil_status.resembling(p_kind text, p_on date, p_given text, p_mother text)
+RETURNS TABLE (id uuid, reference text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = civil_status, pg_temp AS $$
+  SELECT id, number || '/' || year || '/' || office FROM act
+   WHERE event_on BETWEEN p_on - 1 AND p_on + 1 AND kind = p_kind AND state <> 'annulled'
+     AND territory.fold(body #>> '{subject,given,ar}') = territory.fold(p_given)
+     AND territory.fold(coalesce(body #>> '{mother,given,ar}', '')) = territory.fold(coalesce(p_mother, ''))
+   ORDER BY id LIMIT 10
+$$;
+REVOKE EXECUTE ON FUNCTION civil_status.resembling(text, date, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION civil_status.resembling(text, date, text, text) TO @api, @worker;
+
+-- Searches of one reader that found nothing, by day: guessing identifiers is seen, and stopped.
+CREATE TABLE civil_status.missed (
+  reader text NOT NULL, day date NOT NULL, misses int NOT NULL, PRIMARY KEY (reader, day)
+);
+ALTER TABLE civil_status.missed ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON civil_status.missed TO @api
+  USING (reader = current_setting('app.subject', true)) WITH CHECK (reader = current_setting('app.subject', true));
+GRANT SELECT, INSERT, UPDATE ON civil_status.missed TO @api;
+
+-- A person lets an administration know, for one purpose, until a day.
+CREATE TABLE civil_status.consent (
+  id uuid PRIMARY KEY, act uuid NOT NULL REFERENCES civil_status.act (id), identifier text NOT NULL,
+  collectivity text NOT NULL, giver text NOT NULL, administration text NOT NULL, purpose text NOT NULL,
+  given_at timestamptz NOT NULL, ends_at timestamptz NOT NULL, revoked_at timestamptz, version bigint NOT NULL
+);
+CREATE INDEX consent_identifier ON civil_status.consent (identifier, administration, purpose);
+CREATE INDEX consent_giver ON civil_status.consent (giver, given_at, id);
+ALTER TABLE civil_status.consent ENABLE ROW LEVEL SECURITY;
+CREATE POLICY parties ON civil_status.consent TO @api
+  USING (civil_status.sees(collectivity, ARRAY[giver])) WITH CHECK (civil_status.sees(collectivity, ARRAY[giver]));
+GRANT SELECT, INSERT ON civil_status.consent TO @api;
+GRANT UPDATE (revoked_at, version) ON civil_status.consent TO @api;
+
+-- Every answer to another administration, and every refusal of one.
+CREATE TABLE civil_status.exchange (
+  id uuid PRIMARY KEY, administration text NOT NULL, purpose text NOT NULL, asked_at timestamptz NOT NULL,
+  collectivity text NOT NULL, act uuid, consent uuid, outcome text NOT NULL
+);
+ALTER TABLE civil_status.exchange ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON civil_status.exchange TO @api
+  USING (administration = current_setting('app.subject', true))
+  WITH CHECK (administration = current_setting('app.subject', true));
+GRANT SELECT, INSERT ON civil_status.exchange TO @api;
+
+-- An administration finds an act by a consent in force and by nothing else: the wall opens for that one act.
+CREATE FUNCTION civil_status.consented(p_identifier text, p_administration text, p_purpose text, p_now timestamptz)
+RETURNS TABLE (consent uuid, act uuid)
+LANGUAGE sql SECURITY DEFINER SET search_path = civil_status, pg_temp AS $$
+  SELECT c.id, c.act FROM consent c
+   WHERE c.identifier = p_identifier AND c.administration = p_administration AND c.purpose = p_purpose
+     AND c.given_at <= p_now AND c.ends_at > p_now AND c.revoked_at IS NULL
+     AND set_config('app.consented', c.act::text, true) IS NOT NULL
+   ORDER BY c.ends_at DESC LIMIT 1
+$$;
+REVOKE EXECUTE ON FUNCTION civil_status.consented(text, text, text, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION civil_status.consented(text, text, text, timestamptz) TO @api;
+CREATE POLICY consented ON civil_status.act FOR SELECT TO @api
+  USING (id::text = current_setting('app.consented', true));
+
+-- Who brought which content (copies of services/rokhas): a digest found elsewhere gives nobody anything.
+CREATE TABLE civil_status.upload (
+  sha256 text NOT NULL, uploader text NOT NULL, name text NOT NULL, media_type text NOT NULL,
+  size bigint NOT NULL, uploaded_at timestamptz NOT NULL, PRIMARY KEY (sha256, uploader)
+);
+ALTER TABLE civil_status.upload ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON civil_status.upload TO @api
+  USING (uploader = current_setting('app.subject', true)) WITH CHECK (uploader = current_setting('app.subject', true));
+GRANT SELECT, INSERT ON civil_status.upload TO @api;
