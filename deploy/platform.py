@@ -56,6 +56,9 @@ def environment(
             f"{prefix}_WORKER_DATABASE_URL": postgres.dsn(database, worker),
             f"{prefix}_MIGRATOR_DATABASE_URL": postgres.dsn(database, MIGRATOR),
         }
+    issuing = next(s.name for s in SERVICES if any(stream.aggregate == "document" for stream in s.streams))
+    served = variables[f"JAMAA_{issuing.upper()}_URL"].removesuffix(f"/{issuing}")
+    variables["JAMAA_DOCUMENTS_URL"] = f"{served}/verify"
     return variables
 
 

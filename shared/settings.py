@@ -178,6 +178,29 @@ class Settings(_Common):
         description="the gateway that tells people, an https:// URL, or file:///path to read the notices in",
     )
 
+    documents_key: Annotated[str, _url("file", "pkcs11")] | None = Field(
+        default_factory=lambda known: (
+            (known["home"] / "documents" / f"{known['service']}.key").as_uri()
+            if known["profile"] == "development"
+            else None
+        ),
+        description="the key that seals documents, pkcs11:token=…;object=…?module-path=… or file:///key.pem",
+    )
+    documents_pin: SecretStr | None = Field(default=None, description="the PIN of the PKCS#11 token")
+    documents_keys: Annotated[Path, AfterValidator(_absolute)] = Field(
+        default_factory=lambda known: known["home"] / "documents",
+        description="the directory of the certificates that documents are believed by, <service>-<any>.pem",
+    )
+    documents_url: Annotated[str, _url("https", "http")] | None = Field(
+        default_factory=lambda known: (
+            "http://127.0.0.1:8000/verify" if known["profile"] == "development" else None
+        ),
+        description="the public address of the page that verifies documents, an https:// URL",
+    )
+    documents_tsa: Annotated[str, _url("https", "http")] | None = Field(
+        default=None, description="the RFC 3161 timestamp service, an https:// URL; without it, none"
+    )
+
     traces: Literal["console"] | Annotated[str, _url("https", "http")] | None = Field(
         default=None,
         description="the URL of an OTLP/HTTP collector of traces (…/v1/traces), or console; without it, none",
@@ -204,7 +227,7 @@ class Settings(_Common):
         value: SecretStr = self._needed(name)
         return value.get_secret_value()
 
-    def needed(self, name: Literal["notify_url", "payment_url"]) -> str:
+    def needed(self, name: Literal["notify_url", "payment_url", "documents_key", "documents_url"]) -> str:
         """What only some services need. Raises SettingsError when it is not set."""
         value: str = self._needed(name)
         return value

@@ -18,6 +18,7 @@ from starlette.types import Lifespan
 
 from shared import metrics
 from shared.db import Database
+from shared.documents.page import add_page
 from shared.errors import Problem
 from shared.http import problems
 from shared.http.edge import Edge
@@ -60,6 +61,9 @@ def create_app(
         app = _application(service, databases[service.name], tokens, (checks or {}).get(service.name, {}))
         app.state.settings = (settings or {}).get(service.name)
         root.mount(f"/{service.name}", app, name=service.name)
+    issuing = [s.name for s in services if any(stream.aggregate == "document" for stream in s.streams)]
+    if own := next(filter(None, map((settings or {}).get, issuing)), None):
+        add_page(root, own.documents_keys)
     return root
 
 

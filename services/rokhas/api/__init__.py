@@ -17,6 +17,8 @@ from services.rokhas.api import (
     recueil,
     timeline,
 )
+from services.rokhas.domain.certificates import KINDS
+from shared.documents.api import verification
 from shared.http import Router
 
 router = Router()
@@ -38,3 +40,4 @@ for part in (
     imports,
 ):
     router.include_router(part.router)
+router.include_router(verification(KINDS))

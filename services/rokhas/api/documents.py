@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Request, Response
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from services.rokhas.api.common import (
     AtCounter,
@@ -19,12 +19,15 @@ from services.rokhas.api.common import (
 from services.rokhas.api.dossiers import ReceiptOut
 from services.rokhas.api.files import DOWNLOAD, served
 from services.rokhas.domain import Action, Dossier
-from services.rokhas.domain.values import Attachment, Paper
+from services.rokhas.domain.certificates import KINDS
 from services.rokhas.store import dossiers
 from services.rokhas.store.uploads import describe
+from shared import documents
 from shared.db import Tx
+from shared.documents import Standing
 from shared.errors import NotFound
-from shared.http import Configured, Router, etag
+from shared.files import StoredFile
+from shared.http import Configured, Instant, Router, Texts, etag
 from shared.settings import Settings
 
 router = Router(prefix="/dossiers/{dossier_id}")
@@ -51,6 +54,32 @@ class AnswerIn(AtCounter):
     nothing_more: bool = False
 
 
+class SealedOut(BaseModel):
+    """A sealed PDF. `href` downloads it; `state` says whether it still stands, and `reason` why not."""
+
+    id: UUID
+    kind: str
+    title: Texts
+    state: Standing
+    state_at: Instant
+    reason: str
+    issued_at: Instant
+    expires_at: Instant | None
+    sha256: str
+    size: int
+    href: str
+
+    @classmethod
+    def of(cls, dossier: UUID, one: documents.Document) -> "SealedOut":
+        same = {name: getattr(one, name) for name in cls.model_fields if hasattr(one, name)}
+        href = f"/rokhas/v1/dossiers/{dossier}/contents/{one.sha256}"
+        return cls(title=Texts(**KINDS[one.kind]), href=href, **same)
+
+
+class IssuedOut(BaseModel):
+    items: list[SealedOut]
+
+
 @router.post("/documents")
 async def attach(file: Annotated[Change, changing(Action.ATTACH)], body: DocumentIn) -> DossierOut:
     """The last missing document starts the clock (55-19 art. 10)."""
@@ -71,7 +100,8 @@ async def download(
 ) -> Response:
     """As it stands now, as an attachment."""
     dossier = await dossiers.get(tx, dossier_id)
-    return await _given(tx, request, settings, dossier, dossier.documents.get(document))
+    held = dossier.documents.get(document)
+    return await _given(tx, request, settings, dossier, await describe(tx, held) if held else None)
 
 
 @router.get("/contents/{sha256}", **DOWNLOAD)
@@ -86,13 +116,24 @@ async def download_content(
     what was replaced. For everybody who may read the file.
     """
     dossier = await dossiers.get(tx, dossier_id)
-    return await _given(tx, request, settings, dossier, dossier.contents.get(sha256))
+    if held := dossier.contents.get(sha256):
+        return await _given(tx, request, settings, dossier, await describe(tx, held))
+    sealed = (one.file for one in await documents.issued(tx, dossier_id) if one.sha256 == sha256)
+    return await _given(tx, request, settings, dossier, next(sealed, None))
+
+
+@router.get("/issued-documents")
+async def issued_documents(tx: Annotated[Tx, authorize(Action.READ)], dossier_id: UUID) -> IssuedOut:
+    """What was sealed on this file, in its order: a receipt is there a moment after the submission."""
+    dossier = await dossiers.get(tx, dossier_id)
+    items = [SealedOut.of(dossier_id, one) for one in await documents.issued(tx, dossier_id)]
+    await read_by_another(tx, Action.READ, dossier)
+    return IssuedOut(items=items)
 
 
 async def _given(
-    tx: Tx, request: Request, settings: Settings, dossier: Dossier, held: Attachment | Paper | None
+    tx: Tx, request: Request, settings: Settings, dossier: Dossier, known: StoredFile | None
 ) -> Response:
-    known = await describe(tx, held) if held else None
     if known is None:
         raise NotFound(
             "document_unknown",

@@ -1,0 +1,12 @@
+"""Documents: what is ordered, sealed, superseded and revoked."""
+
+from pathlib import Path
+
+from shared.migrate import run_script
+
+revision = "kernel_0006"
+down_revision = "kernel_0005"
+
+
+def upgrade() -> None:
+    run_script((Path(__file__).parent.parent / "documents.sql").read_text(encoding="utf-8"))
