@@ -5,7 +5,16 @@ from typing import Final
 
 from services.civil_status.api import router
 from services.civil_status.consumers import CONSUMERS, TASKS
-from services.civil_status.events import ACT, CONSENT, CORRECTION, DECLARATION, EXCHANGE, LOOKUP
+from services.civil_status.events import (
+    ACT,
+    CONSENT,
+    CORRECTION,
+    DECLARATION,
+    EXCHANGE,
+    LOOKUP,
+    MATCHING,
+    SEALING_KEY,
+)
 from shared.access import access_stream
 from shared.service import Service
 
@@ -13,7 +22,17 @@ SERVICE: Final = Service(
     name="civil_status",
     title={"ar": "الحالة المدنية", "fr": "État civil", "en": "Civil status"},
     router=router,
-    streams=(ACT, DECLARATION, CORRECTION, CONSENT, EXCHANGE, LOOKUP, access_stream("civil_status")),
+    streams=(
+        ACT,
+        DECLARATION,
+        CORRECTION,
+        CONSENT,
+        EXCHANGE,
+        LOOKUP,
+        MATCHING,
+        SEALING_KEY,
+        access_stream("civil_status"),
+    ),
     migrations=Path(__file__).parent / "migrations",
     consumers=CONSUMERS,
     tasks=TASKS,

@@ -13,6 +13,7 @@ from fastapi.routing import iter_route_contexts
 
 from deploy.issuer import Issuer
 from deploy.registry import SERVICES
+from services.civil_status.store.matching import Question, ask
 from services.deadlines.events import Step
 from shared.http import create_app
 from shared.http.route import Authorization, Route, authorization_of
@@ -173,6 +174,10 @@ async def world(
         delegation = await posted("/rokhas/v1/delegations", "president", delegation_body("vice-president"))
         day = await posted("/deadlines/v1/calendar/days", "operator", DAY)
         await deliver()
+        async with civil_status.worker.transaction() as tx:
+            await ask(
+                tx, Question(request="r1", collectivity=CASABLANCA, sealed="", reply_key=None, output=None)
+            )
         async with deadlines.worker.transaction() as tx:
             clock = await tx.connection.exec_driver_sql("SELECT id FROM deadlines.clock LIMIT 1")
             made.ids["clock_id"] = str(clock.scalar_one())

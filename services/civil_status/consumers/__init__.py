@@ -3,10 +3,17 @@
 from typing import Final
 
 from services.civil_status.consumers.clocks import keep_time
+from services.civil_status.consumers.matching import answer_questions, keep_keys, take_questions
 from shared.events import topic_of
 from shared.service import Consumer, Task
 
 CONSUMERS: Final = (
     Consumer(name="civil_status.clocks", topics=(topic_of("deadlines", "clock"),), handle=keep_time),
 )
-TASKS: Final[tuple[Task, ...]] = ()
+WINDOW: Final = Consumer(
+    name="civil_status.window", topics=(topic_of("watiqa", "request"),), handle=take_questions
+)
+"""Joins CONSUMERS with the service that announces on this topic: no consumer waits for a topic that
+nobody has.
+"""
+TASKS: Final[tuple[Task, ...]] = (answer_questions, keep_keys)

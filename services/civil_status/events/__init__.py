@@ -19,6 +19,7 @@ from services.civil_status.events.act import (
 from services.civil_status.events.consent import CONSENT, EXCHANGE, LOOKUP
 from services.civil_status.events.correction import CORRECTION
 from services.civil_status.events.declaration import DECLARATION
+from services.civil_status.events.matching import MATCHING, SEALING_KEY
 
 __all__ = [
     "ACT",
@@ -27,6 +28,8 @@ __all__ = [
     "DECLARATION",
     "EXCHANGE",
     "LOOKUP",
+    "MATCHING",
+    "SEALING_KEY",
     "ActEvent",
     "ActKind",
     "ActRegistered",

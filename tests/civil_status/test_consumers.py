@@ -1,0 +1,264 @@
+"""The window asks by event, sealed; the register answers by event, sealed; a destroyed key reads nothing."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import pytest
+from joserfc.jwk import ECKey
+from sqlalchemy import text
+
+from services.civil_status.consumers.matching import (
+    ASKED,
+    answer_once,
+    keep_keys_once,
+    take_questions,
+)
+from services.civil_status.store.keys import KeyFiles, KeyGone, sealed_for, unsealed
+from services.civil_status.store.matching import GRACE, LIFE
+from shared.events import Envelope
+from tests.civil_status.conftest import At, Happened
+from tests.civil_status.filed import OFFICE, an_act, marriage
+from tests.support.databases import ServiceDatabase
+from tests.support.http import Api
+
+LOG = text("SELECT type, payload FROM msg.event_log WHERE aggregatetype = :aggregate ORDER BY pos")
+BORN: Final = "2026-11-01"
+NAMES: Final = {"kind": "birth", "given": "ياسين", "family": "العلمي"}
+SECRETS: Final = ("ياسين", "Yassine", "العلمي", "Alami", BORN)
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> KeyFiles:
+    return KeyFiles(tmp_path / "keys")
+
+
+async def announced(database: ServiceDatabase, aggregate: str) -> list[tuple[str, Any]]:
+    async with database.worker.transaction() as tx:
+        return [
+            (row.type, json.loads(row.payload)) for row in await tx.execute(LOG, {"aggregate": aggregate})
+        ]
+
+
+async def public_key(database: ServiceDatabase, keys: KeyFiles) -> dict[str, str]:
+    """As the window has it: from the event that published it."""
+    await keep_keys_once(database.worker, keys)
+    published = [
+        said["public"] for type_, said in await announced(database, "sealing_key") if "published" in type_
+    ]
+    key: dict[str, str] = published[-1]
+    assert "d" not in key, "the private half never leaves the key store"
+    return key
+
+
+async def asked(
+    database: ServiceDatabase,
+    keys: KeyFiles,
+    criteria: Mapping[str, Any],
+    *,
+    request: UUID | None = None,
+    sealed: str | None = None,
+    **more: Any,
+) -> tuple[str, Any]:
+    """The answer to one question, by the last word of its type."""
+    if sealed is None:
+        sealed = sealed_for(await public_key(database, keys), json.dumps(criteria).encode())
+    data = {"collectivity": "06.141.01.0", "sealed": sealed, "citizen_channel": "portal"} | more
+    envelope = Envelope(
+        id=uuid4(),
+        source="/watiqa",
+        type=ASKED,
+        aggregate="request",
+        subject=str(request or uuid4()),
+        sequence=1,
+        time=datetime.now(UTC),
+        collectivity="06.141.01.0",
+        data=json.dumps(data).encode(),
+    )
+    async with database.worker.transaction() as tx:
+        await take_questions(tx, envelope)
+    assert await answer_once(database.worker, keys)
+    assert not await answer_once(database.worker, keys), "it is answered once"
+    type_, said = (await announced(database, "matching"))[-1]
+    return type_.split(".")[-2], said
+
+
+@pytest.mark.parametrize(
+    "criteria",
+    [
+        {"event_on": BORN},
+        {"office": OFFICE, "year": datetime.now(UTC).year, "number": 1},
+        {"event_on": BORN, "given": "YASSINE", "family": "alami", "mother_given": "Fatima"},
+        {"event_on": BORN, "given": "ⵢⴰⵙⵉⵏ"},
+    ],
+)
+async def test_exactly_one_act_is_found(
+    api: Api, civil_status: ServiceDatabase, keys: KeyFiles, criteria: dict[str, Any], happened: Happened
+) -> None:
+    act = await an_act(api)
+    outcome, said = await asked(civil_status, keys, NAMES | criteria)
+    assert (outcome, said["act"], said["act_version"], said["sealed"]) == ("found", str(act), 1, None)
+    assert await happened("system") == ["read"], "the register of reads has it"
+
+
+@pytest.mark.parametrize(
+    "criteria",
+    [
+        {"event_on": "2026-11-02"},
+        {"event_on": BORN, "given": "يونس"},
+        {"office": OFFICE, "year": datetime.now(UTC).year, "number": 2},
+        {"office": OFFICE, "year": datetime.now(UTC).year, "number": 1, "given": "يونس"},
+        {"event_on": BORN, "father_given": "علي"},
+        {"event_on": BORN, "kind": "death"},
+    ],
+)
+async def test_what_does_not_fit_is_not_found(
+    api: Api, civil_status: ServiceDatabase, keys: KeyFiles, criteria: dict[str, Any]
+) -> None:
+    await an_act(api)
+    assert (await asked(civil_status, keys, NAMES | criteria))[0] == "not_found"
+
+
+async def test_two_that_fit_and_one_in_dispute_are_a_persons_to_look_at(
+    api: Api, civil_status: ServiceDatabase, keys: KeyFiles
+) -> None:
+    first, second = await an_act(api), await an_act(api)
+    outcome, said = await asked(civil_status, keys, NAMES | {"event_on": BORN})
+    assert (outcome, said["acts"]) == ("ambiguous", sorted([str(first), str(second)]))
+    await api.post(f"/v1/acts/{second}/duplicate", "agent", json={"other": str(first)})
+    judged = {"judgment": "TPI 9/2026", "judged_on": "2026-11-20"}
+    await api.post(f"/v1/acts/{first}/annulment", "court_clerk", json=judged)
+    assert (await asked(civil_status, keys, NAMES | {"event_on": BORN}))[0] == "ambiguous"
+    cleared = await api.post(f"/v1/acts/{second}/duplicate/clearance", "civil_status_officer", json={})
+    assert cleared.json()["state"] == "valid"
+    outcome, said = await asked(civil_status, keys, NAMES | {"event_on": BORN})
+    assert (outcome, said["act"]) == ("found", str(second))
+
+
+async def test_what_is_read_is_sealed_for_the_request_alone(
+    api: Api, civil_status: ServiceDatabase, keys: KeyFiles
+) -> None:
+    act = await an_act(api)
+    await api.post(f"/v1/acts/{act}/mentions", "civil_status_officer", json=marriage())
+    reply = ECKey.generate_key("P-256")
+    outcome, said = await asked(
+        civil_status,
+        keys,
+        NAMES | {"event_on": BORN},
+        output="full_copy",
+        reply_key=reply.as_dict(private=False),
+    )
+    assert (outcome, said["act_version"], said["output"]) == ("found", 2, "full_copy")
+    content = json.loads(unsealed(said["sealed"], reply))
+    assert content["blocks"]["subject"]["given"]["latin"] == "Yassine"
+    assert [one["kind"] for one in content["mentions"]] == ["marriage"]
+
+
+async def test_no_event_says_who_anybody_is(api: Api, civil_status: ServiceDatabase, keys: KeyFiles) -> None:
+    await an_act(api)
+    reply = ECKey.generate_key("P-256").as_dict(private=False)
+    await asked(civil_status, keys, NAMES | {"event_on": BORN}, output="copy", reply_key=reply)
+    async with civil_status.worker.transaction() as tx:
+        rows = await tx.connection.exec_driver_sql("SELECT payload FROM msg.event_log")
+        logged = b"".join(bytes(row.payload) for row in rows).decode()
+        kept = await tx.connection.exec_driver_sql("SELECT * FROM civil_status.asked")
+        put_down = str(kept.all())
+    assert [secret for secret in SECRETS if secret in logged] == []
+    assert [secret for secret in SECRETS if secret in put_down] == []
+
+
+@pytest.mark.parametrize(
+    "criteria",
+    [
+        {"given": "ياسين"},
+        {"kind": "birth"},
+        {"kind": "wedding", "given": "ياسين", "event_on": BORN},
+        {"identifier": "12345678900", **NAMES},
+        ["ياسين"],
+    ],
+)
+async def test_a_question_that_says_nothing_is_answered_so(
+    civil_status: ServiceDatabase, keys: KeyFiles, criteria: Any
+) -> None:
+    outcome, said = await asked(civil_status, keys, criteria)
+    assert (outcome, said["reason"]) == ("unreadable", "damaged")
+
+
+async def test_a_question_that_is_no_seal_holds_up_no_other(
+    api: Api, civil_status: ServiceDatabase, keys: KeyFiles
+) -> None:
+    await an_act(api)
+    good = sealed_for(await public_key(civil_status, keys), json.dumps(NAMES | {"event_on": BORN}).encode())
+    stranger = sealed_for(ECKey.generate_key("P-256", {"kid": "stranger"}).as_dict(private=False), b"{}")
+    for sealed, reason in (
+        ("garbage", "damaged"),
+        ("", "damaged"),
+        (good[:-4] + "AAAA", "damaged"),
+        (stranger, "key_gone"),
+    ):
+        outcome, said = await asked(civil_status, keys, {}, sealed=sealed)
+        assert (outcome, said["reason"]) == ("unreadable", reason)
+    assert (await asked(civil_status, keys, {}, sealed=good))[0] == "found"
+
+
+async def test_asked_again_it_answers_again(
+    api: Api, civil_status: ServiceDatabase, keys: KeyFiles, happened: Happened
+) -> None:
+    request = uuid4()
+    assert (await asked(civil_status, keys, NAMES | {"event_on": BORN}, request=request))[0] == "not_found"
+    await an_act(api)
+    assert (await asked(civil_status, keys, NAMES | {"event_on": BORN}, request=request))[0] == "found"
+    assert await happened(request) == ["not_found", "found"]
+
+
+async def test_another_event_of_the_window_is_left_alone(civil_status: ServiceDatabase) -> None:
+    envelope = Envelope(
+        id=uuid4(),
+        source="/watiqa",
+        type="ma.jamaa.watiqa.request.paid.v1",
+        aggregate="request",
+        subject="r1",
+        sequence=1,
+        time=datetime.now(UTC),
+        collectivity="",
+        data=b"{}",
+    )
+    async with civil_status.worker.transaction() as tx:
+        await take_questions(tx, envelope)
+        rows = await tx.connection.exec_driver_sql("SELECT request FROM civil_status.asked")
+        assert rows.all() == []
+
+
+async def test_a_destroyed_key_reads_nothing_any_more(
+    civil_status: ServiceDatabase, keys: KeyFiles, at: At
+) -> None:
+    old = await public_key(civil_status, keys)
+    sealed = sealed_for(old, json.dumps(NAMES | {"event_on": BORN}).encode())
+    assert keys.unseal(sealed)
+    now = datetime.now(UTC)
+    for later, kept in ((LIFE * 0.6, True), (LIFE + GRACE - timedelta(hours=1), True), (LIFE + GRACE, False)):
+        await at(now + later + timedelta(minutes=5))
+        await keep_keys_once(civil_status.worker, keys)
+        assert (await public_key(civil_status, keys))["kid"] != old["kid"]
+        if kept:
+            assert keys.unseal(sealed)
+    with pytest.raises(KeyGone):
+        keys.unseal(sealed)
+    types = [type_.split(".")[-2] for type_, _ in await announced(civil_status, "sealing_key")]
+    assert types.count("destroyed") == 1
+    assert (await asked(civil_status, keys, {}, sealed=sealed))[1]["reason"] == "key_gone"
+
+
+def test_a_private_half_is_readable_by_its_owner_only(keys: KeyFiles) -> None:
+    keys.make("k1")
+    [file] = keys.directory.iterdir()
+    assert oct(file.stat().st_mode)[-3:] == "600"
+    assert keys.make("k1") == keys.make("k1")
+    with pytest.raises(KeyGone):
+        keys.make("../k1")
+    keys.destroy("k1")
+    keys.destroy("k1")
+    assert list(keys.directory.iterdir()) == []
