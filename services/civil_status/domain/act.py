@@ -202,6 +202,7 @@ class Act:
         if kind is MentionKind.DEATH and any(one.kind is kind for one in self.mentions):
             raise Conflict("already_dead", "The margin holds a death already.")
         spouse = None if spouse is None else spouse.checked("spouse")
+        changes = {name: restated(name, value) for name, value in sorted(changes.items())}
         mention = Mention(
             id=id,
             ordinal=len(self.mentions) + 1,
@@ -212,7 +213,7 @@ class Act:
             entered_at=now,
             entered_by=by,
             text=sentence(kind, reference, on, spouse, changes),
-            changes={name: restated(name, value) for name, value in sorted(changes.items())},
+            changes=changes,
             spouse=spouse,
             proof=proof,
         )

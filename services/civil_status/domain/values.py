@@ -1,5 +1,6 @@
 """What an act says: the blocks of decree 2-22-04 art. 21, which those of the legacy registers fit into."""
 
+import re
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -154,6 +155,7 @@ class Clock:
     provisional: bool = False
 
 
+HOUR: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _NAMES: Final = tuple(
     f"{person}.{part}.{script}"
     for person in ("subject", "father", "mother", "spouse")
@@ -186,6 +188,8 @@ def restated(field: str, value: str) -> str:
             return date.fromisoformat(value).isoformat()
         except ValueError:
             raise Invalid("date_malformed", "A day is written 2026-03-02.", field=field) from None
+    if field == "event.time" and not HOUR.fullmatch(value):
+        raise Invalid("time_malformed", "An hour is written 06:40.", field=field)
     return plain(value, field)
 
 

@@ -1,0 +1,149 @@
+"""An act is never edited: what it reads is a fold of its history at an instant."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.civil_status.domain.outputs import Output, fold
+from services.civil_status.domain.values import CHANGEABLE, restated
+from services.civil_status.events import ActKind, MentionKind
+from shared.errors import Conflict, Invalid, NotFound
+from tests.civil_status.cases import BORN, COURT, NOW, OFFICER, act, marry
+
+DAY = timedelta(days=1)
+
+
+def judged(made: Any, changes: Mapping[str, str], now: datetime = NOW) -> Any:
+    return made.note(
+        UUID(int=200 + len(made.mentions)),
+        MentionKind.JUDGMENT,
+        reference=f"TPI {len(made.mentions) + 1}/2026",
+        on=BORN,
+        changes=changes,
+        by=COURT,
+        now=now,
+    )
+
+
+def dies(made: Any, reference: str = "7/2026", on: date = BORN, now: datetime = NOW) -> Any:
+    return made.note(UUID(int=300), MentionKind.DEATH, reference=reference, on=on, by=OFFICER, now=now)
+
+
+def test_the_three_outputs_of_one_life() -> None:
+    made = act()
+    judged(made, {"subject.given.latin": "Yacine"}, NOW + DAY)
+    marry(made, now=NOW + 2 * DAY)
+    dies(made, now=NOW + 3 * DAY)
+    at = NOW + 4 * DAY
+    copy, full, extract = (fold(made, output, at) for output in Output)
+    assert copy["blocks"]["subject"]["given"]["latin"] == "Yassine"
+    assert [one["kind"] for one in copy["mentions"]] == ["judgment", "marriage", "death"]
+    assert full["blocks"]["subject"]["given"]["latin"] == "Yacine"
+    assert [one["kind"] for one in full["mentions"]] == ["marriage", "death"]
+    assert extract["blocks"]["subject"]["given"]["latin"] == "Yacine"
+    assert "mentions" not in extract
+    assert extract["died_on"] == BORN.isoformat()
+    assert set(extract["blocks"]) == {"event", "subject", "father", "mother"}
+    assert "occupation" not in extract["blocks"]["father"]
+
+
+def test_any_past_instant_reads_as_it_read() -> None:
+    made = act()
+    judged(made, {"subject.given.latin": "Yacine"}, NOW + DAY)
+    judged(made, {"subject.given.latin": "Yassin"}, NOW + 3 * DAY)
+    read = [
+        fold(made, Output.EXTRACT, NOW + days * DAY)["blocks"]["subject"]["given"]["latin"]
+        for days in (0, 1, 2, 3, 4)
+    ]
+    assert read == ["Yassine", "Yacine", "Yacine", "Yassin", "Yassin"]
+    with pytest.raises(NotFound, match="act_not_yet"):
+        fold(made, Output.COPY, NOW - DAY)
+
+
+VALUES = {
+    "ar": "يونس",
+    "latin": "Younes",
+    "tifinagh": "ⵢⵓⵏⵙ",
+    "sex": "female",
+    "on": "2026-11-01",
+    "time": "07:15",
+}
+
+
+@given(st.lists(st.sampled_from(sorted(CHANGEABLE)), min_size=1, max_size=8))
+def test_whatever_is_noted_the_original_stands(fields: list[str]) -> None:
+    made = act()
+    original = deepcopy(made.blocks)
+    before = fold(made, Output.COPY, NOW)
+    for number, field in enumerate(fields):
+        value = VALUES.get(field.rpartition(".")[2], "فاس")
+        judged(made, {field: value}, NOW + number * DAY)
+    at = NOW + len(fields) * DAY
+    after = fold(made, Output.COPY, at)
+    assert made.blocks == original
+    assert after["blocks"] == before["blocks"]
+    assert [one["changes"] for one in after["mentions"]] == [
+        {field: VALUES.get(field.rpartition(".")[2], "فاس")} for field in fields
+    ]
+    assert [one["ordinal"] for one in after["mentions"]] == list(range(1, len(fields) + 1))
+
+
+def test_a_mention_is_said_in_three_languages_with_the_names_of_each_script() -> None:
+    made = act()
+    marry(made)
+    assert made.mentions[0].text == {
+        "ar": "تزوج(ت) بـ مريم العلمي بتاريخ الاثنين 2 نونبر 2026، ملخص عدد 12/2026.",
+        "fr": "Marié(e) à Meryem Alami le lundi 2 novembre 2026, sommaire n° 12/2026.",
+        "en": "Married to Meryem Alami on Monday 2 November 2026, summary no. 12/2026.",
+    }
+
+
+def test_a_father_who_was_not_known_is_named_by_a_judgment() -> None:
+    made = act()
+    made.blocks = type(made.blocks)(event=made.blocks.event, subject=made.blocks.subject)
+    judged(made, {"father.given.ar": "محمد"})
+    assert fold(made, Output.EXTRACT, NOW)["blocks"]["father"] == {"given": {"ar": "محمد"}, "family": None}
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"kind": MentionKind.MARRIAGE}, "spouse_missing"),
+        ({"kind": MentionKind.JUDGMENT}, "changes_missing"),
+        ({"kind": MentionKind.DEATH, "changes": {"subject.sex": "male"}}, "changes_not_expected"),
+        ({"kind": MentionKind.DEATH, "on": BORN - DAY}, "mention_date"),
+        ({"kind": MentionKind.DEATH, "on": NOW.date() + DAY}, "mention_date"),
+        ({"kind": MentionKind.JUDGMENT, "changes": {"identifier": "1"}}, "field_not_changeable"),
+        ({"kind": MentionKind.JUDGMENT, "changes": {"event.time": "25:00"}}, "time_malformed"),
+    ],
+)
+def test_what_a_margin_does_not_take(change: dict[str, Any], code: str) -> None:
+    made = act()
+    noted: dict[str, Any] = {"reference": "1/2026", "on": BORN, "by": OFFICER, "now": NOW} | change
+    with pytest.raises(Invalid) as refusal:
+        made.note(UUID(int=1), **noted)
+    assert refusal.value.code == code
+    assert (made.mentions, made.version) == ([], 1)
+
+
+def test_nobody_dies_twice_nor_is_noted_twice() -> None:
+    made = act()
+    marry(made)
+    with pytest.raises(Conflict, match="mention_repeated"):
+        marry(made)
+    dies(made)
+    with pytest.raises(Conflict, match="already_dead"):
+        dies(made, reference="8/2026")
+    with pytest.raises(Invalid, match="mention_not_on_this_act"):
+        marry(act(ActKind.DEATH))
+
+
+def test_a_restated_value_is_written_as_the_register_writes() -> None:
+    assert restated("subject.given.latin", " Ai\u0308cha ") == "Aïcha"
+    assert restated("event.on", "2026-11-02") == "2026-11-02"
