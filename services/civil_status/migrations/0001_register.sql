@@ -46,7 +46,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = civil_status, pg_temp AS $$
   INSERT INTO numbering AS n
     SELECT p_office, p_year, p_kind, 1 + coalesce(max(number), 0) FROM act
      WHERE office = p_office AND year = p_year AND kind = p_kind
-    ON CONFLICT (office, year, kind) DO UPDATE SET last = n.last + 1 RETURNING last
+    ON CONFLICT (office, year, kind) DO UPDATE SET last = greatest(n.last + 1, excluded.last) RETURNING last
 $$;
 REVOKE EXECUTE ON FUNCTION civil_status.next_number(text, int, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION civil_status.next_number(text, int, text) TO @api;
