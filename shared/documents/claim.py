@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from shared.documents.keys import Key, KeySet, der, kid_of
 
 HASH: Final = 16  # bytes of the content's SHA-256 in the claim: 128 bits against a second content
-NAME: Final = 60  # characters of a name in the claim; the page has it whole
+NAME: Final = 40  # characters of a name in the claim; the page has it whole
 LONGEST: Final = 2_000  # characters of a token: more than any QR code of ours
 SIGN1: Final = 18
 ALG, KEY_ID, ES256 = 1, 4, -7

@@ -1,6 +1,7 @@
 """From the transaction that gives rise to a document to the sealed file that people download."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ from uuid import UUID, uuid5
 
 import structlog
 from sqlalchemy import Row, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.db import Database, Tx
@@ -35,8 +37,10 @@ SPACE: Final = UUID("6f6a9d5e-8f4a-5d54-9a55-5b1f0e0c7a11")
 """The namespace of documents' identifiers: the same order is the same document, however often it is given."""
 
 ORDER = text("""
-    INSERT INTO msg.document (id, about, collectivity, kind, content, ordered_at, expires_at, state_at, name)
-    VALUES (:id, :about, :collectivity, :kind, :content, :at, :expires_at, :at, :name)
+    INSERT INTO msg.document
+      (id, about, collectivity, kind, content, ordered_at, expires_at, state_at, name, origin)
+    VALUES (:id, :about, :collectivity, :kind, :content, :at, :expires_at, :at, :name,
+      CAST(:origin AS jsonb))
     ON CONFLICT DO NOTHING""")
 STANDING = text("""
     SELECT id, collectivity, kind, sha256 FROM msg.document
@@ -49,7 +53,8 @@ TAKE = text("""
     UPDATE msg.document SET next_try = clock_timestamp() + make_interval(secs => :lease)
     WHERE id IN (SELECT id FROM msg.document WHERE state = 'ordered' AND next_try <= clock_timestamp()
       ORDER BY next_try LIMIT :batch FOR UPDATE SKIP LOCKED)
-    RETURNING id, number, about, collectivity, kind, content, ordered_at, expires_at, name""")
+    RETURNING id, number, about, collectivity, kind, content, ordered_at, expires_at, name,
+      origin""").columns(origin=JSONB)
 ISSUE = text("""
     UPDATE msg.document SET state = 'issued', state_at = :at, sha256 = :sha256, size = :size, content = NULL,
       last_error = NULL WHERE id = :id AND state = 'ordered' RETURNING id""")
@@ -125,6 +130,13 @@ async def order(
             "at": tx.now,
             "expires_at": expires_at,
             "name": f"{kind}-{document}.pdf",
+            "origin": json.dumps(
+                {
+                    "correlation_id": tx.correlation_id,
+                    "causation_id": tx.causation_id,
+                    "traceparent": tx.traceparent,
+                }
+            ),
         },
     )
     return document
@@ -221,8 +233,8 @@ async def seal_once(database: Database, service: str, sealer: Any, files: Files)
 
 
 async def _issued(database: Database, service: str, one: Any, stored: StoredFile) -> None:
-    """Announced once: who sealed the same order at the same time finds it issued."""
-    async with database.transaction() as tx:
+    """Announced once: who sealed the same order meanwhile finds it issued. Linked to what ordered it."""
+    async with database.transaction(**one.origin) as tx:
         done = {"id": one.id, "at": tx.now, "sha256": stored.sha256, "size": stored.size}
         if (await tx.execute(ISSUE, done)).one_or_none() is None:
             return

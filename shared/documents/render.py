@@ -19,6 +19,8 @@ HERE: Final = Path(str(files("shared.documents")))
 TEMPLATE: Final = HERE / "act.typ"
 STANDARD: Final = "a-3b"  # PDF/A-3: the one that may carry the data of what it prints (ISO 19005-3)
 DPI: Final = 100
+MODULE: Final = 0.7  # millimetres: 2.8 dots of a copy at 100 dpi
+BORDER: Final = 4  # modules (ISO/IEC 18004 §5.3.8)
 
 
 def pdf(content: Content, *, id: UUID, day: date, url: str, token: str) -> bytes:  # noqa: A002 -- its name
@@ -40,7 +42,9 @@ def png(content: Content, *, id: UUID, day: date, url: str, token: str, dpi: int
 
 
 def _given(content: Content, document: UUID, day: date, url: str, token: str) -> dict[str, Any]:
-    seal = {"id": str(document), "url": url, "day": [day.year, day.month, day.day]}
+    code, modules = qr(url, token)
+    day_parts = [day.year, day.month, day.day]
+    seal = {"id": str(document), "url": url, "day": day_parts, "side": round(modules * MODULE, 1)}
     return {
         "root": HERE,
         "font_paths": _fonts(),
@@ -48,7 +52,7 @@ def _given(content: Content, document: UUID, day: date, url: str, token: str) ->
         "sys_inputs": {
             "content": content.canonical,
             "seal": json.dumps(seal),
-            "qr": qr(url, token),
+            "qr": code,
         },
     }
 
@@ -58,12 +62,12 @@ def _fonts() -> Any:
     return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[HERE / "fonts"])
 
 
-def qr(url: str, token: str) -> str:
-    """SVG of `url#token`: any camera opens it. The address is written in bytes, the token, whose letters are
-    A–Z and 2–7, in the denser alphanumeric mode (ISO/IEC 18004 §7.4).
+def qr(url: str, token: str) -> tuple[str, int]:
+    """SVG, and modules a side, of `url#token`: any camera opens it. The address is written in bytes, the
+    token, whose letters are A–Z and 2–7, in the denser alphanumeric mode (ISO/IEC 18004 §7.4).
     """
     parts: Any = [(f"{url}#", consts.MODE_BYTE), (token, consts.MODE_ALPHANUMERIC)]
     code = segno.make(parts, error="m", micro=False)
     out = io.BytesIO()
-    code.save(out, kind="svg", border=4, xmldecl=False, svgns=True, omitsize=True)
-    return out.getvalue().decode()
+    code.save(out, kind="svg", border=BORDER, xmldecl=False, svgns=True, omitsize=True)
+    return out.getvalue().decode(), int(code.symbol_size(border=BORDER)[0])

@@ -6,7 +6,7 @@ CREATE TABLE msg.document (
   content text, ordered_at timestamptz NOT NULL, expires_at timestamptz,
   state text NOT NULL DEFAULT 'ordered' CHECK (state IN ('ordered', 'issued', 'superseded', 'revoked')),
   state_at timestamptz NOT NULL, reason text NOT NULL DEFAULT '',
-  sha256 text, size bigint, name text,
+  sha256 text, size bigint, name text, origin jsonb NOT NULL DEFAULT '{}',  -- the trace and correlation of the order
   attempts int NOT NULL DEFAULT 0, next_try timestamptz NOT NULL DEFAULT clock_timestamp(), last_error text,
   CHECK ((sha256 IS NULL) = (size IS NULL)), CHECK (state <> 'issued' OR sha256 IS NOT NULL)
 );

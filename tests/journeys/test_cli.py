@@ -23,7 +23,8 @@ from tests.support.launching import Done, Launcher, fresh_home, jamaa, typed_int
 T = TypeVar("T")
 PATIENCE = 60.0
 COMPLETED = "ma.jamaa.rokhas.dossier.completed.v1"
-CONSUMERS = ("deadlines.clocks", "rokhas.notices")
+TOPIC = "jamaa.rokhas.dossier.events"
+CONSUMERS = tuple(one.name for service in SERVICES for one in service.consumers if TOPIC in one.topics)
 
 
 Jamaa = Callable[..., Done]
@@ -62,13 +63,14 @@ def eventually(look: Callable[[], object], expected: object) -> None:
 
 @pytest.fixture
 def poison(platform: Launcher) -> Iterator[str]:
-    """A file whose first event lacks what its readers need; both hold it. Passed over at the end."""
+    """A file whose first event lacks what its readers need; all hold it. Passed over at the end."""
     subject = str(uuid4())
     emit = "SELECT msg.emit('dossier', $1, $2, '06.141.01.0', '{}', '{}', now())"
     ask("rokhas", platform, lambda c: c.execute(emit, subject, COMPLETED))
     held = "SELECT count(*) FROM msg.inbox_head WHERE aggregateid = $1 AND state <> 'open'"
     for service in ("deadlines", "rokhas"):
-        eventually(lambda s=service: ask(s, platform, lambda c: c.fetchval(held, subject)), 1)  # type: ignore[misc]
+        readers = sum(name.startswith(f"{service}.") for name in CONSUMERS)
+        eventually(lambda s=service: ask(s, platform, lambda c: c.fetchval(held, subject)), readers)  # type: ignore[misc]
     yield subject
     opened = "UPDATE msg.inbox_head SET last_seq = 2, state = 'open' WHERE aggregateid = $1"
     discarded = "DELETE FROM msg.inbox_parked WHERE aggregateid = $1"
