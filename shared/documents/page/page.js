@@ -108,8 +108,9 @@ function show(found) {
     if (!value) return;
     const term = document.createElement("dt"), said = document.createElement("dd");
     term.textContent = label;
-    said.textContent = value;
-    said.dir = "auto";
+    const isolated = document.createElement("bdi"); // a Latin name keeps its order and the line its side
+    isolated.textContent = value;
+    said.append(isolated);
     facts.append(term, said);
   };
   const { claim, content } = found;
