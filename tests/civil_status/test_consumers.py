@@ -252,6 +252,15 @@ async def test_a_destroyed_key_reads_nothing_any_more(
     assert (await asked(civil_status, keys, {}, sealed=sealed))[1]["reason"] == "key_gone"
 
 
+async def test_after_a_restore_elsewhere_a_fresh_key_is_announced(
+    civil_status: ServiceDatabase, keys: KeyFiles, tmp_path: Path
+) -> None:
+    lost = await public_key(civil_status, keys)
+    assert await public_key(civil_status, keys) == lost, "while it is there, it is the one"
+    fresh = await public_key(civil_status, KeyFiles(tmp_path / "elsewhere"))
+    assert fresh["kid"] != lost["kid"]
+
+
 def test_a_private_half_is_readable_by_its_owner_only(keys: KeyFiles) -> None:
     keys.make("k1")
     [file] = keys.directory.iterdir()

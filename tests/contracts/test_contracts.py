@@ -20,6 +20,7 @@ from deploy.contracts.compare import breaks
 from deploy.contracts.examples import examples
 from deploy.contracts.schemas import schemas
 from deploy.registry import SERVICES
+from services.civil_status.consumers import clocks as register_clocks
 from services.deadlines.domain.loading import rulebook
 from services.deadlines.events import CLOCKS
 from services.rokhas.consumers.clocks import CHANGES, ELAPSED, WARNED, ClockFacts
@@ -169,6 +170,15 @@ def test_rokhas_reads_every_clock(event: type[Event]) -> None:
         facts = envelope(event, example).read(ClockFacts)
         assert facts.clock().answer_by == facts.answer_by
         assert event.TYPE != ELAPSED or facts.effective_at is not None
+
+
+@pytest.mark.parametrize("event", CLOCKS.events, ids=lambda event: event.TYPE)
+def test_civil_status_reads_every_clock(event: type[Event]) -> None:
+    assert {*register_clocks.CHANGES, register_clocks.ELAPSED} <= set(CLOCKS.types)
+    for example in examples(event):
+        facts = envelope(event, example | {"aggregate_id": str(uuid4())}).read(register_clocks.ClockFacts)
+        assert facts.clock().answer_by == facts.answer_by
+        assert event.TYPE != register_clocks.ELAPSED or facts.effective_at is not None
 
 
 def test_the_rules_listen_to_events_that_exist() -> None:

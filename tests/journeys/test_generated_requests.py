@@ -1,4 +1,4 @@
-"""The published description of both services against what runs, by generated requests."""
+"""The published description of every service against what runs, by generated requests."""
 
 import asyncio
 import threading
@@ -9,27 +9,32 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from deploy.engines import free_port
+from deploy.engines import Postgres, free_port
 from deploy.issuer import Issuer
 from deploy.registry import SERVICES
 from shared.db import Database
 from shared.http import create_app
 from shared.log import configure
+from shared.migrate import roles
 from shared.territory import territory
 from shared.tokens import Tokens
-from tests.security.conftest import deadlines, rokhas
+from tests.security.conftest import civil_status, deadlines, rokhas
 from tests.support.contract import conforms
 from tests.support.databases import ServiceDatabase
 from tests.support.http import settings_of
 
-__all__ = ["deadlines", "rokhas"]
+__all__ = ["civil_status", "deadlines", "rokhas"]
 
 
 @pytest.fixture
 def served(
-    rokhas: ServiceDatabase, deadlines: ServiceDatabase, tmp_path: Path
+    postgres: Postgres,
+    rokhas: ServiceDatabase,
+    deadlines: ServiceDatabase,
+    civil_status: ServiceDatabase,
+    tmp_path: Path,
 ) -> Iterator[tuple[str, Issuer]]:
-    """Both services on a port of their own, in a thread with its own loop."""
+    """All services on a port of their own, in a thread with its own loop."""
     configure(level="ERROR")
     port = free_port()
     issuer = Issuer(tmp_path, "development", f"http://127.0.0.1:{port}/issuer")
@@ -37,8 +42,8 @@ def served(
         jwks_url=issuer.jwks_url, issuer=issuer.url, audience=issuer.audience, within=territory().within
     )
     pools = {
-        name: Database(database.api.engine.url.render_as_string(hide_password=False))
-        for name, database in (("rokhas", rokhas), ("deadlines", deadlines))
+        name: Database(postgres.dsn(database.name, roles(name)[0]))
+        for name, database in (("rokhas", rokhas), ("deadlines", deadlines), ("civil_status", civil_status))
     }
 
     @asynccontextmanager
@@ -72,6 +77,9 @@ FUZZED = ("--phases", "fuzzing")
         ("rokhas", "president", (*COVERED, "--exclude-path-regex", "dossier_id")),
         ("deadlines", "president", FUZZED),
         ("deadlines", "operator", COVERED),
+        ("civil_status", "citizen", FUZZED),
+        ("civil_status", "civil_status_officer", COVERED),
+        ("civil_status", "administration", FUZZED),
     ],
 )
 def test_no_server_error_and_no_undocumented_answer(

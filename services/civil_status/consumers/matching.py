@@ -135,7 +135,7 @@ async def keep_keys_once(database: Database, keys: Keys) -> None:
     """A key is destroyed before it is announced as gone: a crash between the two destroys it again."""
     async with database.transaction() as tx:
         present = await matching.present_key(tx)
-        if present is None or present[1] - tx.now < RENEW:
+        if present is None or not keys.holds(present[0]) or present[1] - tx.now < RENEW:
             kid = uuid4().hex
             await matching.publish(tx, kid, keys.make(kid))
         for kid in await matching.spent(tx):

@@ -36,6 +36,9 @@ class Keys(Protocol):
     def make(self, kid: str) -> dict[str, str]:
         """A new pair, P-256; returns the public half as a JWK. The same again for a `kid` that it has."""
 
+    def holds(self, kid: str) -> bool:
+        """Whether it can still be read what was sealed for it: after a restore elsewhere it cannot."""
+
     def unseal(self, sealed: str) -> bytes:
         """What is inside a compact JWE. Raises KeyGone, Damaged."""
 
@@ -61,6 +64,9 @@ class KeyFiles:
             new.write_text(json.dumps(key.as_dict(private=True)), encoding="utf-8")
             new.replace(path)
         return {k: str(v) for k, v in self._key(kid).as_dict(private=False).items() if isinstance(v, str)}
+
+    def holds(self, kid: str) -> bool:
+        return self._path(kid).exists()
 
     def unseal(self, sealed: str) -> bytes:
         return unsealed(sealed, self._key(_kid(sealed)))
