@@ -27,6 +27,9 @@ INSERT INTO msg.skip_register VALUES ('c', '/toy', 'thing', 'a', 1, 'salma', 'r'
 INSERT INTO msg.idempotency (principal, key, route, request_hash) VALUES ('citizen', 'k', 'r', '');
 INSERT INTO msg.notice (event_id, recipient, about, kind, content, created_at)
   VALUES (gen_random_uuid(), 'citizen', 'a', 'k', '{}', now());
+INSERT INTO msg.operation (by, what, detail) VALUES ('salma', 'skip', '{}');
+INSERT INTO msg.document (id, about, collectivity, kind, ordered_at, state_at)
+  VALUES (gen_random_uuid(), 'a', '01', 'receipt', now(), now());
 UPDATE msg.legal_clock SET shift = interval '60 days';
 DELETE FROM territory.collectivity WHERE code = '06';
 UPDATE territory.collectivity SET name_fr = 'Ailleurs' WHERE code = '07';
