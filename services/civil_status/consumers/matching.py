@@ -30,7 +30,7 @@ ASKED: Final = "ma.jamaa.watiqa.request.matching_asked.v1"
 EVERY: Final = 0.5  # seconds between two looks for a question
 RENEW: Final = LIFE / 2
 """A new key is published when the present one has this much left: whoever seals always knows a fresh one."""
-KEYS_EVERY: Final = timedelta(hours=1)
+KEYS_EVERY: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
