@@ -1,6 +1,5 @@
 """The three outputs of the register (2-22-04 art. 44-45): each a fold of an act's history at an instant."""
 
-from copy import deepcopy
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -64,8 +63,7 @@ def _birth(act: Act) -> bool:
     return act.kind is ActKind.BIRTH
 
 
-def _restated(original: dict[str, Any], noted: list[Mention]) -> dict[str, Any]:
-    latest: dict[str, Any] = deepcopy(original)
+def _restated(latest: dict[str, Any], noted: list[Mention]) -> dict[str, Any]:
     for mention in noted:
         for field, value in mention.changes.items():
             *path, last = field.split(".")
