@@ -84,6 +84,7 @@ def _application(
         redirect_slashes=False,
         exception_handlers=_handlers(),
     )
+    metrics.FAILED.labels(service.name)  # from zero on: a rate does not see a series that begins at eight
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     app.state.site = Site(database, tokens, SlidingWindowCounterRateLimiter(MemoryStorage()))
     app.router.routes.extend(service.router.routes)  # as they are: including would make each anew

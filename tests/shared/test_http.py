@@ -358,6 +358,7 @@ async def test_metrics_count_by_template(toy: Toy) -> None:
     assert 'route="/v1/notes/{note}",service="toy",status="404"' in text
     assert 'route="(none)",service="toy",status="404"' in text
     assert "/v1/nothing" not in text
+    assert 'jamaa_http_failures_total{service="toy"}' in text, "from the start: a rate needs the zero"
 
 
 async def test_an_answer_is_one_line_of_the_log_without_identifiers(toy: Toy, logged: io.StringIO) -> None:
