@@ -165,7 +165,8 @@ async def test_the_table_itself_wants_two_persons(platform: Platform) -> None:
     await platform.propose(1, by="amina", reason="unreadable")
     with pytest.raises(IntegrityError, match="skip_register_check"):
         await rows(
-            platform.database, f"SELECT msg.confirm_skip('{CONSUMER}', '/toy', 'thing', 'a', 1, 'amina')"
+            platform.database,
+            f"SELECT msg.confirm_skip('{CONSUMER}', '/toy', 'thing', 'a', 1, false, 'amina')",
         )
 
 
@@ -193,6 +194,43 @@ async def test_an_event_that_was_never_announced_is_discarded_by_two(platform: P
         assert (await operate.status(platform.database)).calm
     await platform.publish("a")
     assert (await trace(platform.database))["a"] == [1, 2, 3]
+
+
+async def test_the_true_event_is_not_passed_over_with_the_forged_one(platform: Platform) -> None:
+    platform.handler.poison = {("a", 2)}
+    await platform.publish("a")
+    await forge(platform, 2)
+    await platform.propose(2, by="amina", reason="forged")
+    await platform.publish("a")  # the true second one, whose place the forged one holds
+    assert (await heads(platform.database))["a"] == (1, "blocked")
+
+    await platform.confirm(2, by="driss")
+    assert (await heads(platform.database))["a"] == (1, "open")
+    platform.handler.poison = set()
+    assert (await Auditor([platform.watch], patience=0).audit(full=True)).repaired == 1
+    await platform.pump()
+    assert await trace(platform.database) == {"a": [1, 2]}
+
+
+async def test_a_proposal_holds_for_what_was_known_when_it_was_made(
+    platform: Platform, database: ServiceDatabase
+) -> None:
+    """The producer forgets in a failover what it had announced, and then remembers."""
+    platform.handler.poison = {("a", 2)}
+    await platform.publish("a", "a")
+    owner = await asyncpg.connect(database.admin_dsn)
+    known = "UPDATE msg.aggregate_head SET last_seq = $1 WHERE aggregatetype = 'thing'"
+    await owner.execute(known, 1)
+    await platform.propose(2, by="amina", reason="never announced")
+    await owner.execute(known, 2)
+    with pytest.raises(Conflict, match="skip_changed"):
+        await platform.confirm(2, by="driss")
+    await platform.propose(2, by="amina", reason="unreadable")
+    assert (await platform.confirm(2, by="driss")).state == "open"
+    assert (await heads(platform.database))["a"] == (2, "open")
+    confirmed = "SELECT reason, never_announced FROM msg.skip_register WHERE confirmed_by IS NOT NULL"
+    assert await rows(platform.database, confirmed) == [("unreadable", False)]
+    await owner.close()
 
 
 async def test_what_waits_for_long_is_seen_though_nothing_failed(
