@@ -339,7 +339,7 @@ async def confirm_skip(inbox: Inbox, producer: Database, key: Key, sequence: int
 
 async def _is_bogus(tx: Tx, producer: Database, where: dict[str, Any], sequence: int) -> bool:
     """Whether this parked event is one that its producer never announced, or not like that: forged, or
-    corrupted on its way. The true one with its number may hold no place beside it, and is sent again.
+    corrupted on its way. While it is parked, the true one with its number finds no place: it is sent again.
 
     Raises `Conflict` for what may not be skipped. Of what was announced that is all but what stops the
     aggregate: the failed event, or a gap that nothing will fill.

@@ -1,5 +1,5 @@
-"""The operators' log, and a register in which no skip is born confirmed. That two names are two persons is the
-word of whoever holds the worker's login (docs/decisions/0013).
+"""The operators' log, and a register in which no skip is born confirmed. That two names are two persons is
+the word of whoever holds the worker's login (docs/decisions/0013).
 """
 
 from pathlib import Path
