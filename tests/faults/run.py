@@ -83,16 +83,17 @@ class Run:
         except NotRun as missing:
             result.verdict, result.why = "not run", [str(missing)]
         except (Stuck, Toothless, Wrong, EngineError) as wrong:
-            result.verdict, result.why = "failed", [f"{type(wrong).__name__}: {wrong}"]
+            result.why = [f"{type(wrong).__name__}: {wrong}"]
         except Exception as bug:  # noqa: BLE001  # the others are still run; one that breaks has not passed
             traceback.print_exc()
-            result.verdict, result.why = "failed", [f"the trial itself broke: {bug!r}"]
+            result.why = [f"the trial itself broke: {bug!r}"]
         if result.verdict != "not run":
             found = await self._count()
-            result.why += [str(finding) for finding in found]
-            result.verdict = "failed" if result.why else "passed"
-            if scenario.catches:
+            if scenario.catches and not result.why:
                 _turn(result, found)
+            else:
+                result.why += [str(finding) for finding in found]
+                result.verdict = "failed" if result.why else "passed"
         trial.figures["applied"] = self.observer.counter("jamaa_inbox_applied_total") - before
         result.seconds = round(time.monotonic() - began, 1)
         self.results.append(result)
@@ -131,7 +132,10 @@ def _turn(result: Result, found: Sequence[Finding]) -> None:
     result.why = [] if caught else [f"not caught; found {[str(f) for f in found]}"]
 
 
-async def run(chosen: Sequence[Scenario], told: argparse.Namespace, seed: int, out: Path) -> list[Result]:
+async def run(
+    chosen: Sequence[Scenario], told: argparse.Namespace, seed: int, out: Path
+) -> tuple[list[Result], dict[str, Any]]:
+    """On a platform of its own: what came of each, and the commands and the timeline of all."""
     say = Voice()
     ended = time.monotonic() + told.minutes * 60 if told.minutes else None
     chance = random.Random(seed)
@@ -140,7 +144,14 @@ async def run(chosen: Sequence[Scenario], told: argparse.Namespace, seed: int, o
         stack.callback(_keep_logs, home, out)
         if not disks(home):
             say("no small disks may be mounted here: full disks are not run")
-        running = await stack.enter_async_context(cluster(home, scale=told.scale, note=say))
+        try:
+            running = await stack.enter_async_context(cluster(home, scale=told.scale, note=say))
+        except Exception as broken:  # noqa: BLE001  # whatever it was: nothing was shown to hold
+            why = f"the platform did not start: {type(broken).__name__}: {broken}"
+            say(f"     ! {why}")
+            results = [Result(scenario, "failed", 0, [why]) for scenario in chosen]
+            write(out, seed=seed, told=vars(told), results=results)
+            return results, {}
         journal = Journal(out / "journal.jsonl")
         observer = Observer(running, journal)
         looking = asyncio.create_task(observer.run())
@@ -159,9 +170,10 @@ async def run(chosen: Sequence[Scenario], told: argparse.Namespace, seed: int, o
                 await this.attempt(chance.choice(chosen))
         finally:
             counts = {str(outcome): count for outcome, count in journal.counts().items()}
-            write(out, seed=seed, told=vars(told), results=this.results, observer=observer, counts=counts)
+            more = observer.as_json() | {"commands": counts}
+            write(out, seed=seed, told=vars(told), results=this.results, more=more)
         say(f"commands: {counts}; the report is {out / 'report.html'}")
-        return this.results
+        return this.results, more
 
 
 def _keep_logs(home: Path, out: Path) -> None:
@@ -198,11 +210,16 @@ def main() -> None:
     alone = [scenario for scenario in chosen if scenario.catches is not None]
     groups = [[s for s in chosen if s.catches is None], *([scenario] for scenario in alone)]
     results: list[Result] = []
+    timeline: dict[str, Any] = {}
     for group in filter(None, groups):
         out = told.out / group[0].name if group[0].catches is not None else told.out
         out.mkdir(parents=True, exist_ok=True)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            results += runner.run(run(group, told, seed, out))
+            found, more = runner.run(run(group, told, seed, out))
+        results += found
+        timeline = more if group[0].catches is None else timeline
+    if alone:  # each of these has a report and a timeline of its own; this one has all results
+        write(told.out, seed=seed, told=vars(told), results=results, more=timeline)
     counts = {v: sum(r.verdict == v for r in results) for v in ("passed", "failed", "not run")}
     tell("  ".join(f"{count} {verdict}" for verdict, count in counts.items()))
     sys.exit(1 if counts["failed"] else 0)

@@ -3,8 +3,9 @@
 import asyncio
 from typing import Final
 
+from tests.faults.cluster import Stuck
 from tests.faults.journal import Outcome
-from tests.faults.registry import CI, DEFAULT, Scenario, Trial
+from tests.faults.registry import CI, DEFAULT, Scenario, Trial, Wrong
 
 EPOCH: Final = "SELECT epoch FROM msg.relay_lease WHERE name = 'relay'"
 
@@ -45,7 +46,49 @@ async def restarted(trial: Trial) -> None:
     await asyncio.sleep(cluster.seconds(10))
 
 
+async def lagging(trial: Trial) -> None:
+    """Commits do not wait for the standby, and it is behind when it is promoted: what was answered meanwhile
+    is lost, but not on Kafka. The witness reads it there and is ahead of those who announced it.
+    """
+    cluster, pair, witness = trial.cluster, trial.cluster.postgres, trial.cluster.processes["witness"]
+    begins = cluster.auditor.log.stat().st_size
+    async with trial.fault("the standby is behind when it takes over"):
+        assert pair.standby is not None
+        await pair.answer_alone()
+        await pair.standby.stop()
+        witness.pause()
+        await asyncio.sleep(cluster.seconds(20, least=8))
+        await pair.primary.kill()
+        await pair.standby.start()
+        await pair.promote()
+        witness.resume()
+        await asyncio.sleep(cluster.seconds(10))
+
+    def alarms() -> int:
+        said = cluster.auditor.log.read_text(errors="replace")[begins:]
+        return said.count('"auditor.still_unequal"')
+
+    async def alarmed() -> bool:
+        return await asyncio.to_thread(alarms) > 0
+
+    try:
+        trial.figures["the auditor alarms after, s"] = round(
+            await cluster.until("the auditor alarms", alarmed, within=30 + 3 * cluster.seconds(60))
+        )
+    except Stuck as silent:
+        raise Wrong("events were lost and the auditor said nothing") from silent
+    trial.figures["alarms"] = await asyncio.to_thread(alarms)
+
+
 SCENARIOS: Final = (
+    Scenario(
+        name="postgres_lagging",
+        number=9,
+        what="PostgreSQL's primary killed, a standby promoted that commits did not wait for",
+        asks="what was answered and is lost is found, and the auditor alarms",
+        run=lagging,
+        catches=frozenset({"A1"}),
+    ),
     Scenario(
         name="postgres_promoted",
         number=8,
