@@ -106,6 +106,23 @@ class Evidence:
     orderly: bool = True
     """No broker or network failed: then each aggregate's events also appear on the broker in order."""
 
+    def count(self) -> dict[str, int]:
+        """How many of each kind there are, for people."""
+        return {
+            "commands, each with how it ended": len(self.commands),
+            "events in the logs": len(self.log),
+            "aggregates, each from 1 to its head": len(self.heads),
+            "records on Kafka": len(self.sent),
+            "of them distinct events": len({record.id for record in self.sent if record.id}),
+            "events applied by the witness": len(self.trace),
+            "heads of consumers": len(self.inbox),
+            "clocks": len(self.clocks),
+            "clocks that elapsed": sum(clock["state"] == "elapsed" for clock in self.clocks),
+            "files": len(self.files),
+            "reference numbers": len(self.numbers),
+            "files asked for over HTTP": len(self.shown),
+        }
+
 
 def reads() -> dict[str, frozenset[tuple[str, str]]]:
     found = {}

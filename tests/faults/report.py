@@ -42,6 +42,7 @@ def write(
         "seed": seed,
         "asked": {name: str(value) for name, value in told.items()},
         "commands": {},
+        "count": {},
         "samples": [],
         "faults": [],
         "results": [

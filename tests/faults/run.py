@@ -68,6 +68,8 @@ class Run:
     trial: Trial
     say: Voice
     results: list[Result] = field(default_factory=list)
+    count: dict[str, int] = field(default_factory=dict)
+    """What the last evidence had: how many of each kind were compared."""
 
     async def attempt(self, scenario: Scenario) -> Result:
         self.say(f"{scenario.number:>2} {scenario.name}: {scenario.what}")
@@ -120,6 +122,7 @@ class Run:
         seen.declared, seen.orderly = frozenset(self.trial.declared), self.trial.orderly
         seen.shown = await shown(self.trial, seen)
         self.trial.figures |= {"commands": len(seen.commands), "events": len(seen.log)}
+        self.count = seen.count()
         return seen
 
 
@@ -170,7 +173,7 @@ async def run(
                 await this.attempt(chance.choice(chosen))
         finally:
             counts = {str(outcome): count for outcome, count in journal.counts().items()}
-            more = observer.as_json() | {"commands": counts}
+            more = observer.as_json() | {"commands": counts, "count": this.count}
             write(out, seed=seed, told=vars(told), results=this.results, more=more)
         say(f"commands: {counts}; the report is {out / 'report.html'}")
         return this.results, more
