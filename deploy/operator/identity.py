@@ -38,7 +38,7 @@ async def operator(variables: Mapping[str, str], by: str | None = None, *, prove
             raise Refused(f"{TOKEN} is {actor.subject}'s, who is no operator")
         return actor.subject
     if proven and not settings.development:
-        raise Refused(f"this takes two persons: set {TOKEN} to an operator's token of yours")
+        raise Refused(f"this wants to know who you are: set {TOKEN} to an operator's token of yours")
     return by or login()
 
 

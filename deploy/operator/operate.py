@@ -282,7 +282,7 @@ async def redrive(inbox: Inbox, key: Key, *, by: str) -> Redriven:
     async with inbox.database.transaction() as tx:
         if (await tx.execute(STATE, where)).one_or_none() is None:
             raise NotFound("aggregate_unknown", f"{inbox.consumer.name} never met {key[2]}.")
-        await _record(tx, by, "redrive", where)
+        await done(tx, by, "redrive", where)
     return await _redriven(inbox, key)
 
 
@@ -307,7 +307,7 @@ async def propose_skip(
         said = {"by": by, "reason": reason, "bogus": bogus}
         if not (await tx.execute(PROPOSE, where | {"seq": sequence} | said)).rowcount:
             raise Conflict("skip_already_proposed", f"Somebody proposed to skip {sequence} already.")
-        await _record(tx, by, "skip propose", where | {"sequence": sequence, "reason": reason})
+        await done(tx, by, "skip propose", where | {"sequence": sequence, "reason": reason})
 
 
 async def confirm_skip(inbox: Inbox, producer: Database, key: Key, sequence: int, *, by: str) -> Redriven:
@@ -333,7 +333,7 @@ async def confirm_skip(inbox: Inbox, producer: Database, key: Key, sequence: int
         if not bogus:
             await tx.execute(SKIP, where | {"seq": sequence})
         await tx.execute(DISCARD, where | {"seq": sequence, "only": bogus})
-        await _record(tx, by, "skip confirm", where | {"sequence": sequence, "never_announced": bogus})
+        await done(tx, by, "skip confirm", where | {"sequence": sequence, "never_announced": bogus})
     return await _redriven(inbox, key)
 
 
@@ -366,7 +366,7 @@ def _envelope(sent: Record) -> Envelope:
     return Envelope.parse(sent.headers, sent.value)
 
 
-async def _record(tx: Tx, by: str, what: str, detail: Mapping[str, Any]) -> None:
+async def done(tx: Tx, by: str, what: str, detail: Mapping[str, Any]) -> None:
     """In the operators' log of this database, with the transaction that does it."""
     await tx.execute(OPERATED, {"by": by, "what": what, "detail": json.dumps(detail, default=str)})
 
@@ -408,7 +408,7 @@ async def resolve_dead_letter(
         result = await tx.execute(RESOLVE, place | {"by": by, "resolution": resolution})
         if not result.rowcount:
             raise NotFound("dead_letter_unknown", f"No unresolved letter from {topic}[{partition}]@{offset}.")
-        await _record(tx, by, "dead-letters resolve", place | {"resolution": resolution})
+        await done(tx, by, "dead-letters resolve", place | {"resolution": resolution})
 
 
 async def replay(
@@ -430,7 +430,7 @@ async def replay(
     last: int | None = after
     chosen: dict[str, Any] = {"after": after, "aggregate": aggregate, "subject": subject, "since": since}
     async with database.transaction() as tx:
-        await _record(tx, by, "replay", chosen)
+        await done(tx, by, "replay", chosen)
     while last is not None:
         async with database.transaction() as tx:
             row = (await tx.execute(REPLAY, chosen | {"after": last, "chunk": REPLAY_CHUNK})).one()
