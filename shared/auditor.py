@@ -36,7 +36,11 @@ LAG = Gauge(
     "Events announced and not applied, at the last look",
     ["service", "consumer", "source"],
 )
-LOOKED = Gauge("jamaa_auditor_last_look_timestamp_seconds", "When it last compared all heads it could reach")
+LOOKED = Gauge(
+    "jamaa_auditor_last_look_timestamp_seconds",
+    "When it last compared these heads; 0 when it never could",
+    ["service", "consumer", "source"],
+)
 REPAIRED = Counter("jamaa_auditor_repaired_total", "Aggregates sent again", ["service", "consumer"])
 ALARMED = Gauge(
     "jamaa_auditor_alarmed", "Aggregates unequal now, and not to be mended", ["service", "consumer", "source"]
@@ -102,6 +106,10 @@ class Watch:
     aggregates: tuple[str, ...]
     producer: Database
     reader: Database
+
+    @property
+    def labels(self) -> tuple[str, str, str]:
+        return self.service, self.consumer, self.source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +232,8 @@ class Auditor:
 
     def __init__(self, watched: Sequence[Watch], *, every: float = EVERY, patience: float = PATIENCE) -> None:
         self._watched = {watch: _Progress() for watch in watched}
+        for watch in watched:
+            LOOKED.labels(*watch.labels)
         self._every = every
         self._patience = patience
         self._hurried = asyncio.Event()
@@ -261,7 +271,7 @@ class Auditor:
             unequal += report.unequal
             repaired += report.repaired
             alarms += report.alarms
-        LOOKED.set_to_current_time()
+            LOOKED.labels(*watch.labels).set_to_current_time()
         return Report(unequal=unequal, repaired=repaired, alarms=alarms)
 
     async def _look(self, watch: Watch, progress: _Progress, *, full: bool, patience: float) -> Report:
@@ -274,12 +284,11 @@ class Auditor:
             )
             among = progress.outstanding | {(r.aggregatetype, r.aggregateid) for r in recent}
             found = await mismatches(watch, sorted(among))
-        progress.settled = settled
+        progress.settled, progress.timelines = settled, timelines
         progress.outstanding = {m.key[1:] for m in found}
         progress.asked = {k: asked for k, asked in progress.asked.items() if k in progress.outstanding}
-        labels = (watch.service, watch.consumer, watch.source)
-        UNEQUAL.labels(*labels).set(len(found))
-        LAG.labels(*labels).set(sum(max(0, m.produced - m.applied) for m in found))
+        UNEQUAL.labels(*watch.labels).set(len(found))
+        LAG.labels(*watch.labels).set(sum(max(0, m.produced - m.applied) for m in found))
 
         behind = [m for m in found if m.state == "open" and m.applied < m.produced]
         most = MOST_REPAIRS if patience else len(behind)
@@ -295,9 +304,7 @@ class Auditor:
                 due.append(missing)
         due = due[:most]
         await self._send_again(watch, progress, due)
-        ALARMED.labels(watch.service, watch.consumer, watch.source).set(
-            sum(asked.alarmed for asked in progress.asked.values())
-        )
+        ALARMED.labels(*watch.labels).set(sum(asked.alarmed for asked in progress.asked.values()))
         return Report(unequal=len(found), repaired=len(due), alarms=alarms)
 
     async def _settled(self, watch: Watch, progress: _Progress) -> int:
