@@ -51,6 +51,7 @@ ALL_HEADS = text("""
     SELECT aggregatetype, aggregateid, last_seq FROM msg.aggregate_head
     WHERE aggregatetype = ANY(:aggregates) AND (aggregatetype, aggregateid) > (:type, :id)
     ORDER BY 1, 2 LIMIT :page""")
+TIMELINE = text("SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)")
 HEADS_OF = text("""
     SELECT h.aggregatetype, h.aggregateid, h.last_seq FROM msg.aggregate_head h
       JOIN unnest(CAST(:types AS text[]), CAST(:ids AS text[])) AS w (aggregatetype, aggregateid)
@@ -126,6 +127,8 @@ class _Progress:
     """What the auditor remembers of one watch between two looks."""
 
     settled: int = 0
+    timelines: tuple[str, ...] = ()
+    """Of both databases: PostgreSQL begins another one when a standby is promoted, and after a restore."""
     outstanding: set[tuple[str, str]] = field(default_factory=set)
     asked: dict[tuple[str, str], "_Asked"] = field(default_factory=dict)
 
@@ -183,7 +186,12 @@ async def _compare(watch: Watch, produced: Sequence[Any]) -> list[Mismatch]:
         if last != head.last_seq:
             key = (watch.source, head.aggregatetype, head.aggregateid)
             found.append(Mismatch(key=key, produced=head.last_seq, applied=last, state=state))
-    return found
+    ahead = [m.key[1:] for m in found if m.applied > m.produced]
+    if not ahead:
+        return found
+    # Announced and applied since the producer was read, or lost by the producer: its head of now tells.
+    now = {(r.aggregatetype, r.aggregateid): r.last_seq for r in await _produced(watch, ahead)}
+    return [m for m in found if m.applied < m.produced or m.applied > now.get(m.key[1:], 0)]
 
 
 async def _unknown_to_producer(watch: Watch) -> list[Mismatch]:
@@ -226,8 +234,8 @@ async def _rows(database: Database, statement: Any, values: dict[str, Any]) -> S
 class Auditor:
     """Looks every minute; at once when a broker turned out to have lost what it held.
 
-    The first look and a hurried one compare everything, the others what was announced since, and what was
-    unequal the last time.
+    The first look, a hurried one and the first after a promotion or a restore compare everything, the others
+    what was announced since, and what was unequal the last time.
     """
 
     def __init__(self, watched: Sequence[Watch], *, every: float = EVERY, patience: float = PATIENCE) -> None:
@@ -276,7 +284,8 @@ class Auditor:
 
     async def _look(self, watch: Watch, progress: _Progress, *, full: bool, patience: float) -> Report:
         settled = await self._settled(watch, progress)
-        if full:
+        timelines = tuple([(await _rows(d, TIMELINE, {}))[0][0] for d in (watch.producer, watch.reader)])
+        if full or timelines != progress.timelines:  # of a promoted one nothing new tells what it lost
             found = await mismatches(watch)
         else:
             recent = await _rows(

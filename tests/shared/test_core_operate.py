@@ -1,5 +1,6 @@
 """What an operator sees and mends, and the auditor, who notices what leaves no trace."""
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,7 +10,17 @@ from sqlalchemy.exc import IntegrityError
 
 from deploy.engines import Postgres
 from deploy.operator import operate
-from shared.auditor import Auditor, Mismatch, Report, Watch, mismatches
+from shared.auditor import (
+    LOOKED,
+    Auditor,
+    Mismatch,
+    Report,
+    Watch,
+    _compare,
+    _produced,
+    mismatches,
+)
+from shared.db import Database
 from shared.errors import Conflict, NotFound
 from shared.inbox import Inbox
 from shared.migrate import MIGRATOR, ProductionDatabase, provision, roles
@@ -384,6 +395,31 @@ async def test_a_producer_that_forgot_what_was_applied_is_an_alarm(
     assert (await auditor.audit(full=True)).alarms == 0
 
 
+async def test_a_promoted_database_is_compared_as_a_whole(
+    platform: Platform, database: ServiceDatabase
+) -> None:
+    """What it lost is in nothing that is new: only a comparison of everything finds it."""
+    auditor = Auditor([platform.watch])
+    await platform.publish("a", "a")
+    assert await auditor.audit(full=True) == Report()
+    owner = await asyncpg.connect(database.admin_dsn)
+    await owner.execute("DELETE FROM msg.aggregate_head")
+    await owner.execute("DELETE FROM msg.event_log")
+    await owner.close()
+    assert await auditor.audit() == Report()
+    (progress,) = auditor._watched.values()
+    progress.timelines = ("00000000", "00000000")  # those of the server that was there before
+    assert await auditor.audit() == Report(unequal=1, alarms=1)
+
+
+async def test_an_event_announced_during_the_look_is_no_loss(platform: Platform) -> None:
+    """The producer is read first: an event announced and applied since then is not one that it forgot."""
+    await platform.publish("a")
+    before = await _produced(platform.watch, [("thing", "a")])
+    await platform.publish("a")
+    assert await _compare(platform.watch, before) == []
+
+
 async def test_later_looks_see_only_what_is_new_and_what_was_wrong(
     platform: Platform, database: ServiceDatabase
 ) -> None:
@@ -398,6 +434,17 @@ async def test_later_looks_see_only_what_is_new_and_what_was_wrong(
     assert await auditor.audit() == Report(unequal=2, repaired=2)
     await platform.pump()
     assert await auditor.audit() == Report()
+
+
+async def test_a_database_out_of_reach_is_not_said_to_have_been_looked_at(platform: Platform) -> None:
+    away = Database("postgresql://nobody@127.0.0.1:1/nothing")
+    auditor = Auditor([platform.watch, replace(platform.watch, consumer="toy.away", reader=away)])
+    looked = [LOOKED.labels("toy", consumer, SOURCE)._value for consumer in (CONSUMER, "toy.away")]
+    began = time.time()
+    await auditor.audit(full=True)
+    await away.close()
+    assert looked[0].get() >= began
+    assert looked[1].get() == 0, "never: the series is there from the start, for the alert"
 
 
 async def test_a_slow_consumer_is_not_flooded(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
