@@ -11,7 +11,7 @@ from shared.migrate import roles
 from tests.faults.cluster import NotRun
 from tests.faults.journal import Outcome
 from tests.faults.postgres import Server
-from tests.faults.registry import CI, DEFAULT, Scenario, Toothless, Trial
+from tests.faults.registry import Scenario, Toothless, Trial
 
 DEADLOCKS: Final = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 RECENT: Final = """
@@ -165,7 +165,6 @@ SCENARIOS: Final = (
         what="somebody locks the rows of files in the opposite order",
         asks="deadlocks happen, and are tried again",
         run=deadlocks,
-        sets=frozenset({DEFAULT, CI}),
     ),
     Scenario(
         name="pool_exhausted",
@@ -173,7 +172,6 @@ SCENARIOS: Final = (
         what="every connection waits for a lock; then roles may open two connections only",
         asks="nothing more",
         run=pool,
-        sets=frozenset({DEFAULT, CI}),
     ),
     Scenario(
         name="database_clock_stepped",

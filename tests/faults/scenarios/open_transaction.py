@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 from uuid import uuid4
 
-from tests.faults.registry import CI, DEFAULT, Scenario, Trial, Wrong
+from tests.faults.registry import Scenario, Trial, Wrong
 
 OPEN: Final = 120.0
 EMIT: Final = """
@@ -57,6 +57,5 @@ SCENARIOS: Final = (
         what="a write transaction open for two minutes that drew its position before all others",
         asks="others' events do not wait, and the late one arrives",
         run=run,
-        sets=frozenset({DEFAULT, CI}),
     ),
 )
