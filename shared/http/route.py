@@ -122,6 +122,14 @@ class Caller:
             unit.claim = await idempotency.claimed(tx, claim)
         return tx
 
+    async def commit(self) -> None:
+        """Now, and not only before the answer leaves: for work that must come after the transaction (opening
+        what it read of). What an idempotency key answers is stored inside it, so no POST that has one.
+        """
+        unit: Unit = self.request.scope[UNIT]
+        assert unit.claim is None, "the answer would not be stored"
+        await unit.stack.aclose()
+
 
 class Authorization:
     """The dependency that `authorize` returns, and the mark by which a test finds it on every route."""

@@ -1,5 +1,6 @@
 """What the applicant supplies and is given: documents, the receipt, answers."""
 
+from collections.abc import Callable
 from typing import Annotated
 from uuid import UUID
 
@@ -24,8 +25,8 @@ from services.rokhas.store import dossiers
 from services.rokhas.store.uploads import describe
 from shared.db import Tx
 from shared.errors import NotFound
-from shared.http import Configured, Router, etag
-from shared.settings import Settings
+from shared.files import StoredFile
+from shared.http import Caller, Configured, Router, etag
 
 router = Router(prefix="/dossiers/{dossier_id}")
 
@@ -63,20 +64,20 @@ async def attach(file: Annotated[Change, changing(Action.ATTACH)], body: Documen
 
 @router.get("/documents/{document}", **DOWNLOAD)
 async def download(
-    tx: Annotated[Tx, authorize(Action.READ)],
+    caller: Annotated[Caller, authorize.caller(Action.READ)],
     dossier_id: UUID,
     document: Code,
     request: Request,
     settings: Configured,
 ) -> Response:
     """As it stands now, as an attachment."""
-    dossier = await dossiers.get(tx, dossier_id)
-    return await _given(tx, request, settings, dossier, dossier.documents.get(document))
+    known = await _read(caller, dossier_id, lambda dossier: dossier.documents.get(document))
+    return await served(request, settings, known)
 
 
 @router.get("/contents/{sha256}", **DOWNLOAD)
 async def download_content(
-    tx: Annotated[Tx, authorize(Action.READ)],
+    caller: Annotated[Caller, authorize.caller(Action.READ)],
     dossier_id: UUID,
     sha256: Sha256,
     request: Request,
@@ -85,13 +86,19 @@ async def download_content(
     """Whatever the file holds under this digest: a document, an opinion, the minutes, a proof, a deed, and
     what was replaced. For everybody who may read the file.
     """
+    known = await _read(caller, dossier_id, lambda dossier: dossier.contents.get(sha256))
+    return await served(request, settings, known)
+
+
+async def _read(
+    caller: Caller, dossier_id: UUID, find: Callable[[Dossier], Attachment | Paper | None]
+) -> StoredFile:
+    """What the file says of the content, the reading recorded and committed: a slow object store then holds
+    up neither a connection nor the reader's register.
+    """
+    tx = await caller.begin()
     dossier = await dossiers.get(tx, dossier_id)
-    return await _given(tx, request, settings, dossier, dossier.contents.get(sha256))
-
-
-async def _given(
-    tx: Tx, request: Request, settings: Settings, dossier: Dossier, held: Attachment | Paper | None
-) -> Response:
+    held = find(dossier)
     known = await describe(tx, held) if held else None
     if known is None:
         raise NotFound(
@@ -103,7 +110,8 @@ async def _given(
             },
         )
     await read_by_another(tx, Action.READ, dossier)
-    return await served(request, settings, known)
+    await caller.commit()
+    return known
 
 
 @router.get("/receipt")
