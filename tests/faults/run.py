@@ -30,7 +30,7 @@ from tests.faults.report import write
 SEED: Final = 20260101
 BROKEN_PATIENCE: Final = 30.0  # a broken variant may never drain: that is what is shown
 WARM_UP: Final = 10.0  # seconds of work before the first fault: there must be something to lose
-SCALES: Final = {CI: 0.2, MUTANTS: 0.2}
+SCALES: Final = {DEFAULT: 0.5, CI: 0.2, MUTANTS: 0.2}
 OUT: Final = Path(__file__).parents[2] / "build" / "faults"
 
 
@@ -192,13 +192,13 @@ def main() -> None:
     parser.add_argument("--fault", default="", help="scenarios by name, separated by commas")
     parser.add_argument("--seed", default=str(SEED), help="a number, or random")
     parser.add_argument("--minutes", type=float, default=0, help="go on by chance until so many are over")
-    parser.add_argument("--scale", type=float, help="of waits and amounts; 1, in the sets ci and mutants 0.2")
+    parser.add_argument("--scale", type=float, help="of waits and amounts; 1, in a set less")
     parser.add_argument("--persons", type=int, default=6)
     parser.add_argument("--rate", type=float, default=20.0, help="commands a second")
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--list", action="store_true")
     told = parser.parse_args()
-    told.scale = told.scale or SCALES.get(told.set, 1.0)
+    told.scale = told.scale or (1.0 if told.fault else SCALES.get(told.set, 1.0))
     known = scenarios()
     if told.list:
         for scenario in known:
