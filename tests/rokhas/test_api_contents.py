@@ -2,7 +2,8 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -10,6 +11,11 @@ from fastapi.routing import iter_route_contexts
 from sqlalchemy import text
 
 from services.rokhas.api import router
+from services.rokhas.api.common import Change, DossierOut, authorize, changing
+from services.rokhas.domain import Action
+from services.rokhas.store import dossiers
+from shared.db import Tx
+from shared.http import Router
 from shared.http.route import Route, dependants
 from tests.rokhas.conftest import At, Says
 from tests.rokhas.filed import filed
@@ -162,17 +168,45 @@ async def test_whoever_changes_somebody_elses_file_has_read_it(
     assert await _reads(rokhas) == [("instructor", "request_replacement"), ("president", "grant")]
 
 
-def test_every_step_on_a_file_goes_through_the_one_way_to_change_it() -> None:
-    """Which locks, heeds If-Match, saves with one event and records the reading."""
-    ways = {
-        context.path: {getattr(one.call, "__qualname__", "") for one in dependants(route.dependant)}
-        for context in iter_route_contexts(router.routes)
+def ways(routes: Router) -> dict[str, bool]:
+    """Each step on a file, and whether it goes through `changing`: which locks, heeds If-Match, saves with
+    one event and records the reading.
+    """
+    return {
+        f"{method} {context.path}": any(
+            getattr(one.call, "__qualname__", "") == "changing.<locals>.load"
+            for one in dependants(route.dependant)
+        )
+        for context in iter_route_contexts(routes.routes)
         if isinstance(route := context.original_route, Route)
-        and "POST" in (route.methods or ())
         and (context.path or "").startswith("/v1/dossiers/{dossier_id}")
+        for method in sorted((route.methods or set()) - {"GET", "HEAD"})
     }
-    assert len(ways) > 35
-    assert [path for path, calls in ways.items() if "changing.<locals>.load" not in calls] == []
+
+
+def test_every_step_on_a_file_goes_through_the_one_way_to_change_it() -> None:
+    found = ways(router)
+    assert len(found) > 35
+    assert [step for step, changes in found.items() if not changes] == []
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_planted_step_that_locks_and_saves_by_itself_is_found(method: str) -> None:
+    part = Router(prefix="/dossiers/{dossier_id}")
+
+    @part.api_route("/planted", methods=[method])
+    async def planted(tx: Annotated[Tx, authorize(Action.FORWARD)], dossier_id: UUID) -> None:
+        dossier = await dossiers.locked(tx, dossier_id)
+        await dossiers.save(tx, dossier, because=dossier.forward(by=tx.actor, now=tx.now))
+
+    @part.api_route("/proper", methods=[method])
+    async def proper(file: Annotated[Change, changing(Action.FORWARD)]) -> DossierOut:
+        return await file.answer(file.dossier.forward(**file.officer))
+
+    routes = Router()
+    routes.include_router(part)
+    below = "/v1/dossiers/{dossier_id}"
+    assert ways(routes) == {f"{method} {below}/planted": False, f"{method} {below}/proper": True}
 
 
 @pytest.mark.parametrize(
