@@ -29,6 +29,7 @@ from services.rokhas.domain.values import (
 )
 from services.rokhas.events import BindingOpinion, Channel, DossierEvent
 from services.rokhas.store import delegations, dossiers
+from services.rokhas.store.lists import FAR, Line
 from services.rokhas.store.uploads import uploaded
 from shared.access import recorded
 from shared.auth import OFFICERS, Actor
@@ -176,25 +177,20 @@ class SummaryOut(BaseModel):
     version: int
 
     @classmethod
-    def of(cls, dossier: Dossier) -> "SummaryOut":
-        clock = dossier.clock
-        return cls(
-            id=dossier.id,
-            reference=dossier.reference,
-            procedure=dossier.procedure.code,
-            collectivity=dossier.collectivity,
-            applicant=dossier.applicant,
-            state=dossier.state,
-            instructor=dossier.instructor,
-            drafted_at=dossier.drafted_at,
-            submitted_at=dossier.submitted_at,
-            due_at=dossier.due_at,
-            answer_by=clock.answer_by if clock else None,
-            last_day=clock.last_day if clock else None,
-            provisional=bool(clock and clock.provisional),
-            missing=len(dossier.missing),
-            version=dossier.version,
-        )
+    def of(cls, line: Line) -> "SummaryOut":
+        """Not validated again: the columns have these types."""
+        shown = line._asdict() | {
+            "state": State(line.state),
+            "due_at": None if line.due_at == FAR else line.due_at,
+            "missing": len(line.missing),
+        }
+        return cls.model_construct(**{name: shown[name] for name in cls.model_fields})
+
+
+def workplaces(actor: Actor) -> frozenset[str]:
+    """The collectivities whose files the caller works on."""
+    known = territory()
+    return actor.communes.union(*(known.within(province) for province in actor.provinces))
 
 
 Lent = list[Delegation]
@@ -305,10 +301,10 @@ def show(tx: Tx, response: Response, dossier: Dossier, lent: Lent) -> DossierOut
     return DossierOut(**shown)
 
 
-async def read_by_another(tx: Tx, action: Action, *read: Dossier) -> None:
+async def read_by_another(tx: Tx, action: Action, *read: Dossier | Line) -> None:
     """The register of reads of personal data: one entry for what was shown to somebody it is not about."""
-    for collectivity in sorted({dossier.collectivity for dossier in read}):
-        owners = {str(d.id): d.applicant for d in read if d.collectivity == collectivity}
+    for collectivity in sorted({one.collectivity for one in read}):
+        owners = {str(one.id): one.applicant for one in read if one.collectivity == collectivity}
         await _register(tx, action, owners, collectivity)
 
 
