@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import text
 
+from services.deadlines import measure
 from services.deadlines.store import clocks
 from tests.support.databases import ServiceDatabase
 
@@ -12,6 +13,8 @@ from tests.support.databases import ServiceDatabase
     [
         (clocks.DUE, "Index Cond: (next_at <= "),
         (clocks.STALE, "Index Cond: (calendar_revision < "),
+        (measure.URGENCY, "Index Cond: (next_at <= "),
+        (measure.URGENCY, "Index Cond: ((answer_by > "),
     ],
 )
 async def test_clocks_are_found_by_an_index(
