@@ -37,8 +37,7 @@ def served(
         jwks_url=issuer.jwks_url, issuer=issuer.url, audience=issuer.audience, within=territory().within
     )
     pools = {
-        name: Database(database.api.engine.url.render_as_string(hide_password=False))
-        for name, database in (("rokhas", rokhas), ("deadlines", deadlines))
+        name: Database(database.api_dsn) for name, database in (("rokhas", rokhas), ("deadlines", deadlines))
     }
 
     @asynccontextmanager
