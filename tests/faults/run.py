@@ -91,12 +91,7 @@ class Run:
             traceback.print_exc()
             result.why = [f"the trial itself broke: {bug!r}"]
         if result.verdict != "not run":
-            found = await self._count()
-            if scenario.catches and not result.why:
-                _turn(result, found)
-            else:
-                result.why += [str(finding) for finding in found]
-                result.verdict = "failed" if result.why else "passed"
+            judged(result, await self._count())
         trial.figures["applied"] = self.observer.counter("jamaa_inbox_applied_total") - before
         result.seconds = round(time.monotonic() - began, 1)
         self.results.append(result)
@@ -127,9 +122,13 @@ class Run:
         return seen
 
 
-def _turn(result: Result, found: Sequence[Finding]) -> None:
-    """Of a broken variant the checker must find what is broken."""
-    caught = sorted({finding.promise for finding in found} & (result.scenario.catches or frozenset()))
+def judged(result: Result, found: Sequence[Finding]) -> None:
+    """Sets the verdict of a trial that was run. Of a broken variant the checker must find what is broken."""
+    if not result.scenario.catches or result.why:
+        result.why += [str(finding) for finding in found]
+        result.verdict = "failed" if result.why else "passed"
+        return
+    caught = sorted({finding.promise for finding in found} & result.scenario.catches)
     result.figures["caught by"] = ", ".join(caught) or "nothing"
     result.figures["which says"] = next((str(f) for f in found if f.promise in caught), "")
     result.verdict = "passed" if caught else "failed"
