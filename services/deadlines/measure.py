@@ -34,10 +34,11 @@ MOST_OVERDUE = Gauge(
 )
 
 URGENCY = text("""
+    WITH n AS MATERIALIZED (SELECT msg.legal_now() AS now)  -- else it is asked of every running clock
     SELECT (SELECT count(*) FROM deadlines.clock WHERE state = 'running' AND role = 'decision'
         AND answer_by > n.now AND answer_by <= n.now + interval '2 days') AS soon,
       d.due, d.aside, coalesce(extract(epoch FROM n.now - d.since), 0) AS oldest
-    FROM (SELECT msg.legal_now() AS now) n CROSS JOIN LATERAL (
+    FROM n CROSS JOIN LATERAL (
       SELECT count(*) AS due, count(*) FILTER (WHERE failures > 0) AS aside,
         min(next_at) FILTER (WHERE failures = 0) AS since
       FROM deadlines.clock WHERE next_at <= n.now) d""")
