@@ -31,6 +31,18 @@ MAX_AGE: Final = 3600.0  # seconds until the keys are fetched again, so that a w
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
+UNUSABLE: Final = (
+    OSError,
+    OverflowError,  # a port that is none
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    ValueError,
+    KeyError,
+    TypeError,
+    JoseError,
+)
+"""An issuer that does not answer, or with anything but its keys."""
+
 PROVINCE: Final = re.compile(r"\d{2}\.\d{3}")
 SUBJECT: Final = re.compile(r"[^\x00:]{1,255}")
 
@@ -127,7 +139,7 @@ class Tokens:
             try:
                 self._keys = KeySet.import_key_set(await self._published())
                 self._known.clear()
-            except (OSError, httpx.HTTPError, ValueError, KeyError, TypeError, JoseError) as error:
+            except UNUSABLE as error:
                 log.warning("keys_unavailable", url=self.jwks_url, error=type(error).__name__)
                 if self._keys is None:
                     self._failed = time.monotonic()
@@ -142,7 +154,7 @@ class Tokens:
             return found
         there = found["jwks_uri"]
         # Somebody else's metadata, or keys that travel less safely than it did, would let others mint tokens.
-        if found["issuer"] != self._issuer or not there.startswith(("https:", f"{self._scheme}:")):
+        if found["issuer"] != self._issuer or not str(there).startswith(("https:", f"{self._scheme}:")):
             raise ValueError("the metadata is another issuer's")
         return json.loads(await _fetched(there))
 
