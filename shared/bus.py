@@ -28,6 +28,8 @@ from aiokafka.errors import (
 from aiokafka.structs import OffsetAndMetadata
 from prometheus_client import Gauge
 
+from shared.settings import MOST_COPIES
+
 log = structlog.get_logger()
 
 SEND_DEADLINE: Final = 60.0  # seconds for a whole batch; idempotent sends never expire by themselves
@@ -38,7 +40,6 @@ UNAUTHORIZED: Final = (TopicAuthorizationFailedError, ClusterAuthorizationFailed
 BROKER_ERRORS: Final = (KafkaError, OSError, asyncio.TimeoutError)
 EMBEDDED_WAITS: Final = (50, 125)  # milliseconds that a fetch waits: when busy, when idle
 CALM_AFTER: Final = 4  # looks in a row that found nothing, half a second each
-MOST_COPIES: Final = 3  # of a topic, unless the settings say otherwise
 DAY_MS: Final = 86_400_000
 
 LAG = Gauge(
