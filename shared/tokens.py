@@ -33,7 +33,6 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 UNUSABLE: Final = (
     OSError,
-    OverflowError,  # a port that is none
     httpx.HTTPError,
     httpx.InvalidURL,
     ValueError,
@@ -152,11 +151,11 @@ class Tokens:
         found = json.loads(await _fetched(self.jwks_url))
         if "jwks_uri" not in found:
             return found
-        there = found["jwks_uri"]
+        there = urlsplit(str(found["jwks_uri"]))
         # Somebody else's metadata, or keys that travel less safely than it did, would let others mint tokens.
-        if found["issuer"] != self._issuer or not str(there).startswith(("https:", f"{self._scheme}:")):
-            raise ValueError("the metadata is another issuer's")
-        return json.loads(await _fetched(there))
+        if found["issuer"] != self._issuer or there.scheme not in ("https", self._scheme) or there.port == 0:
+            raise ValueError("the metadata is another issuer's, or names no keys")
+        return json.loads(await _fetched(there.geturl()))
 
     def _read(self, claims: dict[str, Any]) -> Actor:
         subject = claims["sub"]
