@@ -1,11 +1,12 @@
 """The registry is the one list: what runs is what it names, and nobody writes a name beside it."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
-from deploy.registry import UnknownService, service
+from deploy.registry import SERVICES, UnknownService, service
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,3 +26,9 @@ def test_nobody_writes_a_topic_by_hand() -> None:
                 if parts[0] == "jamaa" and parts[-1] in {"events", "repair"} and " " not in node.value:
                     written.append(f"{path.relative_to(ROOT)}:{node.lineno}: {node.value}")
     assert not written
+
+
+def test_the_page_on_restoring_forgets_our_groups_and_no_others() -> None:
+    page = (ROOT / "docs/restore.md").read_text(encoding="utf-8")
+    groups = {consumer.name for each in SERVICES for consumer in each.consumers}
+    assert set(re.findall(r"--group (\S+)", page)) == groups | {f"{each.name}.repair" for each in SERVICES}
