@@ -248,9 +248,8 @@ class Inbox:
         tx.correlation_id = envelope.correlation_id
         tx.causation_id = str(envelope.id)
         with trace.handling(envelope, self.consumer.name) as span:
-            begun = trace.traceparent(
-                span
-            )  # a trace of its own, where there is one, without the other's state
+            # A trace of its own, where there is one, without the other's state.
+            begun = trace.traceparent(span)
             tx.traceparent = begun or envelope.traceparent
             tx.tracestate = None if begun else envelope.tracestate
             with structlog.contextvars.bound_contextvars(
