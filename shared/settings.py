@@ -188,6 +188,9 @@ class Settings(_Common):
     traces_ratio: float = Field(
         default=1.0, ge=0, le=1, description="the share of traces that are recorded, from 0 to 1"
     )
+    traces_follow: bool = Field(
+        default=False, description="true where a gateway of ours sets every caller's traceparent, else false"
+    )
 
     @field_validator("kafka_min_insync")
     @classmethod

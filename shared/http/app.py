@@ -67,6 +67,7 @@ def _handlers() -> dict[Any, Any]:
     return {
         Problem: problems.on_problem,
         RequestValidationError: problems.on_invalid,
+    root.state.follow = any(each.traces_follow for each in (settings or {}).values())
         HTTPException: problems.on_http,
         Exception: problems.on_exception,
     }

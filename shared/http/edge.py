@@ -30,7 +30,7 @@ class Edge:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        arrival = Arrival.of(Headers(scope=scope))
+        arrival = Arrival.of(Headers(scope=scope), follow=scope["app"].state.follow)
         probe = scope["path"].endswith(tuple(metrics.PROBES))  # asked every few seconds, for ever
         opened: AbstractContextManager[Span] = nullcontext(INVALID_SPAN)
         if not probe:
