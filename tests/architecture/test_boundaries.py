@@ -14,8 +14,8 @@ from shared.http import unguarded
 
 ROOT = Path(__file__).parents[2]
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
-KERNEL_LINES = 6_500
-"""Raising it takes a new page beside docs/decisions/0014."""
+KERNEL_LINES = 6_600
+"""Raising it takes a new page beside docs/decisions/0014 and 0035."""
 
 # What somebody in a hurry might write, and the contract that must stop it.
 PLANTS = {
