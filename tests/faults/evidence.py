@@ -180,13 +180,14 @@ async def everything(cluster: Cluster, topics: Sequence[str]) -> list[Sent]:
         async with asyncio.timeout(READ_PATIENCE + sum(ends.values()) / 2000):
             while [tp for tp, end in ends.items() if await consumer.position(tp) < end]:
                 for records in (await consumer.getmany(timeout_ms=500)).values():
-                    found += [_sent(record) for record in records]
+                    found += [recorded(record) for record in records]
         return found
     finally:
         await consumer.stop()
 
 
-def _sent(record: Any) -> Sent:
+def recorded(record: Any) -> Sent:
+    """A record as it was read; without an `id` when it is no event."""
     where = (record.topic, record.partition, record.offset)
     try:
         envelope = Envelope.parse(record.headers, record.value or b"")

@@ -193,11 +193,12 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=0, help="go on by chance until so many are over")
     parser.add_argument("--scale", type=float, help="of waits and amounts; 1, in a set less")
     parser.add_argument("--persons", type=int, default=6)
-    parser.add_argument("--rate", type=float, default=20.0, help="commands a second")
+    parser.add_argument("--rate", type=float, help="commands a second; 20, in the set ci half")
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--list", action="store_true")
     told = parser.parse_args()
     told.scale = told.scale or (1.0 if told.fault else SCALES.get(told.set, 1.0))
+    told.rate = told.rate or (10.0 if told.set == CI else 20.0)
     known = scenarios()
     if told.list:
         for scenario in known:
