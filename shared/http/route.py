@@ -256,7 +256,11 @@ def _conditional(of: Dependant) -> bool | None:
 
 
 def authorization_of(route: APIRoute) -> Authorization | None:
-    return next((d.call for d in dependants(route.dependant) if isinstance(d.call, Authorization)), None)
+    """Raises TypeError for a second one, which nobody would ask."""
+    found = {id(d.call): d.call for d in dependants(route.dependant) if isinstance(d.call, Authorization)}
+    if len(found) > 1:
+        raise TypeError(f"{route.path} has {len(found)} authorize: only one would be asked")
+    return next(iter(found.values()), None)
 
 
 class Route(APIRoute):

@@ -362,6 +362,17 @@ def test_the_walker_finds_what_forgot_to_authorize() -> None:
     ]
 
 
+def test_a_second_authorize_is_refused_because_nobody_would_ask_it() -> None:
+    router = Router()
+
+    async def twice(
+        tx: Annotated[Tx, authorize(PUBLIC)], again: Annotated[Tx, authorize(Action.READ)]
+    ) -> None: ...
+
+    with pytest.raises(TypeError, match="/twice has 2 authorize"):
+        router.get("/twice")(twice)
+
+
 def test_the_table_names_every_action() -> None:
     class Verb(StrEnum):
         SIGN = "sign"
