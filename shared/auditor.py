@@ -129,6 +129,8 @@ class _Progress:
     settled: int = 0
     timelines: tuple[str, ...] = ()
     """Of both databases: PostgreSQL begins another one when a standby is promoted, and after a restore."""
+    whole_until: float = 0.0
+    """Until then everything is compared: a consumer may still be reading on Kafka what its producer lost."""
     outstanding: set[tuple[str, str]] = field(default_factory=set)
     asked: dict[tuple[str, str], "_Asked"] = field(default_factory=dict)
 
@@ -234,8 +236,8 @@ async def _rows(database: Database, statement: Any, values: dict[str, Any]) -> S
 class Auditor:
     """Looks every minute; at once when a broker turned out to have lost what it held.
 
-    The first look, a hurried one and the first after a promotion or a restore compare everything, the others
-    what was announced since, and what was unequal the last time.
+    The first look, a hurried one and those of ten minutes after a promotion or a restore compare everything,
+    the others what was announced since, and what was unequal the last time.
     """
 
     def __init__(self, watched: Sequence[Watch], *, every: float = EVERY, patience: float = PATIENCE) -> None:
@@ -285,7 +287,10 @@ class Auditor:
     async def _look(self, watch: Watch, progress: _Progress, *, full: bool, patience: float) -> Report:
         settled = await self._settled(watch, progress)
         timelines = tuple([(await _rows(d, TIMELINE, {}))[0][0] for d in (watch.producer, watch.reader)])
-        if full or timelines != progress.timelines:  # of a promoted one nothing new tells what it lost
+        now = asyncio.get_running_loop().time()
+        if progress.timelines and timelines != progress.timelines:
+            progress.whole_until = now + LOOK_BACK
+        if full or now < progress.whole_until:  # of a promoted one nothing new tells what it lost
             found = await mismatches(watch)
         else:
             recent = await _rows(
