@@ -58,7 +58,7 @@ check: $(STAMP) ## ruff, mypy, import contracts, event contracts, secrets and pi
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m deploy contracts --check
-	$(BIN)/pytest -n 0 tests/security/test_supply.py
+	$(BIN)/pytest -n 0 tests/supply
 
 contracts: $(STAMP) ## write the JSON Schemas and the AsyncAPI document of all events
 	@$(BIN)/python -m deploy contracts

@@ -1,5 +1,8 @@
 """A permit is submitted with everything on: token, authorisation, row-level security, validation, idempotency
 key, numbering, event, outbox. The floor is an endpoint that only does two INSERTs.
+
+`CITIZENS` people submit in turn, each with a token of their own. The warm-up has met most of them, as whoever
+submits has drafted and uploaded with the same token before: ours remembers it, the peers verify it again.
 """
 
 import statistics

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -303,6 +304,11 @@ def kept(results: Sequence[Result], options: Options, path: Path = LATEST) -> di
     known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     for result in results:
         shown = asdict(result) | {"ratio_to_floor": result.ratio}
+        # Why a peer is missing must not say where things are on this machine.
+        shown["peers"] = {
+            peer: re.sub(r"\S*/\S+", "…", figure)[:160] if isinstance(figure, str) else figure
+            for peer, figure in result.peers.items()
+        }
         shown |= {"rounds": options.rounds, "scale": options.scale, "machine": machine(), "commit": commit()}
         shown["measured_on"] = datetime.now(UTC).date().isoformat()
         known[result.name] = _rounded(shown)

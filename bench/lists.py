@@ -36,9 +36,10 @@ CHANGED: Final = {
     "submitted_at": "clock_timestamp() - n * interval '1 minute'",
     "drafted_at": "clock_timestamp() - n * interval '1 minute'",
     "answer_by": "clock_timestamp() + (n % 60) * interval '1 day'",
-    "due_at": "clock_timestamp() + (n % 60) * interval '1 day'",
+    "due_at": "CASE WHEN n % 10 = 0 OR n % 101 = 0 THEN clock_timestamp() + (n % 60) * interval '1 day'"
+    " ELSE '9999-01-01Z' END",
 }
-"""A tenth is work, the rest is past; Casablanca has a twentieth of everything."""
+"""A tenth is work, the rest is past and has no date any more; Casablanca has a twentieth of everything."""
 
 QUEUE: Final = (
     f"SELECT {', '.join(COLUMNS)} FROM rokhas.dossier WHERE collectivity = ANY($1) AND state = ANY($2)"

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from deploy.engines import Broker, Postgres
 
 FILE: Final = "platform.json"
-CHOSEN: Final = ("JAMAA_LOG_LEVEL", "JAMAA_NOTIFY_URL", "JAMAA_TRACES", "JAMAA_TRACES_RATIO")
+CHOSEN: Final = (
+    "JAMAA_LOG_LEVEL",
+    "JAMAA_NOTIFY_URL",
+    "JAMAA_TRACES",
+    "JAMAA_TRACES_FOLLOW",
+    "JAMAA_TRACES_RATIO",
+)
 """What a developer may say of the platform that `make run` makes up."""
 
 

@@ -36,7 +36,11 @@ LAG = Gauge(
     "Events announced and not applied, at the last look",
     ["service", "consumer", "source"],
 )
-LOOKED = Gauge("jamaa_auditor_last_look_timestamp_seconds", "When it last compared all heads it could reach")
+LOOKED = Gauge(
+    "jamaa_auditor_last_look_timestamp_seconds",
+    "When it last compared these heads; 0 when it never could",
+    ["service", "consumer", "source"],
+)
 REPAIRED = Counter("jamaa_auditor_repaired_total", "Aggregates sent again", ["service", "consumer"])
 ALARMED = Gauge(
     "jamaa_auditor_alarmed", "Aggregates unequal now, and not to be mended", ["service", "consumer", "source"]
@@ -47,6 +51,7 @@ ALL_HEADS = text("""
     SELECT aggregatetype, aggregateid, last_seq FROM msg.aggregate_head
     WHERE aggregatetype = ANY(:aggregates) AND (aggregatetype, aggregateid) > (:type, :id)
     ORDER BY 1, 2 LIMIT :page""")
+TIMELINE = text("SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)")
 HEADS_OF = text("""
     SELECT h.aggregatetype, h.aggregateid, h.last_seq FROM msg.aggregate_head h
       JOIN unnest(CAST(:types AS text[]), CAST(:ids AS text[])) AS w (aggregatetype, aggregateid)
@@ -103,6 +108,10 @@ class Watch:
     producer: Database
     reader: Database
 
+    @property
+    def labels(self) -> tuple[str, str, str]:
+        return self.service, self.consumer, self.source
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
@@ -118,6 +127,10 @@ class _Progress:
     """What the auditor remembers of one watch between two looks."""
 
     settled: int = 0
+    timelines: tuple[str, ...] = ()
+    """Of both databases: PostgreSQL begins another one when a standby is promoted, and after a restore."""
+    whole_until: float = 0.0
+    """Until then everything is compared: a consumer may still be reading on Kafka what its producer lost."""
     outstanding: set[tuple[str, str]] = field(default_factory=set)
     asked: dict[tuple[str, str], "_Asked"] = field(default_factory=dict)
 
@@ -175,7 +188,12 @@ async def _compare(watch: Watch, produced: Sequence[Any]) -> list[Mismatch]:
         if last != head.last_seq:
             key = (watch.source, head.aggregatetype, head.aggregateid)
             found.append(Mismatch(key=key, produced=head.last_seq, applied=last, state=state))
-    return found
+    ahead = [m.key[1:] for m in found if m.applied > m.produced]
+    if not ahead:
+        return found
+    # Announced and applied since the producer was read, or lost by the producer: its head of now tells.
+    now = {(r.aggregatetype, r.aggregateid): r.last_seq for r in await _produced(watch, ahead)}
+    return [m for m in found if m.applied < m.produced or m.applied > now.get(m.key[1:], 0)]
 
 
 async def _unknown_to_producer(watch: Watch) -> list[Mismatch]:
@@ -218,12 +236,14 @@ async def _rows(database: Database, statement: Any, values: dict[str, Any]) -> S
 class Auditor:
     """Looks every minute; at once when a broker turned out to have lost what it held.
 
-    The first look and a hurried one compare everything, the others what was announced since, and what was
-    unequal the last time.
+    The first look, a hurried one and those of ten minutes after a promotion or a restore compare everything,
+    the others what was announced since, and what was unequal the last time.
     """
 
     def __init__(self, watched: Sequence[Watch], *, every: float = EVERY, patience: float = PATIENCE) -> None:
         self._watched = {watch: _Progress() for watch in watched}
+        for watch in watched:
+            LOOKED.labels(*watch.labels)
         self._every = every
         self._patience = patience
         self._hurried = asyncio.Event()
@@ -261,12 +281,16 @@ class Auditor:
             unequal += report.unequal
             repaired += report.repaired
             alarms += report.alarms
-        LOOKED.set_to_current_time()
+            LOOKED.labels(*watch.labels).set_to_current_time()
         return Report(unequal=unequal, repaired=repaired, alarms=alarms)
 
     async def _look(self, watch: Watch, progress: _Progress, *, full: bool, patience: float) -> Report:
         settled = await self._settled(watch, progress)
-        if full:
+        timelines = tuple([(await _rows(d, TIMELINE, {}))[0][0] for d in (watch.producer, watch.reader)])
+        now = asyncio.get_running_loop().time()
+        if progress.timelines and timelines != progress.timelines:
+            progress.whole_until = now + LOOK_BACK
+        if full or now < progress.whole_until:  # of a promoted one nothing new tells what it lost
             found = await mismatches(watch)
         else:
             recent = await _rows(
@@ -274,12 +298,11 @@ class Auditor:
             )
             among = progress.outstanding | {(r.aggregatetype, r.aggregateid) for r in recent}
             found = await mismatches(watch, sorted(among))
-        progress.settled = settled
+        progress.settled, progress.timelines = settled, timelines
         progress.outstanding = {m.key[1:] for m in found}
         progress.asked = {k: asked for k, asked in progress.asked.items() if k in progress.outstanding}
-        labels = (watch.service, watch.consumer, watch.source)
-        UNEQUAL.labels(*labels).set(len(found))
-        LAG.labels(*labels).set(sum(max(0, m.produced - m.applied) for m in found))
+        UNEQUAL.labels(*watch.labels).set(len(found))
+        LAG.labels(*watch.labels).set(sum(max(0, m.produced - m.applied) for m in found))
 
         behind = [m for m in found if m.state == "open" and m.applied < m.produced]
         most = MOST_REPAIRS if patience else len(behind)
@@ -295,9 +318,7 @@ class Auditor:
                 due.append(missing)
         due = due[:most]
         await self._send_again(watch, progress, due)
-        ALARMED.labels(watch.service, watch.consumer, watch.source).set(
-            sum(asked.alarmed for asked in progress.asked.values())
-        )
+        ALARMED.labels(*watch.labels).set(sum(asked.alarmed for asked in progress.asked.values()))
         return Report(unequal=len(found), repaired=len(due), alarms=alarms)
 
     async def _settled(self, watch: Watch, progress: _Progress) -> int:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Protocol
 
 import structlog
@@ -16,14 +17,18 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
     CommitFailedError,
     IllegalStateError,
     KafkaError,
     TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
     for_code,
 )
 from aiokafka.structs import OffsetAndMetadata
 from prometheus_client import Gauge
+
+from shared.settings import MOST_COPIES
 
 log = structlog.get_logger()
 
@@ -31,10 +36,10 @@ SEND_DEADLINE: Final = 60.0  # seconds for a whole batch; idempotent sends never
 PROBE_EVERY: Final = 2.0  # seconds between looks at whether the broker still knows our positions
 PROBE_PATIENCE: Final = 5.0  # seconds that it has to answer
 FAREWELL: Final = 3.0  # seconds that a client gets to leave in order
+UNAUTHORIZED: Final = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError)
 BROKER_ERRORS: Final = (KafkaError, OSError, asyncio.TimeoutError)
 EMBEDDED_WAITS: Final = (50, 125)  # milliseconds that a fetch waits: when busy, when idle
 CALM_AFTER: Final = 4  # looks in a row that found nothing, half a second each
-MOST_COPIES: Final = 3  # of a topic, unless the settings say otherwise
 DAY_MS: Final = 86_400_000
 
 LAG = Gauge(
@@ -376,7 +381,8 @@ class Bus:
         for answer in await admin.describe_configs(asked):
             for code, message, _, name, entries in answer.resources:
                 if code:
-                    raise for_code(code)(f"describing the topic {name}: {message}")
+                    _not_described(name, code, message)
+                    continue
                 is_ = {entry[0]: entry[1] for entry in entries}
                 found[name] |= {k: f"{is_.get(k)}, not {v}" for k, v in wanted.items() if is_.get(k) != v}
         lines = []
@@ -386,6 +392,15 @@ class Bus:
                 lines.append(f"{name} has " + "; ".join(f"{what} {how}" for what, how in differences.items()))
                 log.warning("bus.topic_differs", topic=name, **differences)
         return lines
+
+
+@cache  # said once, not at every start of a reader
+def _not_described(topic: str, code: int, why: str) -> None:
+    """Raises what the broker answered, unless it is that we may not ask: using the topic is another right."""
+    error = for_code(code)
+    if error not in UNAUTHORIZED:
+        raise error(f"describing the topic {topic}: {why}")
+    log.warning("bus.topic_not_described", topic=topic, needs="DescribeConfigs")
 
 
 async def _dismiss(*farewells: Callable[[], Awaitable[None]]) -> None:

@@ -5,10 +5,14 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import CursorResult, Executable, Row, text
+from asyncpg import InterfaceError, InternalClientError, PostgresError
+from sqlalchemy import Executable, Row, TextClause, TextualSelect, text
+from sqlalchemy.dialects.postgresql import asyncpg
+from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -25,6 +29,9 @@ SERVER_SETTINGS: Final = {
     "jit": "off",  # every statement here is short
 }
 
+DIALECT: Final = asyncpg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own lacks types
+NOTHING: Final = SimpleResultMetaData([])
+
 BEGIN = text(
     "SELECT msg.legal_now(), set_config('app.subject', :subject, true),"
     " set_config('app.communes', :communes, true), set_config('app.provinces', :provinces, true)"
@@ -36,6 +43,9 @@ EMIT = text(
     "SELECT seq FROM msg.emit(:aggregate, :subject, :type, :collectivity, :payload,"
     " CAST(:headers AS jsonb), :occurred_at)"
 )
+
+
+Statement = TextClause | TextualSelect
 
 
 @dataclass(slots=True)
@@ -57,10 +67,10 @@ class Tx:
     emitted: list[int] = field(default_factory=list)
 
     async def execute(
-        self, statement: Executable, params: Mapping[str, Any] | list[dict[str, Any]] | None = None, /
-    ) -> CursorResult[*tuple[Any, ...]]:
+        self, statement: Statement, params: Mapping[str, Any] | list[dict[str, Any]] | None = None, /
+    ) -> "Fetched":
         """Statements are built once, at module level: building one costs more than running it."""
-        return await self.connection.execute(statement, params)
+        return await run(self.connection, statement, params or {})
 
     async def emit(self, stream: Stream, subject: UUID | str, collectivity: str, event: Event) -> int:
         """Announce `event` of one aggregate when this transaction commits. Returns its sequence.
@@ -77,7 +87,7 @@ class Tx:
         }
         if event.TYPE not in stream.types:
             raise TypeError(f"{event.TYPE} is not declared in the stream {stream.topic}")
-        row = await self.connection.execute(
+        row = await self.execute(
             EMIT,
             {
                 "aggregate": stream.aggregate,
@@ -92,6 +102,108 @@ class Tx:
         sequence: int = row.scalar_one()
         self.emitted.append(sequence)
         return sequence
+
+
+class Fetched(IteratorResult[*tuple[Any, ...]]):
+    """The rows of one statement, all of them here. `rowcount` is how many it returned or changed."""
+
+    rowcount: int = -1
+
+
+@lru_cache(maxsize=1024)
+def _positional(statement: Statement) -> tuple[str, tuple[str, ...]]:
+    """As PostgreSQL numbers parameters: the text, and their names in order."""
+    compiled = statement.compile(dialect=DIALECT)
+    return str(compiled), tuple(compiled.positiontup or ())
+
+
+async def run(
+    connection: AsyncConnection, statement: Statement, params: Mapping[str, Any] | list[dict[str, Any]]
+) -> Fetched:
+    """One statement, many times for a list of parameters, inside the transaction that was begun on
+    `connection`, by the driver itself: no greenlet, no compiled cache, no cursor of SQLAlchemy's between.
+    Raises DBAPIError, as SQLAlchemy would.
+    """
+    sql, names = _positional(statement)
+    assert connection.sync_connection is not None, "a connection that was never opened"
+    held = connection.sync_connection.connection
+    driver: Any = held.driver_connection
+    prepared = held.info.setdefault("prepared", {})
+    try:
+        if isinstance(params, list):
+            await driver.executemany(sql, [[one[name] for name in names] for one in params])
+            return Fetched(NOTHING, iter(()))
+        if sql not in prepared:
+            ready = await driver.prepare(sql)
+            prepared[sql] = ready, SimpleResultMetaData([column.name for column in ready.get_attributes()])
+        ready, columns = prepared[sql]
+        fetched = Fetched(columns, map(tuple, await ready.fetch(*[params[name] for name in names])))
+    except (PostgresError, InterfaceError, OSError) as error:
+        prepared.clear()  # a migration may have changed what a statement returns
+        raise await _translated(connection, sql, error) from error
+    changed = ready.get_statusmsg().rpartition(" ")[2]
+    fetched.rowcount = int(changed) if changed.isdecimal() else -1
+    return fetched
+
+
+async def _begun(connection: AsyncConnection, statement: Statement, params: Mapping[str, Any]) -> Fetched:
+    """The first statement of a new transaction, which SQLAlchemy's adapter is told of: it rolls back what is
+    not committed when the connection goes back to the pool.
+    """
+    adapted = _adapted(connection)
+    try:
+        transaction = adapted._connection.transaction()  # noqa: SLF001  # the driver's
+        await transaction.start()
+    except (PostgresError, InterfaceError, OSError) as error:
+        raise await _translated(connection, "BEGIN", error) from error
+    except InternalClientError as error:  # the server's farewell is there, and only half read
+        adapted._connection.terminate()  # noqa: SLF001
+        raise await _translated(connection, "BEGIN", InterfaceError("connection is closed")) from error
+    adapted._transaction = transaction  # noqa: SLF001  # as its own _start_transaction does
+    return await run(connection, statement, params)
+
+
+async def _commit(connection: AsyncConnection) -> None:
+    adapted = _adapted(connection)
+    transaction, adapted._transaction = adapted._transaction, None  # noqa: SLF001  # it ends either way
+    try:
+        if transaction is not None:
+            await transaction.commit()
+    except (PostgresError, InterfaceError, OSError) as error:
+        raise await _translated(connection, "COMMIT", error) from error
+
+
+def _adapted(connection: AsyncConnection) -> Any:
+    assert connection.sync_connection is not None, "a connection that was never opened"
+    return connection.sync_connection.connection.dbapi_connection
+
+
+async def _translated(connection: AsyncConnection, sql: str, error: Exception) -> Exception:
+    """What SQLAlchemy would have raised. A connection that is gone is taken out of the pool."""
+    assert connection.sync_connection is not None
+    adapted = _adapted(connection)
+    errors = connection.dialect.loaded_dbapi.Error
+    try:
+        adapted._handle_exception(error)  # noqa: SLF001  # the one place that knows which error is which
+    except errors as known:
+        gone = connection.dialect.is_disconnect(known, adapted, None)
+        if gone:
+            # Who lost one may have lost them all: older ones are made anew before they are given out.
+            held = connection.sync_connection.connection
+            connection.sync_engine.pool._invalidate(held, known, _checkin=False)  # noqa: SLF001  # as it does
+            await connection.invalidate(known)
+        return DBAPIError.instance(
+            sql,
+            None,
+            known,
+            errors,
+            hide_parameters=True,  # they are people's data
+            connection_invalidated=gone,
+            dialect=connection.dialect,
+        )
+    except Exception as unknown:  # noqa: BLE001  # no error of the database
+        return unknown
+    raise AssertionError  # it raises always
 
 
 class Database:
@@ -131,19 +243,20 @@ class Database:
         statement = BEGIN if claim is None else ENTER
         async with self.engine.connect() as connection:
             try:
-                begun = await connection.execute(statement, scope)
+                begun = await _begun(connection, statement, scope)
             except DBAPIError as error:
                 if not error.connection_invalidated:
                     raise
                 # It died while it waited in the pool (the server restarted), and nothing was done on it yet.
                 # Asking each one first (pool_pre_ping) would cost every request a round trip.
                 await connection.rollback()
-                begun = await connection.execute(statement, scope)
+                await connection.get_raw_connection()  # a new one
+                begun = await _begun(connection, statement, scope)
             row = begun.one()
             tx = Tx(connection, actor, row[0], correlation_id, causation_id, traceparent, tracestate)
             tx.claimed = claim is not None and row[1]
             yield tx
-            await connection.commit()
+            await _commit(connection)
         if tx.emitted:
             for wake in self.on_emit:
                 wake()

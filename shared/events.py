@@ -7,6 +7,7 @@ aggregate; the stream's topic carries all of them, so that the sequence of an ag
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, ClassVar, Final, Self, TypeVar
 from uuid import UUID
 
@@ -117,25 +118,20 @@ class Envelope:
 
     def headers(self) -> list[tuple[str, bytes]]:
         """CloudEvents attributes as Kafka headers, `ce_` before each; absent ones are left out."""
-        attributes = {
-            "ce_specversion": "1.0",
-            "ce_id": str(self.id),
-            "ce_source": self.source,
-            "ce_type": self.type,
-            "ce_subject": self.subject,
-            "ce_time": self.time.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-            "ce_dataschema": f"/contracts/{self.type}.json",
-            "content-type": "application/json",
-            "ce_aggregate": self.aggregate,
-            "ce_partitionkey": self.subject,
-            "ce_sequence": str(self.sequence).zfill(SEQUENCE_WIDTH),
-            "ce_collectivity": self.collectivity,
-            "ce_correlationid": self.correlation_id,
-            "ce_causationid": self.causation_id,
-            "ce_traceparent": self.traceparent,
-            "ce_tracestate": self.tracestate,
-        }
-        return [(name, value.encode()) for name, value in attributes.items() if value is not None]
+        varying = (
+            ("ce_id", str(self.id)),
+            ("ce_subject", self.subject),
+            ("ce_time", self.time.astimezone(UTC).isoformat().replace("+00:00", "Z")),
+            ("ce_partitionkey", self.subject),
+            ("ce_sequence", str(self.sequence).zfill(SEQUENCE_WIDTH)),
+            ("ce_collectivity", self.collectivity),
+            ("ce_correlationid", self.correlation_id),
+            ("ce_causationid", self.causation_id),
+            ("ce_traceparent", self.traceparent),
+            ("ce_tracestate", self.tracestate),
+        )
+        own = [(name, value.encode()) for name, value in varying if value is not None]
+        return [*_common(self.source, self.type, self.aggregate), *own]
 
     @classmethod
     def parse(cls, headers: Iterable[tuple[str, bytes]], value: bytes) -> Self:
@@ -163,12 +159,28 @@ class Envelope:
             raise Undecodable(f"{type(bad).__name__}: {bad}") from bad
 
 
+@lru_cache(maxsize=1024)
+def _common(source: str, type_: str, aggregate: str) -> tuple[tuple[str, bytes], ...]:
+    """The headers that all events of one type share, encoded once."""
+    attributes = {
+        "ce_specversion": "1.0",
+        "ce_source": source,
+        "ce_type": type_,
+        "ce_dataschema": f"/contracts/{type_}.json",
+        "content-type": "application/json",
+        "ce_aggregate": aggregate,
+    }
+    return tuple((name, value.encode()) for name, value in attributes.items())
+
+
 def _decoded(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
-    decoded = {name: raw.decode() for name, raw in headers}
+    decoded = {}
+    for name, raw in headers:
+        decoded[name] = text = raw.decode()
+        if "\0" in text:
+            raise ValueError("a header holds NUL, which no text column takes")
     if (version := decoded["ce_specversion"]) != "1.0":
         raise ValueError(f"CloudEvents {version!r} is not 1.0")
-    if any("\0" in value for value in decoded.values()):
-        raise ValueError("a header holds NUL, which no text column takes")
     return decoded
 
 

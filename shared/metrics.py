@@ -12,6 +12,7 @@ from starlette.types import Scope
 REQUESTS: Final = Counter(
     "jamaa_http_requests", "HTTP requests answered", ("service", "method", "route", "status")
 )
+FAILED: Final = Counter("jamaa_http_failures", "Requests answered 5xx", ["service"])
 SECONDS: Final = Histogram(
     "jamaa_http_request_seconds",
     "Time until the answer was sent, in seconds",
@@ -33,6 +34,8 @@ def observe_request(scope: Scope, status: int, seconds: float) -> str:
     method = scope["method"] if scope["method"] in METHODS else "OTHER"
     REQUESTS.labels(service, method, route, str(status)).inc()
     SECONDS.labels(service, method, route).observe(seconds)
+    if status >= 500:
+        FAILED.labels(service).inc()
     return route
 
 

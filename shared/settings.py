@@ -25,6 +25,7 @@ from pydantic import (
 PREFIX: Final = "JAMAA_"
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 SECRET_LENGTH: Final = 32  # characters: what a generated secret has, and a guessable word has not
+MOST_COPIES: Final = 3  # of a topic, unless the settings say otherwise
 MOST_UPLOAD: Final = 50 * 1024 * 1024  # bytes: a request is read into memory before it is looked at
 _SERVICE: Final = re.compile(r"[a-z][a-z0-9_]*")
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9_.-]+:[0-9]{1,5}|\[[0-9a-fA-F:]+\]:[0-9]{1,5}")
@@ -117,7 +118,9 @@ class Settings(_Common):
         default=None, gt=0, description="the copies of a topic; without it three, or one on each broker"
     )
     kafka_min_insync: int | None = Field(
-        default=None, gt=0, description="the copies that acknowledge; without it all but one"
+        default=None,
+        gt=0,
+        description="the copies that acknowledge, at most those of a topic; without it all but one",
     )
     kafka_retention_days: int = Field(default=14, gt=0, description="the days that topics keep, a number")
     kafka_session_ms: int = Field(
@@ -208,6 +211,17 @@ class Settings(_Common):
     traces_ratio: float = Field(
         default=1.0, ge=0, le=1, description="the share of traces that are recorded, from 0 to 1"
     )
+    traces_follow: bool = Field(
+        default=False, description="true where a gateway of ours sets every caller's traceparent, else false"
+    )
+
+    @field_validator("kafka_min_insync")
+    @classmethod
+    def _copies_suffice(cls, least: int | None, info: ValidationInfo) -> int | None:
+        """A topic of which more must acknowledge than there are takes no record."""
+        if least is not None and least > (info.data.get("kafka_replication") or MOST_COPIES):
+            raise ValueError("more than there are")
+        return least
 
     @field_validator("jwks_url")
     @classmethod

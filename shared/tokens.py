@@ -31,6 +31,17 @@ MAX_AGE: Final = 3600.0  # seconds until the keys are fetched again, so that a w
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
+UNUSABLE: Final = (
+    OSError,
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    ValueError,
+    KeyError,
+    TypeError,
+    JoseError,
+)
+"""An issuer that does not answer, or with anything but its keys."""
+
 PROVINCE: Final = re.compile(r"\d{2}\.\d{3}")
 SUBJECT: Final = re.compile(r"[^\x00:]{1,255}")
 
@@ -127,7 +138,7 @@ class Tokens:
             try:
                 self._keys = KeySet.import_key_set(await self._published())
                 self._known.clear()
-            except (OSError, httpx.HTTPError, ValueError, KeyError, TypeError, JoseError) as error:
+            except UNUSABLE as error:
                 log.warning("keys_unavailable", url=self.jwks_url, error=type(error).__name__)
                 if self._keys is None:
                     self._failed = time.monotonic()
@@ -140,11 +151,11 @@ class Tokens:
         found = json.loads(await _fetched(self.jwks_url))
         if "jwks_uri" not in found:
             return found
-        there = found["jwks_uri"]
+        there = urlsplit(str(found["jwks_uri"]))
         # Somebody else's metadata, or keys that travel less safely than it did, would let others mint tokens.
-        if found["issuer"] != self._issuer or not there.startswith(("https:", f"{self._scheme}:")):
-            raise ValueError("the metadata is another issuer's")
-        return json.loads(await _fetched(there))
+        if found["issuer"] != self._issuer or there.scheme not in ("https", self._scheme) or there.port == 0:
+            raise ValueError("the metadata is another issuer's, or names no keys")
+        return json.loads(await _fetched(there.geturl()))
 
     def _read(self, claims: dict[str, Any]) -> Actor:
         subject = claims["sub"]

@@ -402,7 +402,7 @@ class ExternalPostgres:
         """Check that it answers, is recent enough and that we may create; raises :class:`EngineError`."""
         shown = self._shown()
         try:
-            connection = await asyncpg.connect(self.dsn(self._url.path.strip("/") or "postgres"), timeout=10)
+            connection = await asyncpg.connect(self.dsn(self._database), timeout=10)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
             raise EngineError(
                 f"DATABASE_URL ({shown}) cannot be reached: {last_line(str(error) or type(error).__name__)};"
@@ -436,7 +436,9 @@ class ExternalPostgres:
     def dsn(self, database: str = "postgres", user: str | None = None) -> str:
         location = self._url.netloc.rpartition("@")[2]
         account = self._url.netloc.rpartition("@")[0]
-        query = parse_qsl(self._url.query, keep_blank_values=True)
+        # libpq takes a database's name from the query before that of the path.
+        asked = parse_qsl(self._url.query, keep_blank_values=True)
+        query = [(key, value) for key, value in asked if key not in {"dbname", "database"}]
         if user:
             account = f"{quote(user)}:{self.password(user)}"
             query = [(key, value) for key, value in query if key not in {"user", "password"}]
@@ -446,6 +448,12 @@ class ExternalPostgres:
     def password(self, role: str) -> str:
         with explained(self._home):
             return _derived(kept_secret(self._home), role)
+
+    @property
+    def _database(self) -> str:
+        """The one that the URL names: only for looking, ours are others."""
+        asked = dict(parse_qsl(self._url.query))
+        return self._url.path.strip("/") or asked.get("dbname") or asked.get("database") or "postgres"
 
     def _shown(self) -> str:
         """The URL without its password."""

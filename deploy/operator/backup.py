@@ -176,7 +176,8 @@ def _copy_secrets(home: Path, target: Path) -> list[str]:
 async def restore(settings: EngineSettings, source: Path) -> None:
     """Into a stopped or a new data directory; what was there is set aside, not deleted. With DATABASE_URL,
     into databases of that server, which must not exist yet. All is made and checked beside what is there, and
-    takes its place at the end: a restore that fails changes nothing.
+    takes its place at the end: a restore that fails changes nothing, but that with DATABASE_URL the roles'
+    passwords are by then those of this installation, as every start writes them.
 
     Raises Refused for a backup that is damaged or of another version.
     """

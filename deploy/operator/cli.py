@@ -152,7 +152,9 @@ async def rebuild(
     ignoring: Annotated[list[str] | None, typer.Option("--ignore", help="a column not to compare")] = None,
     swap: Annotated[bool, typer.Option(help="keep what was built; else only compare")] = False,
 ) -> int:
-    """Build what a consumer keeps again from the producers' logs, without effects, and compare it."""
+    """Build what a consumer keeps again from the producers' logs, without effects, and compare it. For pure
+    projections: not for one that announces events (deadlines.clocks, rokhas.clocks) or began at a baseline.
+    """
     from deploy.operator import rebuild as rebuilds
 
     return await rebuilds.rebuild_named(recall(), consumer, tables, ignoring or [], swap=swap)
@@ -160,7 +162,9 @@ async def rebuild(
 
 @command
 async def baseline(consumer: Consumer) -> None:
-    """Let a new consumer begin after what was announced up to now, over a snapshot taken after this."""
+    """Let a new consumer, which met no event yet, begin after what was announced up to now, over a snapshot
+    taken after this. It cannot be rebuilt from the logs.
+    """
     from deploy.operator import rebuild as rebuilds
 
     await rebuilds.baseline_named(recall(), consumer)

@@ -12,9 +12,13 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from shared.bus import Record
 from shared.db import Database, Tx
 from shared.errors import Conflict, NotFound
+from shared.events import Envelope
 from shared.inbox import Inbox, Key
+from shared.inbox.reader import parked
+from shared.outbox import record
 
 REPLAY_CHUNK: Final = 10_000  # events put back in one transaction
 
@@ -69,20 +73,23 @@ LOCK_HEAD = text("""
     SELECT last_seq, state FROM msg.inbox_head WHERE consumer = :consumer AND source = :source
       AND aggregatetype = :aggregate AND aggregateid = :subject FOR UPDATE""")
 PARKED = text("""
-    SELECT count(*) > 0 AS some, coalesce(bool_or(seq = :seq), false) AS this FROM msg.inbox_parked
-    WHERE consumer = :consumer AND source = :source
-      AND aggregatetype = :aggregate AND aggregateid = :subject""")
+    SELECT seq, record, headers FROM msg.inbox_parked WHERE consumer = :consumer AND source = :source
+      AND aggregatetype = :aggregate AND aggregateid = :subject ORDER BY seq = :seq DESC LIMIT 1""")
 ANNOUNCED = text("""
     SELECT coalesce(max(last_seq), 0) FROM msg.aggregate_head
     WHERE aggregatetype = :aggregate AND aggregateid = :subject""")
+LOGGED = text("""
+    SELECT * FROM msg.event_log WHERE aggregatetype = :aggregate AND aggregateid = :subject AND seq = :seq""")
 PROPOSE = text("""
-    INSERT INTO msg.skip_register (consumer, source, aggregatetype, aggregateid, seq, proposed_by, reason)
-    VALUES (:consumer, :source, :aggregate, :subject, :seq, :by, :reason) ON CONFLICT DO NOTHING""")
+    INSERT INTO msg.skip_register
+      (consumer, source, aggregatetype, aggregateid, seq, proposed_by, reason, never_announced)
+    VALUES (:consumer, :source, :aggregate, :subject, :seq, :by, :reason, :bogus) ON CONFLICT DO NOTHING""")
 PROPOSED = text("""
-    SELECT proposed_by FROM msg.skip_register WHERE consumer = :consumer AND source = :source
-      AND aggregatetype = :aggregate AND aggregateid = :subject AND seq = :seq AND confirmed_by IS NULL""")
+    SELECT proposed_by, never_announced = :bogus AS same FROM msg.skip_register
+    WHERE consumer = :consumer AND source = :source AND aggregatetype = :aggregate AND aggregateid = :subject
+      AND seq = :seq AND confirmed_by IS NULL ORDER BY same DESC LIMIT 1""")
 CONFIRM = text("""
-    SELECT msg.confirm_skip(:consumer, :source, :aggregate, :subject, :seq, :by)""")
+    SELECT msg.confirm_skip(:consumer, :source, :aggregate, :subject, :seq, :bogus, :by)""")
 SKIP = text("""
     UPDATE msg.inbox_head SET last_seq = :seq, state = 'open', attempts = 0, next_try = NULL,
       last_error = NULL, repair_asked_at = NULL
@@ -275,7 +282,7 @@ async def redrive(inbox: Inbox, key: Key, *, by: str) -> Redriven:
     async with inbox.database.transaction() as tx:
         if (await tx.execute(STATE, where)).one_or_none() is None:
             raise NotFound("aggregate_unknown", f"{inbox.consumer.name} never met {key[2]}.")
-        await _record(tx, by, "redrive", where)
+        await done(tx, by, "redrive", where)
     return await _redriven(inbox, key)
 
 
@@ -292,41 +299,47 @@ async def propose_skip(
     """First of two persons: this event shall never be applied by this consumer, and why.
 
     Raises `Conflict` when it is neither the event that the aggregate is held at nor a parked one that its
-    producer never announced, or is already proposed.
+    producer never announced, or is already proposed as that.
     """
     where = _where(consumer, key)
     async with database.transaction() as tx:
-        await _is_bogus(tx, producer, where, sequence)
-        said = {"by": by, "reason": reason}
+        bogus = await _is_bogus(tx, producer, where, sequence)
+        said = {"by": by, "reason": reason, "bogus": bogus}
         if not (await tx.execute(PROPOSE, where | {"seq": sequence} | said)).rowcount:
             raise Conflict("skip_already_proposed", f"Somebody proposed to skip {sequence} already.")
-        await _record(tx, by, "skip propose", where | {"sequence": sequence, "reason": reason})
+        await done(tx, by, "skip propose", where | {"sequence": sequence, "reason": reason})
 
 
 async def confirm_skip(inbox: Inbox, producer: Database, key: Key, sequence: int, *, by: str) -> Redriven:
     """Second person: the head passes the event, what waits behind it is applied in order. An event that the
     producer never announced is discarded and the head stays: the true one with its number is still to come.
 
-    Raises `Conflict` when nobody proposed it, when the same person did, or when it was applied meanwhile.
+    Raises `Conflict` when nobody proposed it, when the same person did, when it was applied meanwhile, or
+    when it turned out since to have been announced, or not to have been.
     """
     where = _where(inbox.consumer.name, key)
     async with inbox.database.transaction() as tx:
         bogus = await _is_bogus(tx, producer, where, sequence)
-        proposed_by = (await tx.execute(PROPOSED, where | {"seq": sequence})).scalar_one_or_none()
-        if proposed_by is None:
+        chosen = where | {"seq": sequence, "bogus": bogus}
+        proposed = (await tx.execute(PROPOSED, chosen)).one_or_none()
+        if proposed is None:
             raise Conflict("skip_not_proposed", f"Nobody proposed to skip {sequence}.")
-        if proposed_by == by:
+        if not proposed.same:
+            now = "its producer never announced" if bogus else "its producer announced"
+            raise Conflict("skip_changed", f"{sequence} is now one that {now}: propose the skip again.")
+        if proposed.proposed_by == by:
             raise Conflict("skip_needs_two", "Whoever proposed the skip cannot confirm it.")
-        await tx.execute(CONFIRM, where | {"seq": sequence, "by": by})
+        await tx.execute(CONFIRM, chosen | {"by": by})
         if not bogus:
             await tx.execute(SKIP, where | {"seq": sequence})
         await tx.execute(DISCARD, where | {"seq": sequence, "only": bogus})
-        await _record(tx, by, "skip confirm", where | {"sequence": sequence, "never_announced": bogus})
+        await done(tx, by, "skip confirm", where | {"sequence": sequence, "never_announced": bogus})
     return await _redriven(inbox, key)
 
 
 async def _is_bogus(tx: Tx, producer: Database, where: dict[str, Any], sequence: int) -> bool:
-    """Whether this parked event is one that its producer never announced: forged, or corrupted on its way.
+    """Whether this parked event is one that its producer never announced, or not like that: forged, or
+    corrupted on its way. While it is parked, the true one with its number finds no place: it is sent again.
 
     Raises `Conflict` for what may not be skipped. Of what was announced that is all but what stops the
     aggregate: the failed event, or a gap that nothing will fill.
@@ -334,18 +347,26 @@ async def _is_bogus(tx: Tx, producer: Database, where: dict[str, Any], sequence:
     head = (await tx.execute(LOCK_HEAD, where)).one_or_none()
     if head is None:
         raise NotFound("aggregate_unknown", f"{where['consumer']} never met {where['subject']}.")
-    parked = (await tx.execute(PARKED, where | {"seq": sequence})).one()
+    chosen = where | {"seq": sequence}
+    held = (await tx.execute(PARKED, chosen)).one_or_none()
     # Asked after what is parked was seen: what was announced is in the producer's log before it arrives here.
     async with producer.transaction() as asked:
         announced = (await asked.execute(ANNOUNCED, where)).scalar_one()
-    if sequence > announced and parked.this:
-        return True
-    if sequence > announced or sequence != head.last_seq + 1 or not parked.some:
+        true = (await asked.execute(LOGGED, chosen)).one_or_none()
+    if held and held.seq == sequence > head.last_seq:
+        unlike = true and parked(held.record, held.headers) != _envelope(record(true))
+        if sequence > announced or unlike:
+            return True
+    if sequence > announced or sequence != head.last_seq + 1 or not held:
         raise Conflict("skip_not_held", f"{where['subject']} is not held at {sequence}.")
     return False
 
 
-async def _record(tx: Tx, by: str, what: str, detail: Mapping[str, Any]) -> None:
+def _envelope(sent: Record) -> Envelope:
+    return Envelope.parse(sent.headers, sent.value)
+
+
+async def done(tx: Tx, by: str, what: str, detail: Mapping[str, Any]) -> None:
     """In the operators' log of this database, with the transaction that does it."""
     await tx.execute(OPERATED, {"by": by, "what": what, "detail": json.dumps(detail, default=str)})
 
@@ -387,7 +408,7 @@ async def resolve_dead_letter(
         result = await tx.execute(RESOLVE, place | {"by": by, "resolution": resolution})
         if not result.rowcount:
             raise NotFound("dead_letter_unknown", f"No unresolved letter from {topic}[{partition}]@{offset}.")
-        await _record(tx, by, "dead-letters resolve", place | {"resolution": resolution})
+        await done(tx, by, "dead-letters resolve", place | {"resolution": resolution})
 
 
 async def replay(
@@ -409,7 +430,7 @@ async def replay(
     last: int | None = after
     chosen: dict[str, Any] = {"after": after, "aggregate": aggregate, "subject": subject, "since": since}
     async with database.transaction() as tx:
-        await _record(tx, by, "replay", chosen)
+        await done(tx, by, "replay", chosen)
     while last is not None:
         async with database.transaction() as tx:
             row = (await tx.execute(REPLAY, chosen | {"after": last, "chunk": REPLAY_CHUNK})).one()

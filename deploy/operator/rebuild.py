@@ -1,8 +1,10 @@
 """Replay beyond repair: what a consumer keeps is built again from the producers' logs and compared, and a new
 consumer begins at a baseline.
 
+It is for pure projections: consumers whose tables are nothing but the fold of the events that they read.
 Nothing that a rebuild does leaves the database: a consumer that announces events is refused, because the
-sequences it announced are taken; tables of the core are compared and never swapped.
+sequences it announced are taken; tables of the core are compared and never swapped. What two persons skipped
+is left out again; a consumer that began at a baseline is refused, because its snapshot is in no log.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -15,6 +17,7 @@ from deploy.auditor import workers
 from deploy.command import Refused
 from deploy.operator.identity import operator
 from deploy.operator.mend import consumer_named
+from deploy.operator.operate import done
 from shared.auditor import Watch, watches
 from shared.auth import SYSTEM
 from shared.db import Database, Tx
@@ -24,25 +27,40 @@ from shared.service import Consumer
 from shared.settings import migrator_settings_for
 
 PAGE: Final = 1000
+# A rebuild lasts as long as the log is long; the limits of SERVER_SETTINGS are those of requests.
+PATIENTLY: Final = text(
+    "SELECT set_config('statement_timeout', '0', true),"
+    " set_config('idle_in_transaction_session_timeout', '0', true)"
+)
+# Every reader adds or locks heads first: from here on those of this database wait, also for new aggregates.
+ALONE: Final = text("LOCK TABLE msg.inbox_head IN SHARE ROW EXCLUSIVE MODE")
 HEADS: Final = text("""
-    SELECT source, aggregatetype, aggregateid, last_seq FROM msg.inbox_head
-    WHERE consumer = :consumer ORDER BY 1, 2, 3 FOR UPDATE""")
+    SELECT source, aggregatetype, aggregateid, last_seq FROM msg.inbox_head WHERE consumer = :consumer""")
+SKIPPED: Final = text("""
+    SELECT source, aggregatetype, aggregateid, seq FROM msg.skip_register
+    WHERE consumer = :consumer AND confirmed_by IS NOT NULL AND NOT never_announced""")
+BEGUN_LATER: Final = text("""
+    SELECT at FROM msg.operation WHERE what = 'baseline' AND detail ->> 'consumer' = :consumer LIMIT 1""")
+NAMED: Final = text("SELECT to_regclass(name) FROM unnest(CAST(:names AS text[])) AS n (name)")
+REFERRING: Final = text("""
+    SELECT conrelid::regclass::text AS child, confrelid::regclass::text AS parent FROM pg_constraint
+    WHERE contype = 'f' AND confrelid = ANY(CAST(:names AS text[])::regclass[])
+      AND conrelid <> ALL(CAST(:names AS text[])::regclass[]) LIMIT 1""")
 LOG: Final = text("""
     SELECT * FROM msg.event_log WHERE pos > :after AND aggregatetype = ANY(:aggregates)
     ORDER BY pos LIMIT :page""")
 PRODUCED: Final = text("""
     SELECT aggregatetype, aggregateid, last_seq FROM msg.aggregate_head
     WHERE aggregatetype = ANY(:aggregates)""")
-BEGUN: Final = text("SELECT count(*) FROM msg.inbox_head WHERE consumer = :consumer AND last_seq > 0")
+BEGUN: Final = text("""
+    SELECT EXISTS (SELECT FROM msg.inbox_head WHERE consumer = :consumer
+        AND (last_seq > 0 OR state <> 'open'))
+      OR EXISTS (SELECT FROM msg.inbox_parked WHERE consumer = :consumer)""")
 BASELINE: Final = text("""
     INSERT INTO msg.inbox_head AS h (consumer, source, aggregatetype, aggregateid, last_seq)
     VALUES (:consumer, :source, :aggregate, :subject, :seq)
     ON CONFLICT (consumer, source, aggregatetype, aggregateid) DO UPDATE SET last_seq = excluded.last_seq
     WHERE h.last_seq = 0""")
-OPERATION: Final = text(
-    "INSERT INTO msg.operation (by, what, detail) VALUES (:by, 'rebuild', jsonb_build_object("
-    "'consumer', CAST(:consumer AS text), 'tables', CAST(:tables AS text[]), 'events', CAST(:events AS int)))"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,21 +99,29 @@ async def rebuild(
     swap: bool = False,
     by: str = "",
 ) -> Rebuilt:
-    """One transaction of the database's owner, in which the consumer's readers wait: the tables are emptied,
+    """One transaction of the database's owner, in which the service's readers wait: the tables are emptied,
     what the consumer had applied is applied again, and the outcome is compared without the columns
-    `ignoring`. Kept with `swap`, else rolled back. Raises Refused for a consumer that announces.
+    `ignoring`. Kept with `swap` and recorded, else rolled back without a trace. Raises Refused for a consumer
+    that announces or began at a baseline, and for a table that does not exist or that another one refers to.
     """
     events, differing = 0, dict[str, int]()
+    named = {"consumer": consumer.name}
     try:
         async with owner.transaction() as tx:
-            heads = {tuple(r[:3]): r.last_seq for r in await tx.execute(HEADS, {"consumer": consumer.name})}
+            await tx.execute(PATIENTLY)
+            await tx.execute(ALONE)
+            await _require_projection(tx, consumer.name, tables)
+            heads = {tuple(r[:3]): r.last_seq for r in await tx.execute(HEADS, named)}
+            skipped = {tuple(r) for r in await tx.execute(SKIPPED, named)}
             for n, table in enumerate(tables):
                 await tx.execute(text(f"CREATE TEMP TABLE was_{n} ON COMMIT DROP AS TABLE {table}"))
-                await tx.execute(text(f"DELETE FROM {table}"))  # noqa: S608  # as above
+            # In one statement: a table may refer to another of them.
+            emptied = ", ".join(f"e{n} AS (DELETE FROM {table})" for n, table in enumerate(tables))  # noqa: S608  # the operator's word, and the owner's rights
+            await tx.execute(text(f"WITH {emptied} SELECT"))
             for watch in watched:
                 async for envelope in _log(watch):
                     key = (envelope.source, envelope.aggregate, envelope.subject)
-                    if envelope.sequence <= heads.get(key, 0):
+                    if envelope.sequence <= heads.get(key, 0) and (*key, envelope.sequence) not in skipped:
                         again = _Silent(
                             tx.connection, SYSTEM, envelope.time, envelope.correlation_id, str(envelope.id)
                         )
@@ -110,16 +136,23 @@ async def rebuild(
                 counted = text(f"SELECT count(*) FROM ({both}) d")  # noqa: S608  # as above
                 differing[table] = (await tx.execute(counted, {"ignoring": list(ignoring)})).scalar_one()
             _require(swap)
-            found = {
-                "by": by,
-                "consumer": consumer.name,
-                "tables": list(tables),
-                "events": events,
-            }
-            await tx.execute(OPERATION, found)
+            await done(tx, by, "rebuild", named | {"tables": list(tables), "events": events})
     except _Undo:
         pass
     return Rebuilt(events=events, differing=differing, swapped=swap)
+
+
+async def _require_projection(tx: Tx, consumer: str, tables: Sequence[str]) -> None:
+    if (await tx.execute(BEGUN_LATER, {"consumer": consumer})).one_or_none():
+        raise Refused(f"{consumer} began at a baseline: what it was given then is in no log")
+    for name, (known,) in zip(tables, await tx.execute(NAMED, {"names": list(tables)}), strict=True):
+        if known is None:
+            raise Refused(f"no table is called {name}")
+    if referring := (await tx.execute(REFERRING, {"names": list(tables)})).one_or_none():
+        raise Refused(
+            f"{referring.child} refers to {referring.parent}: emptying one would change the other;"
+            " name both, if the consumer writes both"
+        )
 
 
 async def _log(watch: Watch) -> AsyncIterator[Envelope]:
@@ -133,31 +166,32 @@ async def _log(watch: Watch) -> AsyncIterator[Envelope]:
         after = rows[-1].pos
 
 
-async def baseline(consumer: Consumer, watched: Sequence[Watch]) -> int:
-    """A consumer that has read nothing begins after what its producers have announced up to now; returns the
-    number of aggregates. Heads first, the snapshot of the producer's data after them: what is in both is
-    applied once more over the snapshot, and nothing is missing. Raises Refused when it has begun.
+async def baseline(consumer: Consumer, watched: Sequence[Watch], *, by: str) -> int:
+    """A consumer that has read nothing begins after what its producers have announced up to now, of all of
+    them or of none; returns the number of aggregates. Heads first, the snapshot of the producer's data after
+    them: what is in both is applied once more over the snapshot, and nothing is missing. Raises Refused when
+    it has begun, if only by holding or parking an event.
     """
-    aggregates = 0
-    for watch in watched:
-        if (await watch.reader.look(BEGUN, {"consumer": consumer.name}))[0][0] and not aggregates:
-            raise Refused(f"{consumer.name} has applied events already: a baseline would skip what it lacks")
-        heads = await watch.producer.look(PRODUCED, {"aggregates": list(watch.aggregates)})
+    named = {"consumer": consumer.name}
+    async with watched[0].reader.transaction() as tx:  # one consumer has one database
+        await tx.execute(ALONE)
+        if (await tx.execute(BEGUN, named)).scalar_one():
+            raise Refused(f"{consumer.name} has met events already: a baseline would skip what it lacks")
         places = [
-            {
-                "consumer": consumer.name,
+            named
+            | {
                 "source": watch.source,
                 "aggregate": head.aggregatetype,
                 "subject": head.aggregateid,
                 "seq": head.last_seq,
             }
-            for head in heads
+            for watch in watched
+            for head in await watch.producer.look(PRODUCED, {"aggregates": list(watch.aggregates)})
         ]
         if places:
-            async with watch.reader.transaction() as tx:
-                await tx.execute(BASELINE, places)
-        aggregates += len(places)
-    return aggregates
+            await tx.execute(BASELINE, places)
+        await done(tx, by, "baseline", named | {"aggregates": len(places)})
+    return len(places)
 
 
 async def rebuild_named(
@@ -167,7 +201,7 @@ async def rebuild_named(
     service, consumer = consumer_named(name)
     if swap and any(not table.startswith(f"{service.name}.") for table in tables):
         raise Refused(f"only tables of {service.name} are swapped: the core's hold what was done once")
-    by = await operator(variables)
+    by = await operator(variables, proven=swap)
     owner = Database(
         migrator_settings_for(service.name, variables).migrator_database_url.get_secret_value(),
         name=f"{service.name}-rebuild",
@@ -176,19 +210,19 @@ async def rebuild_named(
     try:
         async with workers(variables) as databases:
             watched = [w for w in watches([service], databases) if w.consumer == name]
-            done = await rebuild(consumer, watched, owner, tables, ignoring=ignoring, swap=swap, by=by)
+            built = await rebuild(consumer, watched, owner, tables, ignoring=ignoring, swap=swap, by=by)
     finally:
         await owner.close()
-    print(f"{name}: {done.events} events applied again, {'kept' if done.swapped else 'nothing kept'}")
-    for table, rows in done.differing.items():
+    print(f"{name}: {built.events} events applied again, {'kept' if built.swapped else 'nothing kept'}")
+    for table, rows in built.differing.items():
         print(f"{table}: {rows} rows differ")
-    return 1 if any(done.differing.values()) and not done.swapped else 0
+    return 1 if any(built.differing.values()) and not built.swapped else 0
 
 
 async def baseline_named(variables: Mapping[str, str], name: str) -> None:
     service, consumer = consumer_named(name)
-    await operator(variables)
+    by = await operator(variables, proven=True)
     async with workers(variables) as databases:
         watched = [w for w in watches([service], databases) if w.consumer == name]
-        aggregates = await baseline(consumer, watched)
+        aggregates = await baseline(consumer, watched, by=by)
     print(f"{name} begins after {aggregates} aggregates; load the snapshot now, then start its service")

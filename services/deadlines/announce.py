@@ -109,7 +109,7 @@ async def announce_one(tx: Tx, clock_id: UUID) -> None:
 
 async def _announce(store: Clocks, clock: Clock, days: Calendar) -> None:
     tx = store.tx
-    if store.found < store.revision:
+    if store.stale(clock):
         await _count_again(store, clock, days)
         return
     if clock.next_at is None or clock.next_at > tx.now:
@@ -135,9 +135,5 @@ async def recount_one(tx: Tx, clock_id: UUID) -> None:
 
 
 async def _count_again(store: Clocks, clock: Clock, days: Calendar) -> None:
-    why = await calendar.changes(store.tx, store.found)
-    if why and (moved := clock.recount(days, *why, store.tx.now)):
-        await store.save(clock, because=moved)
+    if await store.recount(clock, days):
         ANNOUNCED.inc()
-    else:
-        await store.counted(clock)

@@ -44,12 +44,12 @@ async def hear(tx: Tx, envelope: Envelope) -> None:
         if not clock.concerns(data):
             continue
         for reaction in clock.rule.reactions(envelope.type, data):
+            await clocks.recount(clock, days)  # first: what comes after has no floor against a late change
             if event := clock.react(reaction, days):
                 await clocks.save(clock, because=event)
         for meaning, at in clock.rule.meanings(envelope.type, data):
             await clocks.milestone(clock, meaning, at)
-    where = territory().get(file.collectivity).kind
-    for opening in rules.openings(envelope.type, data, file.procedure, where):
+    for opening in rules.openings(envelope.type, data, file.procedure, _kind(file)):
         ordinal = next_ordinal(opening, known)
         if ordinal is None:
             continue
@@ -71,6 +71,16 @@ def _begin(
         NOT_OPENED.inc()
         log.exception("clocks.not_opened", rule=opening.rule.code, file=file.id, at=opening.at.isoformat())
         return None
+
+
+def _kind(file: File) -> str | None:
+    """None for a code that an update of the territory withdrew: a rule for some kinds of territory opens no
+    clock then, and every other goes on.
+    """
+    if file.collectivity in territory():
+        return territory().get(file.collectivity).kind
+    log.warning("clocks.unknown_collectivity", file=file.id, collectivity=file.collectivity)
+    return None
 
 
 def _file(envelope: Envelope, data: dict[str, Any]) -> File:

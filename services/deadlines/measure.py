@@ -20,7 +20,10 @@ MOST_COMMUNES: Final = 10
 
 SOON = Gauge("jamaa_clocks_due_soon", "Running periods of decision that end within two days of legal time")
 UNANNOUNCED = Gauge("jamaa_clocks_unannounced", "Clocks that have something to announce and have not yet")
-OLDEST = Gauge("jamaa_clocks_oldest_unannounced_seconds", "How long the oldest of these has been due")
+OLDEST = Gauge(
+    "jamaa_clocks_oldest_unannounced_seconds",
+    "How long the oldest of these has been due, those put aside apart",
+)
 ASIDE = Gauge("jamaa_clocks_put_aside", "Clocks of these whose announcement failed, to be tried again")
 RUNNING = Gauge("jamaa_clocks_running", "Running periods of decision", ["province"])
 OVERDUE = Gauge(
@@ -31,11 +34,13 @@ MOST_OVERDUE = Gauge(
 )
 
 URGENCY = text("""
+    WITH n AS MATERIALIZED (SELECT msg.legal_now() AS now)  -- else it is asked of every running clock
     SELECT (SELECT count(*) FROM deadlines.clock WHERE state = 'running' AND role = 'decision'
         AND answer_by > n.now AND answer_by <= n.now + interval '2 days') AS soon,
       d.due, d.aside, coalesce(extract(epoch FROM n.now - d.since), 0) AS oldest
-    FROM (SELECT msg.legal_now() AS now) n CROSS JOIN LATERAL (
-      SELECT count(*) AS due, min(next_at) AS since, count(*) FILTER (WHERE failures > 0) AS aside
+    FROM n CROSS JOIN LATERAL (
+      SELECT count(*) AS due, count(*) FILTER (WHERE failures > 0) AS aside,
+        min(next_at) FILTER (WHERE failures = 0) AS since
       FROM deadlines.clock WHERE next_at <= n.now) d""")
 BACKLOG = text("""
     SELECT collectivity, count(*) FILTER (WHERE state = 'running') AS running,

@@ -8,6 +8,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
+from fastapi.telemetry import TelemetryConfig
 from jinja2 import Environment
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
@@ -21,6 +22,7 @@ from shared.db import Database
 from shared.documents.page import add_page
 from shared.errors import Problem
 from shared.http import problems
+from shared.http.directory import Directory
 from shared.http.edge import Edge
 from shared.http.openapi import describe
 from shared.http.route import Route, Site, authorization_of
@@ -29,6 +31,8 @@ from shared.settings import Settings
 from shared.tokens import Tokens
 
 CHECK_SECONDS: Final = 2.0
+UNTRACED: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False}
+"""The framework's own telemetry would look for its providers at each request: `shared.trace` has ours."""
 DOCS: Final = Environment(autoescape=True).from_string(
     files("shared.http").joinpath("docs.html").read_text(encoding="utf-8")
 )
@@ -55,15 +59,19 @@ def create_app(
         lifespan=lifespan,
         redirect_slashes=False,
         exception_handlers=_handlers(),
+        telemetry=UNTRACED,
     )
-    root.add_middleware(Edge)
+    mounted: dict[str, FastAPI] = {}
+    root.add_middleware(Edge, mounted=mounted)
     for service in services:
         app = _application(service, databases[service.name], tokens, (checks or {}).get(service.name, {}))
         app.state.settings = (settings or {}).get(service.name)
+        mounted[f"/{service.name}"] = app
         root.mount(f"/{service.name}", app, name=service.name)
     issuing = [s.name for s in services if any(stream.aggregate == "document" for stream in s.streams)]
     if own := next(filter(None, map((settings or {}).get, issuing)), None):
         add_page(root, own.documents_keys)
+    root.state.follow = any(each.traces_follow for each in (settings or {}).values())
     return root
 
 
@@ -87,10 +95,13 @@ def _application(
         redoc_url=None,
         redirect_slashes=False,
         exception_handlers=_handlers(),
+        telemetry=UNTRACED,
     )
+    metrics.FAILED.labels(service.name)  # from zero on: a rate does not see a series that begins at eight
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     app.state.site = Site(database, tokens, SlidingWindowCounterRateLimiter(MemoryStorage()))
     app.router.routes.extend(service.router.routes)  # as they are: including would make each anew
+    app.router.middleware_stack = Directory(app.router, iter_route_contexts(service.router.routes))
 
     async def database_answers() -> None:
         async with database.transaction():

@@ -12,7 +12,9 @@ LANGUAGES: Final = ("ar", "fr", "en")
 CORRELATION: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
-TRACESTATE: Final = re.compile(r"[\x20-\x7e]{1,512}")  # W3C: at least 512 characters are passed on
+MEMBER: Final = r"[a-z0-9][a-z0-9_*/@-]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{1,256}"
+# W3C Trace Context: up to 32 members; no more than the 512 characters that everybody must pass on.
+TRACESTATE: Final = re.compile(rf"(?=.{{1,512}}\Z){MEMBER}(?:,[ \t]*(?:{MEMBER})?){{0,31}}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +27,10 @@ class Arrival:
     language: str
 
     @classmethod
-    def of(cls, headers: Headers) -> "Arrival":
+    def of(cls, headers: Headers, *, follow: bool) -> "Arrival":
+        """With `follow` the caller's trace goes on, else it is as if he had sent none."""
         correlation = headers.get("x-correlation-id", "")
-        traceparent = headers.get("traceparent", "")
+        traceparent = headers.get("traceparent", "") if follow else ""
         tracestate = headers.get("tracestate", "") if TRACEPARENT.fullmatch(traceparent) else ""
         return cls(
             correlation_id=correlation if CORRELATION.fullmatch(correlation) else uuid4().hex,

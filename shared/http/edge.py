@@ -1,6 +1,7 @@
 """The one ASGI layer around everything."""
 
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
@@ -23,14 +24,16 @@ class Edge:
     Pure ASGI: Starlette's middleware base class costs a task per request and breaks context variables.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, mounted: Mapping[str, ASGIApp]) -> None:
+        """`mounted` are the services by their prefix: what is theirs passes the root's router by."""
         self.app = app
+        self.mounted = mounted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        arrival = Arrival.of(Headers(scope=scope))
+        arrival = Arrival.of(Headers(scope=scope), follow=scope["app"].state.follow)
         probe = scope["path"].endswith(tuple(metrics.PROBES))  # asked every few seconds, for ever
         opened: AbstractContextManager[Span] = nullcontext(INVALID_SPAN)
         if not probe:
@@ -43,6 +46,15 @@ class Edge:
         with opened as span:
             known = replace(arrival, traceparent=trace.traceparent(span) or arrival.traceparent)
             await self._answer(scope, receive, send, known, span)
+
+    def _within(self, scope: Scope) -> ASGIApp:
+        """Who answers, the scope being told as `starlette.routing.Mount` would."""
+        end = scope["path"].find("/", 1)
+        prefix = scope["path"][:end]
+        if end < 0 or prefix not in self.mounted or scope.get("root_path"):
+            return self.app
+        scope.update(app_root_path="", root_path=prefix)
+        return self.mounted[prefix]
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, arrival: Arrival, span: Span) -> None:
         token = ARRIVAL.set(arrival)
@@ -59,7 +71,7 @@ class Edge:
         before = time.perf_counter()
         with context(correlation_id=arrival.correlation_id, traceparent=arrival.traceparent):
             try:
-                await self.app(scope, receive, sender)
+                await self._within(scope)(scope, receive, sender)
             except Exception as error:  # noqa: BLE001 -- the last net
                 logged(error)
                 if not started:

@@ -122,6 +122,14 @@ class Caller:
             unit.claim = await idempotency.claimed(tx, claim)
         return tx
 
+    async def commit(self) -> None:
+        """Now, and not only before the answer leaves: for work that must come after the transaction (opening
+        what it read of). What an idempotency key answers is stored inside it, so no POST that has one.
+        """
+        unit: Unit = self.request.scope[UNIT]
+        assert unit.claim is None, "the answer would not be stored"
+        await unit.stack.aclose()
+
 
 class Authorization:
     """The dependency that `authorize` returns, and the mark by which a test finds it on every route."""
@@ -248,7 +256,11 @@ def _conditional(of: Dependant) -> bool | None:
 
 
 def authorization_of(route: APIRoute) -> Authorization | None:
-    return next((d.call for d in dependants(route.dependant) if isinstance(d.call, Authorization)), None)
+    """Raises TypeError for a second one, which nobody would ask."""
+    found = {id(d.call): d.call for d in dependants(route.dependant) if isinstance(d.call, Authorization)}
+    if len(found) > 1:
+        raise TypeError(f"{route.path} has {len(found)} authorize: only one would be asked")
+    return next(iter(found.values()), None)
 
 
 class Route(APIRoute):

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import structlog
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 from sqlalchemy import Executable
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -63,6 +63,9 @@ APPLY = Histogram(
     "Duration of a transaction that applied events, one or up to a hundred",
     ["service", "consumer"],
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+READ = Gauge(
+    "jamaa_inbox_last_read_timestamp_seconds", "When it last came for records", ["service", "consumer"]
 )
 DELAY = Histogram(
     "jamaa_inbox_delay_seconds",
@@ -123,6 +126,7 @@ class Inbox:
                 while True:
                     deliveries = await subscription.batch(BATCH, wait=0.5)
                     self.begun = True
+                    READ.labels(self.service, self.consumer.name).set_to_current_time()
                     if deliveries:
                         await self.receive(deliveries)
                         await subscription.commit(deliveries)
@@ -244,9 +248,8 @@ class Inbox:
         tx.correlation_id = envelope.correlation_id
         tx.causation_id = str(envelope.id)
         with trace.handling(envelope, self.consumer.name) as span:
-            begun = trace.traceparent(
-                span
-            )  # a trace of its own, where there is one, without the other's state
+            # A trace of its own, where there is one, without the other's state.
+            begun = trace.traceparent(span)
             tx.traceparent = begun or envelope.traceparent
             tx.tracestate = None if begun else envelope.tracestate
             with structlog.contextvars.bound_contextvars(

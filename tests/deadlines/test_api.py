@@ -7,11 +7,9 @@ import icalendar
 import pytest
 from sqlalchemy import text
 
-from services.deadlines.announce import each, recount_one
 from services.deadlines.events import CalendarDayProposed
-from services.deadlines.store import calendar, clocks
-from tests.deadlines.conftest import CASABLANCA, At, Tell
-from tests.deadlines.test_consumers import FILED, announced
+from tests.deadlines.conftest import CASABLANCA, At, Tell, clocks_of
+from tests.deadlines.test_consumers import DUE, FILED, announced, recounted
 from tests.support.databases import ServiceDatabase
 from tests.support.http import Api
 
@@ -233,13 +231,6 @@ HOLIDAY = {
 }
 
 
-async def recounted(database: ServiceDatabase) -> None:
-    async with database.worker.transaction() as tx:
-        revision, _ = await calendar.current(tx)
-        found = await clocks.stale(tx, revision, 100)
-    await each(database.worker, found, recount_one)
-
-
 async def test_a_late_holiday_moves_open_dates_by_a_day_with_its_reason(
     api: Api, deadlines: ServiceDatabase, at: At, tell: Tell
 ) -> None:
@@ -278,6 +269,26 @@ async def test_a_day_that_is_no_day_off_after_all_ends_the_entry_of_its_date(
     assert (await estimated(api))["last_day"] == "2026-12-09"
     days = (await api.get("/v1/calendar", params={"year": 2026})).json()["days"]
     assert "2026-12-09" not in {day["date"] for day in days}
+
+
+async def test_an_event_heard_before_the_recount_brings_no_date_back(
+    api: Api, deadlines: ServiceDatabase, at: At, tell: Tell
+) -> None:
+    """The clock is counted under the changed calendar first, with the floor that a late change has; else the
+    event would make it due ten hours before it was heard.
+    """
+    await at(FILED)
+    first = await api.post("/v1/calendar/days", "operator", json=HOLIDAY | {"announced_at": None})
+    await api.post(f"/v1/calendar/days/{first.json()['id']}/confirmation", "operator2")
+    file = await tell("submitted", submitted_at=FILED, complete=True)
+    await at(DUE.replace(hour=10))
+    ended = HOLIDAY | {"announced_at": None, "replaces": ["2026-12-09"], "off": False}
+    second = await api.post("/v1/calendar/days", "operator", json=ended)
+    await api.post(f"/v1/calendar/days/{second.json()['id']}/confirmation", "operator2")
+    asked = {"requested_at": DUE.replace(hour=10), "request": "r1", "suspends": True}
+    await tell("information_requested", file, **asked)
+    clock = (await clocks_of(deadlines, file))["construction_small"]
+    assert (clock.last_day, clock.answer_by) == (date(2026, 12, 10), DUE.replace(day=11))
 
 
 async def test_the_calendar_holds_the_days_of_the_texts(api: Api) -> None:

@@ -2,13 +2,15 @@
 
 from datetime import date, datetime
 
+import asyncpg
 import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import text
 
-from services.deadlines.announce import announce_one, each
+from services.deadlines.announce import announce_one, each, recount_one
 from services.deadlines.domain.clock import Clock, State
-from services.deadlines.store import clocks
+from services.deadlines.store import calendar, clocks
+from shared.territory import territory
 from tests.deadlines.conftest import At, Tell, all_clocks_of, clocks_of
 from tests.support.databases import ServiceDatabase
 
@@ -28,6 +30,13 @@ async def announced(database: ServiceDatabase) -> list[str]:
     async with database.worker.transaction() as tx:
         rows = await tx.execute(text("SELECT type FROM msg.event_log ORDER BY pos"))
         return [row.type.split(".")[-2] for row in rows]
+
+
+async def recounted(database: ServiceDatabase) -> None:
+    async with database.worker.transaction() as tx:
+        revision, _ = await calendar.current(tx)
+        found = await clocks.stale(tx, revision, 100)
+    await each(database.worker, found, recount_one)
 
 
 async def test_a_complete_file_starts_its_clock(deadlines: ServiceDatabase, at: At, tell: Tell) -> None:
@@ -250,3 +259,39 @@ async def test_41_90_art_23_an_appeal_taken_to_the_governor_is_no_new_recourse(
     await tell("appeal_lodged", file, lodged_at=later, authority="governor")
     clocks = await clocks_of(deadlines, file)
     assert (clocks["appeal.silence"].answer_by, clocks["appeal.silence"].ordinal) == (first.answer_by, 1)
+
+
+@pytest.mark.parametrize("calendar_changed", [False, True])
+async def test_silence_takes_effect_when_the_log_no_longer_holds_what_the_clock_announced(
+    deadlines: ServiceDatabase, at: At, tell: Tell, calendar_changed: bool
+) -> None:
+    """A partition of the log is archived and dropped one day (docs/capacity.md): due is due all the same."""
+    await at(FILED)
+    file = await tell("submitted", submitted_at=FILED, complete=True)
+    connection = await asyncpg.connect(deadlines.migrator_dsn)
+    await connection.execute("ALTER TABLE msg.event_log DETACH PARTITION msg.event_log_0")
+    await connection.execute("CREATE TABLE msg.event_log_again PARTITION OF msg.event_log DEFAULT")
+    await connection.close()
+    if calendar_changed:
+        async with deadlines.api.transaction() as tx:
+            await calendar.revise(tx, dict.fromkeys(("ar", "fr", "en"), "-"), "BO", FILED)
+        await recounted(deadlines)
+    await at(DUE)
+    assert "elapsed" in await announced(deadlines)
+    assert (await clocks_of(deadlines, file))["construction_small"].elapsed_at == DUE
+    async with deadlines.worker.transaction() as tx:
+        assert (
+            await tx.execute(text("SELECT count(*) FROM deadlines.clock WHERE failures > 0"))
+        ).scalar_one() == 0
+
+
+async def test_a_code_that_the_territory_lost_blocks_no_event_of_its_files(
+    deadlines: ServiceDatabase, at: At, tell: Tell
+) -> None:
+    """Else the refusal of a file that was filed before would never be heard, and silence would approve."""
+    await at(FILED)
+    lost = {"collectivity": "98.999.01.01"}
+    assert lost["collectivity"] not in territory()
+    file = await tell("submitted", submitted_at=FILED, complete=True, **lost)
+    await tell("refused", file, notified_at=FILED.replace(day=30), **lost)
+    assert (await clocks_of(deadlines, file))["construction_small"].state is State.ANSWERED

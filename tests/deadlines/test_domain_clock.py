@@ -400,27 +400,31 @@ def test_no_step_approves() -> None:
 # Any history: the clock agrees with the count of its facts, and ends once
 
 WITH_A_HOLIDAY: Final = with_day("2026-12-09")
-MOVES: Final[list[Callable[[Clock, datetime], ClockEvent | None]]] = [
-    lambda clock, at: clock.react(Reaction(Effect.SUSPEND, at, "asked"), seed_calendar()),
-    lambda clock, at: clock.react(Reaction(Effect.RESUME, at, "answered"), seed_calendar()),
-    lambda clock, at: clock.react(Reaction(Effect.RESTART, at, "deposited"), seed_calendar()),
-    lambda clock, at: recount(clock, WITH_A_HOLIDAY, at.isoformat()),
-    lambda clock, at: recount(clock, seed_calendar(), at.isoformat()),
-    lambda clock, at: clock.warn(at),
-    lambda clock, at: clock.elapse(at) if clock.due(at) else None,
-    lambda clock, at: clock.react(Reaction(Effect.ANSWER, at, "granted"), seed_calendar()),
+MOVES: Final[list[Callable[[Clock, datetime, Calendar], ClockEvent | None]]] = [
+    lambda clock, at, days: clock.react(Reaction(Effect.SUSPEND, at, "asked"), days),
+    lambda clock, at, days: clock.react(Reaction(Effect.RESUME, at, "answered"), days),
+    lambda clock, at, days: clock.react(Reaction(Effect.RESTART, at, "deposited"), days),
+    lambda clock, at, days: recount(clock, days, at.isoformat()),
+    lambda clock, at, _: clock.warn(at),
+    lambda clock, at, _: clock.elapse(at) if clock.due(at) else None,
+    lambda clock, at, days: clock.react(Reaction(Effect.ANSWER, at, "granted"), days),
 ]
+CHANGE: Final = 3
 
 
 @given(st.lists(st.tuples(st.integers(0, 7 * 24), st.integers(0, len(MOVES) - 1)), max_size=12))
 def test_any_history_keeps_the_promises_of_a_clock(history: list[tuple[int, int]]) -> None:
+    """A running clock is counted under a changed calendar before anything else happens to it."""
     clock = started()
     at = MONDAY
     stopped = 0
+    days, other = seed_calendar(), WITH_A_HOLIDAY
     for hours, number in history:
         at += hours * HOUR
         before, generation, state = clock.answer_by, clock.generation, clock.state
-        event = MOVES[number](clock, at)
+        if number == CHANGE:
+            days, other = other, days
+        event = MOVES[number](clock, at, days)
         stopped += isinstance(event, ClockStopped)
         if isinstance(event, ClockMoved):
             assert event.answer_by is not None

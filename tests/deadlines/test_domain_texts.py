@@ -5,8 +5,9 @@ from datetime import date
 
 import pytest
 
-from services.deadlines.domain.calendar import seed_calendar
+from services.deadlines.domain.calendar import CalendarDay, Kind, Status, seed_calendar
 from services.deadlines.domain.counting import Extension, Unit
+from services.deadlines.domain.entry import Entry, reason_of
 from services.deadlines.domain.estimate import estimate
 from services.deadlines.domain.explanation import explain
 from services.deadlines.domain.loading import rulebook
@@ -45,3 +46,54 @@ def test_an_extension_takes_the_oblique_case(days: int, text: str) -> None:
     found = estimate(SMALL, parse_instant("2026-11-23T10:00:00Z"), [Extension(days)], seed_calendar())
     (step,) = [one for one in explain(found) if one.step == "extension"]
     assert f"{text}:" in step.text["ar"]
+
+
+FIXED = date(2026, 12, 18)
+NAME = {"ar": "عيد", "fr": "Fête", "en": "Feast"}
+
+
+def _entry(day: date = FIXED, *, off: bool = True) -> Entry:
+    off_day = CalendarDay(date=day, kind=Kind.CLOSURE, status=Status.CONFIRMED, name=NAME, source="")
+    return Entry(day=off_day, proposed_by="one", proposed_at=parse_instant("2026-12-01T10:00:00Z"), off=off)
+
+
+@pytest.mark.parametrize(
+    ("entry", "replaced", "texts"),
+    [
+        (
+            _entry(),
+            [],
+            {
+                "ar": "عيد: يوم الجمعة 18 دجنبر 2026 يوم عطلة",
+                "fr": "Fête : jour chômé le vendredi 18 décembre 2026",
+                "en": "Feast: day off on Friday 18 December 2026",
+            },
+        ),
+        (
+            _entry(),
+            [_entry(date(2026, 12, 17)), _entry(date(2026, 12, 16))],
+            {
+                "ar": "عيد: حُدد في يوم الجمعة 18 دجنبر 2026 بدل يوم الأربعاء 16 دجنبر 2026"
+                " ويوم الخميس 17 دجنبر 2026",
+                "fr": "Fête : fixé au vendredi 18 décembre 2026 au lieu du mercredi 16 décembre 2026"
+                " et du jeudi 17 décembre 2026",
+                "en": "Feast: set on Friday 18 December 2026 instead of Wednesday 16 December 2026"
+                " and Thursday 17 December 2026",
+            },
+        ),
+        (
+            _entry(off=False),
+            [_entry()],
+            {
+                "ar": "تقرر أن يوم الجمعة 18 دجنبر 2026 ليس يوم عطلة: عيد",
+                "fr": "le vendredi 18 décembre 2026 n'est pas un jour chômé : Fête",
+                "en": "Friday 18 December 2026 is not a day off: Feast",
+            },
+        ),
+    ],
+    ids=["a day off", "a feast that moves", "no day off after all"],
+)
+def test_the_reason_of_a_move_says_days_in_words(
+    entry: Entry, replaced: list[Entry], texts: dict[str, str]
+) -> None:
+    assert reason_of(entry, replaced) == texts

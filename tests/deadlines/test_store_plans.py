@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import text
 
+from services.deadlines import measure
 from services.deadlines.store import clocks
 from tests.support.databases import ServiceDatabase
 
@@ -12,6 +13,7 @@ from tests.support.databases import ServiceDatabase
     [
         (clocks.DUE, "Index Cond: (next_at <= "),
         (clocks.STALE, "Index Cond: (calendar_revision < "),
+        (measure.URGENCY, "Index Cond: (next_at <= "),
     ],
 )
 async def test_clocks_are_found_by_an_index(
@@ -23,3 +25,4 @@ async def test_clocks_are_found_by_an_index(
         await tx.execute(text("SET LOCAL enable_seqscan = off"))
         plan = "\n".join((await tx.execute(text(f"EXPLAIN {statement}"), values)).scalars())
     assert condition in plan
+    assert [line for line in plan.splitlines() if "legal_now" in line] == []

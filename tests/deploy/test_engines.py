@@ -400,6 +400,17 @@ async def test_engines_that_already_run_are_used(initialised: Path) -> None:
         await (await asyncpg.connect(server.dsn())).close()
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://admin@h/?sslmode=require&dbname=theirs",
+        "postgresql://admin@h/theirs?database=theirs&sslmode=require",
+    ],
+)
+def test_another_database_of_a_server_is_meant_by_every_reader_of_its_dsn(home: Path, url: str) -> None:
+    assert ExternalPostgres(url, home).dsn("ours") == "postgresql://admin@h/ours?sslmode=require"
+
+
 @pytest.mark.parametrize("setting", ["DATABASE_URL", "KAFKA_BOOTSTRAP"])
 async def test_an_engine_that_does_not_run_is_named(home: Path, setting: str) -> None:
     nobody_there = f"127.0.0.1:{free_port()}"

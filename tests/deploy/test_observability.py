@@ -88,11 +88,11 @@ def test_a_page_names_what_exists_and_says_how_it_was_tried(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert metrics_in(text) <= set(METRICS), page.stem
     commands: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]  # a group has them
-    for line in re.findall(r"^(?:\$ )?jamaa (.+)$", text, re.MULTILINE):
-        first, *rest = line.split()
+    for line in re.findall(r"^ *jamaa (.+)$|`jamaa ([^`]+)`", text, re.MULTILINE):
+        first, *rest = "".join(line).split()
         assert first in commands, f"jamaa {first}"
         command = commands[first]
-        if hasattr(command, "commands"):
+        if hasattr(command, "commands") and rest and not rest[0].startswith("#"):
             command = command.commands[rest[0]]
         options = {
             option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)

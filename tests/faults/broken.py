@@ -5,8 +5,10 @@ process needs beside them is here, and the decision without its row lock, which 
 """
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 from uuid import UUID
 
@@ -16,6 +18,7 @@ from services.rokhas.domain import Dossier
 from services.rokhas.events import DOSSIER, DossierEvent
 from services.rokhas.store import dossiers
 from shared import runtime
+from shared.auth import SYSTEM
 from shared.bus import Sender
 from shared.db import Tx
 from shared.events import Envelope
@@ -25,7 +28,7 @@ from shared.outbox import record
 from tests.faults import witness
 from tests.shared.test_core_mutants import ByCursor, BySkipLocked, WithoutLock
 
-DELAY: Final = 0.15  # seconds between reading a file and deciding it: time for somebody else
+HOLD: Final = "rokhas.hold"  # the point of program.py at which whoever decides waits while its file is there
 LATER: Final = 10.0  # seconds until a retry topic is read
 
 
@@ -105,12 +108,15 @@ def _without_head_lock() -> None:
 
 
 def _slow_decision() -> None:
-    """The same delay, with the lock held: this one is sound."""
-    locked = dossiers.locked
+    """A person has read the file and thinks, for as long as the scenario likes; consumers do not. With the
+    lock held, this one is sound.
+    """
+    locked, hold = dossiers.locked, Path(os.environ["FAULTS_POINTS"]) / HOLD
 
     async def slowly(tx: Tx, dossier_id: UUID, *, version: int | None = None) -> Dossier:
         dossier = await locked(tx, dossier_id, version=version)
-        await asyncio.sleep(DELAY)
+        while tx.actor is not SYSTEM and hold.exists():  # noqa: ASYNC110  # another process removes it
+            await asyncio.sleep(0.05)
         return dossier
 
     vars(dossiers)["locked"] = slowly
@@ -145,5 +151,5 @@ BROKEN: Final[Mapping[str, Broken]] = {
     "decision_without_row_lock": Broken(
         "a decision without the row lock", frozenset({"legal", "A7"}), _without_row_lock
     ),
-    "decision_slow": Broken("the same delay with the row lock: sound", frozenset(), _slow_decision),
+    "decision_slow": Broken("the same wait with the row lock: sound", frozenset(), _slow_decision),
 }

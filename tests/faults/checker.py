@@ -170,7 +170,7 @@ def witnessed(seen: Evidence) -> Iterator[Finding]:
             check_applied({str(place): numbers})
         except Violation as violation:
             if place[2] not in seen.declared:
-                yield Finding(violation.promise, str(violation))
+                yield Finding(violation.promise, str(violation).removeprefix(f"{violation.promise}: "))
     for place, head in seen.heads.items():
         if place[2] not in seen.declared and len(applied[place]) != head:
             yield Finding("A4", f"the witness applied {len(applied[place])} of {head} of {place}")

@@ -106,6 +106,26 @@ class Evidence:
     orderly: bool = True
     """No broker or network failed: then each aggregate's events also appear on the broker in order."""
 
+    def count(self) -> dict[str, int]:
+        """How many of each kind there are, for people; without what a scenario invented."""
+        events = {record.id for record in self.sent if record.id and record.place[2] not in self.declared}
+        applied = [place for place, _ in self.trace if place[2] not in self.declared]
+        logged = [event for event in self.log if event.subject not in self.declared]
+        return {
+            "commands, each with how it ended": len(self.commands),
+            "events in the logs": len(logged),
+            "aggregates, each from 1 to its head": len(self.heads),
+            "records on Kafka": len(self.sent),
+            "of them distinct events": len(events),
+            "events applied by the witness": len(applied),
+            "heads of consumers": len(self.inbox),
+            "clocks": len(self.clocks),
+            "clocks that elapsed": sum(clock["state"] == "elapsed" for clock in self.clocks),
+            "files": len(self.files),
+            "reference numbers": len(self.numbers),
+            "files asked for over HTTP": len(self.shown),
+        }
+
 
 def reads() -> dict[str, frozenset[tuple[str, str]]]:
     found = {}
@@ -163,13 +183,14 @@ async def everything(cluster: Cluster, topics: Sequence[str]) -> list[Sent]:
         async with asyncio.timeout(READ_PATIENCE + sum(ends.values()) / 2000):
             while [tp for tp, end in ends.items() if await consumer.position(tp) < end]:
                 for records in (await consumer.getmany(timeout_ms=500)).values():
-                    found += [_sent(record) for record in records]
+                    found += [recorded(record) for record in records]
         return found
     finally:
         await consumer.stop()
 
 
-def _sent(record: Any) -> Sent:
+def recorded(record: Any) -> Sent:
+    """A record as it was read; without an `id` when it is no event."""
     where = (record.topic, record.partition, record.offset)
     try:
         envelope = Envelope.parse(record.headers, record.value or b"")

@@ -43,6 +43,8 @@ class Server:
         self._log = home / "log" / f"postgres-{name}.log"
         self._programs = programs
         self._child: Child | None = None
+        self.more: dict[str, str] = {}
+        """Variables beside its own from the next start on: a clock that may be stepped."""
 
     @property
     def running(self) -> bool:
@@ -70,7 +72,7 @@ class Server:
         settings = {**SETTINGS, **OWN, "port": str(self.port), "listen_addresses": LOOPBACK}
         settings |= {"unix_socket_directories": "", "cluster_name": self.name}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        self._child = self.run("postgres", "-D", self.data, *options)
+        self._child = self.run("postgres", "-D", self.data, *options, environment=self.more)
         status = self.data / "postmaster.pid"
         while self._child.poll() is None:
             lines = status.read_text().splitlines() if status.exists() else []
@@ -169,6 +171,10 @@ class Pair:
         await other.start()
         await self._answer_with(other.name)
         self.standby = other
+
+    async def answer_alone(self) -> None:
+        """Commits no longer wait for the standby, until `add_standby`."""
+        await self._answer_with("")
 
     async def _answer_with(self, standby: str) -> None:
         connection = await self.connect()

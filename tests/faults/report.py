@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import Environment
 
 from shared.time import format_instant
-from tests.faults.observer import Observer
 
 if TYPE_CHECKING:
     from tests.faults.run import Result
@@ -31,17 +30,21 @@ def write(
     seed: int,
     told: Mapping[str, Any],
     results: Sequence["Result"],
-    observer: Observer,
-    counts: Mapping[str, int],
+    more: Mapping[str, Any] | None = None,
 ) -> None:
-    """`report.json` and `report.html` in `out`."""
+    """`report.json` and `report.html` in `out`. `more` are the commands and the timeline, where there was
+    one platform.
+    """
     document = {
         "made_at": format_instant(datetime.now(UTC).replace(microsecond=0)),
         "commit": _commit(),
         "machine": f"{platform.machine()}, {platform.system()} {platform.release()}",
         "seed": seed,
         "asked": {name: str(value) for name, value in told.items()},
-        "commands": dict(counts),
+        "commands": {},
+        "count": {},
+        "samples": [],
+        "faults": [],
         "results": [
             {
                 "name": result.scenario.name,
@@ -55,7 +58,7 @@ def write(
             }
             for result in results
         ],
-        **observer.as_json(),
+        **(more or {}),
     }
     (out / "report.json").write_text(json.dumps(document, indent=1, default=str), encoding="utf-8")
     page = PAGE.render(**document, charts=_charts(document), width=WIDTH, height=HEIGHT)

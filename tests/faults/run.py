@@ -24,12 +24,13 @@ from tests.faults.journal import Journal
 from tests.faults.load import crowd
 from tests.faults.observer import Observer
 from tests.faults.people.rokhas import PEOPLE
-from tests.faults.registry import DEFAULT, Scenario, Toothless, Trial, Wrong, scenarios
+from tests.faults.registry import CI, DEFAULT, MUTANTS, Scenario, Toothless, Trial, Wrong, scenarios
 from tests.faults.report import write
 
 SEED: Final = 20260101
 BROKEN_PATIENCE: Final = 30.0  # a broken variant may never drain: that is what is shown
 WARM_UP: Final = 10.0  # seconds of work before the first fault: there must be something to lose
+SCALES: Final = {DEFAULT: 0.5, CI: 0.2, MUTANTS: 0.2}
 OUT: Final = Path(__file__).parents[2] / "build" / "faults"
 
 
@@ -68,6 +69,8 @@ class Run:
     trial: Trial
     say: Voice
     results: list[Result] = field(default_factory=list)
+    count: dict[str, int] = field(default_factory=dict)
+    """What the last evidence had: how many of each kind were compared."""
 
     async def attempt(self, scenario: Scenario) -> Result:
         self.say(f"{scenario.number:>2} {scenario.name}: {scenario.what}")
@@ -83,16 +86,12 @@ class Run:
         except NotRun as missing:
             result.verdict, result.why = "not run", [str(missing)]
         except (Stuck, Toothless, Wrong, EngineError) as wrong:
-            result.verdict, result.why = "failed", [f"{type(wrong).__name__}: {wrong}"]
+            result.why = [f"{type(wrong).__name__}: {wrong}"]
         except Exception as bug:  # noqa: BLE001  # the others are still run; one that breaks has not passed
             traceback.print_exc()
-            result.verdict, result.why = "failed", [f"the trial itself broke: {bug!r}"]
+            result.why = [f"the trial itself broke: {bug!r}"]
         if result.verdict != "not run":
-            found = await self._count()
-            result.why += [str(finding) for finding in found]
-            result.verdict = "failed" if result.why else "passed"
-            if scenario.catches:
-                _turn(result, found)
+            judged(result, await self._count())
         trial.figures["applied"] = self.observer.counter("jamaa_inbox_applied_total") - before
         result.seconds = round(time.monotonic() - began, 1)
         self.results.append(result)
@@ -119,19 +118,27 @@ class Run:
         seen.declared, seen.orderly = frozenset(self.trial.declared), self.trial.orderly
         seen.shown = await shown(self.trial, seen)
         self.trial.figures |= {"commands": len(seen.commands), "events": len(seen.log)}
+        self.count = seen.count()
         return seen
 
 
-def _turn(result: Result, found: Sequence[Finding]) -> None:
-    """Of a broken variant the checker must find what is broken."""
-    caught = sorted({finding.promise for finding in found} & (result.scenario.catches or frozenset()))
+def judged(result: Result, found: Sequence[Finding]) -> None:
+    """Sets the verdict of a trial that was run. Of a broken variant the checker must find what is broken."""
+    if not result.scenario.catches or result.why:
+        result.why += [str(finding) for finding in found]
+        result.verdict = "failed" if result.why else "passed"
+        return
+    caught = sorted({finding.promise for finding in found} & result.scenario.catches)
     result.figures["caught by"] = ", ".join(caught) or "nothing"
     result.figures["which says"] = next((str(f) for f in found if f.promise in caught), "")
     result.verdict = "passed" if caught else "failed"
     result.why = [] if caught else [f"not caught; found {[str(f) for f in found]}"]
 
 
-async def run(chosen: Sequence[Scenario], told: argparse.Namespace, seed: int, out: Path) -> list[Result]:
+async def run(
+    chosen: Sequence[Scenario], told: argparse.Namespace, seed: int, out: Path
+) -> tuple[list[Result], dict[str, Any]]:
+    """On a platform of its own: what came of each, and the commands and the timeline of all."""
     say = Voice()
     ended = time.monotonic() + told.minutes * 60 if told.minutes else None
     chance = random.Random(seed)
@@ -140,7 +147,14 @@ async def run(chosen: Sequence[Scenario], told: argparse.Namespace, seed: int, o
         stack.callback(_keep_logs, home, out)
         if not disks(home):
             say("no small disks may be mounted here: full disks are not run")
-        running = await stack.enter_async_context(cluster(home, scale=told.scale, note=say))
+        try:
+            running = await stack.enter_async_context(cluster(home, scale=told.scale, note=say))
+        except Exception as broken:  # noqa: BLE001  # whatever it was: nothing was shown to hold
+            why = f"the platform did not start: {type(broken).__name__}: {broken}"
+            say(f"     ! {why}")
+            results = [Result(scenario, "failed", 0, [why]) for scenario in chosen]
+            write(out, seed=seed, told=vars(told), results=results)
+            return results, {}
         journal = Journal(out / "journal.jsonl")
         observer = Observer(running, journal)
         looking = asyncio.create_task(observer.run())
@@ -159,9 +173,10 @@ async def run(chosen: Sequence[Scenario], told: argparse.Namespace, seed: int, o
                 await this.attempt(chance.choice(chosen))
         finally:
             counts = {str(outcome): count for outcome, count in journal.counts().items()}
-            write(out, seed=seed, told=vars(told), results=this.results, observer=observer, counts=counts)
+            more = observer.as_json() | {"commands": counts, "count": this.count}
+            write(out, seed=seed, told=vars(told), results=this.results, more=more)
         say(f"commands: {counts}; the report is {out / 'report.html'}")
-        return this.results
+        return this.results, more
 
 
 def _keep_logs(home: Path, out: Path) -> None:
@@ -176,12 +191,14 @@ def main() -> None:
     parser.add_argument("--fault", default="", help="scenarios by name, separated by commas")
     parser.add_argument("--seed", default=str(SEED), help="a number, or random")
     parser.add_argument("--minutes", type=float, default=0, help="go on by chance until so many are over")
-    parser.add_argument("--scale", type=float, default=1.0, help="of waits and amounts")
+    parser.add_argument("--scale", type=float, help="of waits and amounts; 1, in a set less")
     parser.add_argument("--persons", type=int, default=6)
-    parser.add_argument("--rate", type=float, default=20.0, help="commands a second")
+    parser.add_argument("--rate", type=float, help="commands a second; 20, in the set ci half")
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--list", action="store_true")
     told = parser.parse_args()
+    told.scale = told.scale or (1.0 if told.fault else SCALES.get(told.set, 1.0))
+    told.rate = told.rate or (10.0 if told.set == CI else 20.0)
     known = scenarios()
     if told.list:
         for scenario in known:
@@ -198,11 +215,16 @@ def main() -> None:
     alone = [scenario for scenario in chosen if scenario.catches is not None]
     groups = [[s for s in chosen if s.catches is None], *([scenario] for scenario in alone)]
     results: list[Result] = []
+    timeline: dict[str, Any] = {}
     for group in filter(None, groups):
         out = told.out / group[0].name if group[0].catches is not None else told.out
         out.mkdir(parents=True, exist_ok=True)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            results += runner.run(run(group, told, seed, out))
+            found, more = runner.run(run(group, told, seed, out))
+        results += found
+        timeline = more if group[0].catches is None else timeline
+    if alone:  # each of these has a report and a timeline of its own; this one has all results
+        write(told.out, seed=seed, told=vars(told), results=results, more=timeline)
     counts = {v: sum(r.verdict == v for r in results) for v in ("passed", "failed", "not run")}
     tell("  ".join(f"{count} {verdict}" for verdict, count in counts.items()))
     sys.exit(1 if counts["failed"] else 0)

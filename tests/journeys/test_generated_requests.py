@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from deploy.engines import Postgres, free_port
+from deploy.engines import free_port
 from deploy.issuer import Issuer
 from deploy.registry import SERVICES
 from shared.db import Database
 from shared.http import create_app
 from shared.log import configure
-from shared.migrate import roles
 from shared.territory import territory
 from shared.tokens import Tokens
 from tests.security.conftest import civil_status, deadlines, rokhas
@@ -28,7 +27,6 @@ __all__ = ["civil_status", "deadlines", "rokhas"]
 
 @pytest.fixture
 def served(
-    postgres: Postgres,
     rokhas: ServiceDatabase,
     deadlines: ServiceDatabase,
     civil_status: ServiceDatabase,
@@ -42,7 +40,7 @@ def served(
         jwks_url=issuer.jwks_url, issuer=issuer.url, audience=issuer.audience, within=territory().within
     )
     pools = {
-        name: Database(postgres.dsn(database.name, roles(name)[0]))
+        name: Database(database.api_dsn)
         for name, database in (("rokhas", rokhas), ("deadlines", deadlines), ("civil_status", civil_status))
     }
 

@@ -39,6 +39,7 @@ def told() -> Iterator[tuple[Collector, Launcher, str]]:
     """The applicant's subject beside what the collector and the log received of the story."""
     with collector() as found, fresh_home() as home:
         more = {"JAMAA_TRACES": f"{found.url}/v1/traces", "JAMAA_NOTIFY_URL": f"{found.url}/notices"}
+        more["JAMAA_TRACES_FOLLOW"] = "true"
         with Launcher(home, more=more) as running:
             asyncio.run(live(running, found))
         # The platform has ended: what it still had to send has been sent.

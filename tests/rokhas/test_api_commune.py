@@ -251,6 +251,12 @@ async def test_the_queue_is_ordered_by_what_is_due_and_paged(
     await act(api, undated, "assignment", "agent", instructor="instructor2")
     mine = (await api.get("/v1/queue?mine=true", "instructor2")).json()["items"]
     assert [item["id"] for item in mine] == [undated]
+    absent = await api.post("/v1/queue/search?limit=1", "president", json={"instructor": "instructor2"})
+    assert [item["id"] for item in absent.json()["items"]] == [undated]
+    assert problem(await api.post("/v1/queue/search", "citizen", json={"instructor": "instructor2"})) == (
+        403,
+        "role_not_allowed",
+    )
 
 
 async def test_an_invocation_comes_back_into_the_queue_with_its_own_date(

@@ -273,7 +273,8 @@ async def test_the_governor_records_an_annulment(
     file = await silent(rokhas, clock_says, at)
     assert problem(await act(api, file, "annulment", "governor")) == (422, "invalid")
     assert problem(await act(api, file, "annulment", "governor", act="  ")) == (422, "invalid")
-    annulled = await act(api, file, "annulment", "governor", act="TA-CASA 12/2026")
+    annulled = await act(api, file, "annulment", "governor", act="Jugement n° 12 du TA de Casablanca")
+    assert annulled.json()["annulment"] == "Jugement n° 12 du TA de Casablanca"
     assert annulled.json()["state"] == "annulled"
     assert annulled.json()["actions"] == []
 

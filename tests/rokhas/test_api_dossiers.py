@@ -16,6 +16,13 @@ async def test_a_draft_belongs_to_its_applicant(api: Api) -> None:
     assert (await api.get(f"/v1/dossiers/{draft['id']}", "citizen2")).status_code == 404
 
 
+async def test_clients_that_are_generated_get_names_and_no_paths_of_modules(api: Api) -> None:
+    """Two schemas of one name would be told apart by the modules that declare them."""
+    schemas = (await api.get("/openapi.json")).json()["components"]["schemas"]
+    assert "DossierOut" in schemas
+    assert [name for name in schemas if "__" in name] == []
+
+
 async def test_an_incomplete_file_gets_its_exhaustive_list_at_once(api: Api) -> None:
     draft = (await api.post("/v1/dossiers", "citizen", json=SMALL)).json()
     receipt = (await api.post(f"/v1/dossiers/{draft['id']}/submission", "citizen", json={})).json()

@@ -163,10 +163,13 @@ async def test_keys_come_over_http_as_well(issuer: Issuer, tmp_path: Path) -> No
         ({}, True),
         ({"issuer": "https://elsewhere.example.ma"}, False),
         ({"jwks_uri": "file:///etc/passwd"}, False),
+        ({"jwks_uri": 7}, False),
+        ({"jwks_uri": "http://[::1"}, False),
+        ({"jwks_uri": "http://127.0.0.1:99999/"}, False),
     ],
 )
 async def test_the_issuers_metadata_names_its_keys(
-    tmp_path: Path, issuer: Issuer, changes: dict[str, str], accepted: bool
+    tmp_path: Path, issuer: Issuer, changes: dict[str, object], accepted: bool
 ) -> None:
     handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "issuer"))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -357,6 +360,17 @@ def test_the_walker_finds_what_forgot_to_authorize() -> None:
         "toy ['GET'] /v1/open: no authorize",
         "toy /v1/foreign: APIRoute is no shared.http.Route",
     ]
+
+
+def test_a_second_authorize_is_refused_because_nobody_would_ask_it() -> None:
+    router = Router()
+
+    async def twice(
+        tx: Annotated[Tx, authorize(PUBLIC)], again: Annotated[Tx, authorize(Action.READ)]
+    ) -> None: ...
+
+    with pytest.raises(TypeError, match="/twice has 2 authorize"):
+        router.get("/twice")(twice)
 
 
 def test_the_table_names_every_action() -> None:

@@ -9,12 +9,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from aiokafka.errors import TopicAuthorizationFailedError
 from sqlalchemy import text
 
 from deploy.engines import EmbeddedBroker
 from deploy.operator import operate
+from shared import log
 from shared.auditor import Auditor, Watch
 from shared.bus import EMBEDDED_WAITS, Bus, Delivery, EpochChanged, Record, Sender
 from shared.inbox import Inbox, answer_repairs
@@ -283,6 +286,48 @@ async def test_a_forgotten_position_is_a_new_epoch(home: Path) -> None:
         await fill()
         with pytest.raises(EpochChanged):
             await read_all()
+
+
+class Guarded:
+    """Apache Kafka with ACLs, as its client shows it: our login may use the topic and not describe it."""
+
+    def __init__(self, **_: object) -> None:
+        """Nobody is asked."""
+
+    async def start(self) -> None:
+        """As above."""
+
+    async def close(self) -> None:
+        """As above."""
+
+    async def list_topics(self) -> list[str]:
+        return ["guarded"]
+
+    async def describe_cluster(self) -> dict[str, object]:
+        return {"brokers": [1, 2, 3]}
+
+    async def describe_topics(self, topics: list[str] | None = None) -> list[object]:
+        return [{"topic": name, "partitions": [{"replicas": [1, 2, 3]}] * 12} for name in topics or ()]
+
+    async def describe_configs(self, *_: object) -> list[object]:
+        refused: tuple[object, ...] = (
+            TopicAuthorizationFailedError.errno,
+            "Topic authorization failed.",
+            2,
+            "guarded",
+            [],
+        )
+        return [SimpleNamespace(resources=[refused])]
+
+
+async def test_topics_that_may_not_be_described_are_used_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("shared.bus.AIOKafkaAdminClient", Guarded)
+    log.configure()
+    for _ in range(2):
+        assert await Bus("127.0.0.1:1").ensure_topics(["guarded"]) == []
+    assert capsys.readouterr().out.count("bus.topic_not_described") == 1, "at every start of a reader"
 
 
 async def test_a_commit_of_partitions_that_are_gone_is_no_failure(broker: str) -> None:

@@ -1,5 +1,6 @@
 """What an operator sees and mends, and the auditor, who notices what leaves no trace."""
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,7 +10,17 @@ from sqlalchemy.exc import IntegrityError
 
 from deploy.engines import Postgres
 from deploy.operator import operate
-from shared.auditor import Auditor, Mismatch, Report, Watch, mismatches
+from shared.auditor import (
+    LOOKED,
+    Auditor,
+    Mismatch,
+    Report,
+    Watch,
+    _compare,
+    _produced,
+    mismatches,
+)
+from shared.db import Database
 from shared.errors import Conflict, NotFound
 from shared.inbox import Inbox
 from shared.migrate import MIGRATOR, ProductionDatabase, provision, roles
@@ -165,7 +176,8 @@ async def test_the_table_itself_wants_two_persons(platform: Platform) -> None:
     await platform.propose(1, by="amina", reason="unreadable")
     with pytest.raises(IntegrityError, match="skip_register_check"):
         await rows(
-            platform.database, f"SELECT msg.confirm_skip('{CONSUMER}', '/toy', 'thing', 'a', 1, 'amina')"
+            platform.database,
+            f"SELECT msg.confirm_skip('{CONSUMER}', '/toy', 'thing', 'a', 1, false, 'amina')",
         )
 
 
@@ -193,6 +205,43 @@ async def test_an_event_that_was_never_announced_is_discarded_by_two(platform: P
         assert (await operate.status(platform.database)).calm
     await platform.publish("a")
     assert (await trace(platform.database))["a"] == [1, 2, 3]
+
+
+async def test_the_true_event_is_not_passed_over_with_the_forged_one(platform: Platform) -> None:
+    platform.handler.poison = {("a", 2)}
+    await platform.publish("a")
+    await forge(platform, 2)
+    await platform.propose(2, by="amina", reason="forged")
+    await platform.publish("a")  # the true second one, whose place the forged one holds
+    assert (await heads(platform.database))["a"] == (1, "blocked")
+
+    await platform.confirm(2, by="driss")
+    assert (await heads(platform.database))["a"] == (1, "open")
+    platform.handler.poison = set()
+    assert (await Auditor([platform.watch], patience=0).audit(full=True)).repaired == 1
+    await platform.pump()
+    assert await trace(platform.database) == {"a": [1, 2]}
+
+
+async def test_a_proposal_holds_for_what_was_known_when_it_was_made(
+    platform: Platform, database: ServiceDatabase
+) -> None:
+    """The producer forgets in a failover what it had announced, and then remembers."""
+    platform.handler.poison = {("a", 2)}
+    await platform.publish("a", "a")
+    owner = await asyncpg.connect(database.admin_dsn)
+    known = "UPDATE msg.aggregate_head SET last_seq = $1 WHERE aggregatetype = 'thing'"
+    await owner.execute(known, 1)
+    await platform.propose(2, by="amina", reason="never announced")
+    await owner.execute(known, 2)
+    with pytest.raises(Conflict, match="skip_changed"):
+        await platform.confirm(2, by="driss")
+    await platform.propose(2, by="amina", reason="unreadable")
+    assert (await platform.confirm(2, by="driss")).state == "open"
+    assert (await heads(platform.database))["a"] == (2, "open")
+    confirmed = "SELECT reason, never_announced FROM msg.skip_register WHERE confirmed_by IS NOT NULL"
+    assert await rows(platform.database, confirmed) == [("unreadable", False)]
+    await owner.close()
 
 
 async def test_what_waits_for_long_is_seen_though_nothing_failed(
@@ -346,6 +395,34 @@ async def test_a_producer_that_forgot_what_was_applied_is_an_alarm(
     assert (await auditor.audit(full=True)).alarms == 0
 
 
+async def test_a_promoted_database_is_compared_as_a_whole(
+    platform: Platform, database: ServiceDatabase
+) -> None:
+    """What it lost is in nothing that is new: only a comparison of everything finds it."""
+    auditor = Auditor([platform.watch])
+    await platform.publish("a", "a")
+    assert await auditor.audit(full=True) == Report()
+    owner = await asyncpg.connect(database.admin_dsn)
+    await owner.execute("DELETE FROM msg.aggregate_head")
+    await owner.execute("DELETE FROM msg.event_log")
+    assert await auditor.audit() == Report()
+    (progress,) = auditor._watched.values()
+    progress.timelines = ("00000000", "00000000")  # those of the server that was there before
+    assert await auditor.audit() == Report(unequal=1, alarms=1)
+    # Another that only Kafka still has is read later.
+    await owner.execute("UPDATE msg.inbox_head SET aggregateid = 'b'")
+    assert await auditor.audit() == Report(unequal=1, alarms=1)
+    await owner.close()
+
+
+async def test_an_event_announced_during_the_look_is_no_loss(platform: Platform) -> None:
+    """The producer is read first: an event announced and applied since then is not one that it forgot."""
+    await platform.publish("a")
+    before = await _produced(platform.watch, [("thing", "a")])
+    await platform.publish("a")
+    assert await _compare(platform.watch, before) == []
+
+
 async def test_later_looks_see_only_what_is_new_and_what_was_wrong(
     platform: Platform, database: ServiceDatabase
 ) -> None:
@@ -360,6 +437,17 @@ async def test_later_looks_see_only_what_is_new_and_what_was_wrong(
     assert await auditor.audit() == Report(unequal=2, repaired=2)
     await platform.pump()
     assert await auditor.audit() == Report()
+
+
+async def test_a_database_out_of_reach_is_not_said_to_have_been_looked_at(platform: Platform) -> None:
+    away = Database("postgresql://nobody@127.0.0.1:1/nothing")
+    auditor = Auditor([platform.watch, replace(platform.watch, consumer="toy.away", reader=away)])
+    looked = [LOOKED.labels("toy", consumer, SOURCE)._value for consumer in (CONSUMER, "toy.away")]
+    began = time.time()
+    await auditor.audit(full=True)
+    await away.close()
+    assert looked[0].get() >= began
+    assert looked[1].get() == 0, "never: the series is there from the start, for the alert"
 
 
 async def test_a_slow_consumer_is_not_flooded(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:

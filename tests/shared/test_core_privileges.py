@@ -2,11 +2,14 @@
 
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 import pytest_asyncio
 from sqlalchemy.exc import DBAPIError
 
 from deploy.engines import Postgres
+from deploy.registry import SERVICES
+from shared.service import Service
 from tests.support.core import rows
 from tests.support.databases import TOY, Databases, ServiceDatabase
 
@@ -81,18 +84,44 @@ async def test_whoever_emits_the_source_is_the_database_own(database: ServiceDat
 
 
 DEFINERS = """
-    SELECT p.oid::regprocedure::text AS name, p.proconfig::text AS settings,
-      has_function_privilege('public', p.oid, 'EXECUTE') AS anybody
+    SELECT p.oid::regprocedure::text, p.proconfig::text, has_function_privilege('public', p.oid, 'EXECUTE')
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-    WHERE p.prosecdef AND n.nspname NOT IN ('pg_catalog', 'information_schema')"""
+    WHERE p.prosecdef AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pristine')"""
 
 
+async def definers(of: ServiceDatabase, service: str) -> dict[str, bool]:
+    """Functions that run with their owner's rights; whether each trusts no search path and not everybody."""
+    pinned = {f'{{"search_path={schema}, pg_temp"}}' for schema in ("msg", service)}
+    found = await rows(of.worker, DEFINERS)
+    return {name: settings in pinned and not anybody for name, settings, anybody in found}
+
+
+@pytest.mark.parametrize("service", [None, *SERVICES], ids=lambda each: each.name if each else "toy")
 async def test_functions_with_their_owner_s_rights_trust_no_search_path_and_not_everybody(
-    database: ServiceDatabase,
+    postgres: Postgres, service: Service | None
 ) -> None:
-    found = await rows(database.worker, DEFINERS)
+    databases = Databases(postgres)
+    name = service.name if service else "toy"
+    found = await definers(await databases.clone(name, service.migrations if service else TOY), name)
+    await databases.close()
     assert len(found) >= 5
-    unsafe = [
-        name for name, settings, anybody in found if anybody or "search_path=msg" not in (settings or "")
-    ]
-    assert unsafe == []
+    assert [function for function, safe in found.items() if not safe] == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "grant"),
+    [
+        ("", "REVOKE ALL ON FUNCTION toy.planted() FROM PUBLIC"),
+        ("SET search_path = toy", "REVOKE ALL ON FUNCTION toy.planted() FROM PUBLIC"),
+        ("SET search_path = toy, pg_temp", "GRANT EXECUTE ON FUNCTION toy.planted() TO PUBLIC"),
+    ],
+)
+async def test_such_a_function_would_be_seen(database: ServiceDatabase, settings: str, grant: str) -> None:
+    owner = await asyncpg.connect(database.migrator_dsn)
+    planted = f"CREATE OR REPLACE FUNCTION toy.planted() RETURNS int LANGUAGE sql SECURITY DEFINER {settings}"
+    try:
+        await owner.execute(f"{planted} AS 'SELECT 1'; {grant}")
+        assert not (await definers(database, "toy"))["toy.planted()"]
+    finally:
+        await owner.execute("DROP FUNCTION toy.planted()")
+        await owner.close()

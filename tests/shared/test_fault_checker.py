@@ -10,9 +10,11 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from tests.faults.checker import findings
+from tests.faults.checker import Finding, findings
 from tests.faults.evidence import Evidence, Logged, Place, Sent
 from tests.faults.journal import Command, Outcome
+from tests.faults.registry import scenarios
+from tests.faults.run import Result, judged
 
 DUE = datetime(2026, 12, 7, tzinfo=UTC)
 FILE: Place = ("rokhas", "dossier", "5f0c1c7e-0000-4000-8000-000000000001")
@@ -204,3 +206,24 @@ def test_a_grant_after_the_silence_is_lawful() -> None:
 def test_what_a_scenario_declared_is_expected() -> None:
     stray = replace(sound().sent[0], id=UUID(int=7), place=("rokhas", "dossier", "stray"))
     assert findings(sound(sent=[*sound().sent, stray], declared=frozenset({"stray"}))) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "trouble", "found", "verdict"),
+    [
+        ("relay_killed", [], [], "passed"),
+        ("relay_killed", [], ["A3"], "failed"),
+        ("relay_killed", ["Toothless: nothing was felt"], [], "failed"),
+        ("relay_by_cursor", [], ["A3"], "passed"),
+        ("relay_by_cursor", [], [], "failed"),
+        ("relay_by_cursor", [], ["A1"], "failed"),
+        ("relay_by_cursor", ["Stuck: it was never arranged"], ["A3"], "failed"),
+        ("decision_slow", [], ["legal"], "failed"),
+    ],
+)
+def test_a_verdict(name: str, trouble: list[str], found: list[str], verdict: str) -> None:
+    """A broken variant has passed when the promise that it breaks was found, and nothing else went wrong."""
+    (scenario,) = [one for one in scenarios() if one.name == name]
+    result = Result(scenario, "passed", 0, list(trouble))
+    judged(result, [Finding(promise, "seen") for promise in found])
+    assert result.verdict == verdict

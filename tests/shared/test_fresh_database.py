@@ -24,6 +24,7 @@ INSERT INTO msg.inbox_head VALUES ('c', '/toy', 'thing', 'a');
 INSERT INTO msg.inbox_parked VALUES ('c', '/toy', 'thing', 'a', 1, '', '{}');
 INSERT INTO msg.dead_letter VALUES ('c', 't', 0, 0, '', '{}', 'r');
 INSERT INTO msg.skip_register VALUES ('c', '/toy', 'thing', 'a', 1, 'salma', 'r');
+INSERT INTO msg.operation (by, what, detail) VALUES ('salma', 'w', '{}');
 INSERT INTO msg.idempotency (principal, key, route, request_hash) VALUES ('citizen', 'k', 'r', '');
 INSERT INTO msg.notice (event_id, recipient, about, kind, content, created_at)
   VALUES (gen_random_uuid(), 'citizen', 'a', 'k', '{}', now());

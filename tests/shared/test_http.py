@@ -311,9 +311,27 @@ async def test_a_correlation_id_comes_back_if_it_is_one(toy: Toy, sent: str, kep
     assert answer.headers["X-Correlation-ID"]
 
 
-async def test_correlation_and_trace_travel_into_the_event(toy: Toy) -> None:
+STATE = "vendor=00f067aa0ba902b7,tenant@other=a b,"
+
+
+@pytest.mark.parametrize(
+    ("follow", "sent", "kept"),
+    [
+        (True, STATE, STATE),
+        (True, "no list", None),
+        (True, "Upper=case", None),
+        (True, ",".join(f"k{n}=v" for n in range(33)), None),
+        (True, f"k={'v' * 600}", None),
+        (False, STATE, None),
+    ],
+)
+async def test_correlation_and_trace_travel_into_the_event(
+    toy: Toy, follow: bool, sent: str, kept: str | None
+) -> None:
+    """A caller's trace only where a gateway of ours says it: else whoever asks has all he does recorded."""
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-    ids = {"X-Correlation-ID": uuid4().hex, "traceparent": trace, "tracestate": "vendor=00f067aa0ba902b7"}
+    toy.app.state.follow = follow
+    ids = {"X-Correlation-ID": uuid4().hex, "traceparent": trace, "tracestate": sent}
     await toy.post("/toy/v1/notes", json=NOTE, headers=ids)
     async with toy.worker.transaction() as tx:
         found = await tx.connection.exec_driver_sql(
@@ -321,7 +339,7 @@ async def test_correlation_and_trace_travel_into_the_event(toy: Toy) -> None:
         )
         headers = found.scalar_one()
     assert headers["correlation_id"] == ids["X-Correlation-ID"]
-    assert (headers["traceparent"], headers["tracestate"]) == (trace, ids["tracestate"])
+    assert (headers.get("traceparent"), headers.get("tracestate")) == (trace if follow else None, kept)
     assert headers["actor"] == "citizen"
 
 
@@ -358,6 +376,7 @@ async def test_metrics_count_by_template(toy: Toy) -> None:
     assert 'route="/v1/notes/{note}",service="toy",status="404"' in text
     assert 'route="(none)",service="toy",status="404"' in text
     assert "/v1/nothing" not in text
+    assert 'jamaa_http_failures_total{service="toy"}' in text, "from the start: a rate needs the zero"
 
 
 async def test_an_answer_is_one_line_of_the_log_without_identifiers(toy: Toy, logged: io.StringIO) -> None:

@@ -82,6 +82,7 @@ def test_a_missing_variable_is_named_and_nothing_else_is(variable: str) -> None:
         ("JAMAA_ISSUER", "issuer.example.ma"),
         ("JAMAA_JWKS_URL", "ftp://issuer.example.ma/jwks.json"),
         ("JAMAA_FILES_URL", "https://files.example.ma"),
+        ("JAMAA_KAFKA_MIN_INSYNC", "4"),
         ("JAMAA_LOG_LEVEL", "loud"),
         ("JAMAA_CLAMD", "clamd:3310,clamd:3311"),
         ("JAMAA_MAX_UPLOAD_BYTES", "0"),
@@ -96,6 +97,14 @@ def test_a_wrong_variable_is_named_and_its_value_never_shown(variable: str, valu
     assert line.startswith(f"{variable} is wrong: give ")
     assert "s3cret" not in line
     assert refusal.value.__cause__ is None
+
+
+@pytest.mark.parametrize(("copies", "acknowledging"), [("1", "2"), ("3", "4")])
+def test_no_more_copies_acknowledge_than_there_are(copies: str, acknowledging: str) -> None:
+    """Such a topic would take no record at all."""
+    with pytest.raises(SettingsError, match="JAMAA_KAFKA_MIN_INSYNC is wrong"):
+        settings(JAMAA_KAFKA_REPLICATION=copies, JAMAA_KAFKA_MIN_INSYNC=acknowledging)
+    assert settings(JAMAA_KAFKA_REPLICATION="4", JAMAA_KAFKA_MIN_INSYNC="4").kafka_min_insync == 4
 
 
 def test_every_missing_variable_is_said_at_once() -> None:

@@ -27,11 +27,12 @@ _templates: set[str] = set()  # those that this process has seen finished
 
 @dataclass(frozen=True, slots=True)
 class ServiceDatabase:
-    """One service's database with the pools of its two roles, and the DSNs of whoever is above them."""
+    """One service's database with the pools of its two roles, and DSNs for connections of one's own."""
 
     name: str
     api: Database
     worker: Database
+    api_dsn: str
     migrator_dsn: str
     admin_dsn: str
 
@@ -65,6 +66,7 @@ class Databases:
             name,
             Database(self._postgres.dsn(name, api), name=f"test {api}"),
             Database(self._postgres.dsn(name, worker), name=f"test {worker}"),
+            self._postgres.dsn(name, api),
             self._postgres.dsn(name, migrate.MIGRATOR),
             self._postgres.dsn(name),
         )

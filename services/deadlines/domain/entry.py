@@ -6,7 +6,7 @@ and what an entry replaces stays readable.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -20,8 +20,10 @@ from services.deadlines.events import (
 )
 from shared.data import Names
 from shared.errors import Conflict, Forbidden, Invalid
+from shared.time import day_text
 
 FARTHEST_YEARS: Final = 5
+AND: Final = {"ar": " ويوم ", "fr": " et du ", "en": " and "}
 
 
 class EntryState(StrEnum):
@@ -124,23 +126,23 @@ class Entry:
 
 def reason_of(confirmed: Entry, replaced: Sequence[Entry]) -> Names:
     """What people whose date moves are told."""
-    day: date = confirmed.day.date
-    name = confirmed.day.name
+    day, name = day_text(confirmed.day.date), confirmed.day.name
     if not confirmed.off:
         return {
-            "ar": f"تقرر أن يوم {day.isoformat()} ليس يوم عطلة: {name['ar']}",
-            "fr": f"le {day.isoformat()} n'est pas un jour chômé : {name['fr']}",
-            "en": f"{day.isoformat()} is not a day off: {name['en']}",
+            "ar": f"تقرر أن يوم {day['ar']} ليس يوم عطلة: {name['ar']}",
+            "fr": f"le {day['fr']} n'est pas un jour chômé : {name['fr']}",
+            "en": f"{day['en']} is not a day off: {name['en']}",
         }
     if replaced:
-        before = ", ".join(sorted(one.day.date.isoformat() for one in replaced))
+        days = [day_text(one) for one in sorted({one.day.date for one in replaced})]
+        before = {language: join.join(one[language] for one in days) for language, join in AND.items()}
         return {
-            "ar": f"{name['ar']}: حُدد اليوم في {day.isoformat()} بدل {before}",
-            "fr": f"{name['fr']} : fixé au {day.isoformat()} au lieu du {before}",
-            "en": f"{name['en']}: set on {day.isoformat()} instead of {before}",
+            "ar": f"{name['ar']}: حُدد في يوم {day['ar']} بدل يوم {before['ar']}",
+            "fr": f"{name['fr']} : fixé au {day['fr']} au lieu du {before['fr']}",
+            "en": f"{name['en']}: set on {day['en']} instead of {before['en']}",
         }
     return {
-        "ar": f"{name['ar']}: يوم عطلة في {day.isoformat()}",
-        "fr": f"{name['fr']} : jour chômé le {day.isoformat()}",
-        "en": f"{name['en']}: day off on {day.isoformat()}",
+        "ar": f"{name['ar']}: يوم {day['ar']} يوم عطلة",
+        "fr": f"{name['fr']} : jour chômé le {day['fr']}",
+        "en": f"{name['en']}: day off on {day['en']}",
     }

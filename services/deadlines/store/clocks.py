@@ -10,11 +10,13 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Row, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
+from services.deadlines.domain.calendar import Calendar
 from services.deadlines.domain.clock import Clock, File, State
 from services.deadlines.domain.counting import Extension, Interruption, Restart, Suspension
 from services.deadlines.domain.loading import rulebook
 from services.deadlines.domain.rules import Meaning, Warn
 from services.deadlines.events import CLOCKS, ClockEvent
+from services.deadlines.store import calendar
 from shared.db import Tx
 from shared.errors import NotFound
 from shared.time import civil_day
@@ -103,21 +105,34 @@ HISTORY = text("SELECT seq, type, payload, occurred_at FROM msg.history('clock',
 
 
 class Clocks:
-    """Clocks inside one transaction. `revision` is the calendar's, `found` that of the clock last locked."""
+    """Clocks inside one transaction. `revision` is the calendar's."""
 
     def __init__(self, tx: Tx, revision: int) -> None:
         self.tx = tx
         self.revision = revision
-        self.found = revision
+        self._counted: dict[UUID, int] = {}  # the revision under which each locked clock was counted
 
     async def save(self, clock: Clock, *, because: ClockEvent) -> None:
         """The row and its event, in one transaction: neither exists without the other."""
         clock.version = await self.tx.emit(CLOCKS, clock.id, clock.file.collectivity, because)
         await self.tx.execute(SAVE, to_row(clock) | {"calendar_revision": self.revision})
+        self._counted[clock.id] = self.revision
 
-    async def counted(self, clock: Clock) -> None:
-        """Counted again under the present calendar, with the same result: nothing to announce."""
+    def stale(self, clock: Clock) -> bool:
+        """Whether the calendar changed since a clock that runs was counted."""
+        return clock.state is State.RUNNING and self._counted.get(clock.id, self.revision) < self.revision
+
+    async def recount(self, clock: Clock, days: Calendar) -> bool:
+        """Counts a stale clock again; returns whether there was something to announce."""
+        if not self.stale(clock):
+            return False
+        why = await calendar.changes(self.tx, self._counted[clock.id])
+        if why and (moved := clock.recount(days, *why, self.tx.now)):
+            await self.save(clock, because=moved)
+            return True
         await self.tx.execute(COUNTED, {"id": clock.id, "revision": self.revision})
+        self._counted[clock.id] = self.revision
+        return False
 
     async def rest(self, clock: Clock) -> None:
         """Nothing to announce after all, for instance a warning whose date has passed."""
@@ -134,15 +149,20 @@ class Clocks:
     async def locked(self, clock_id: UUID) -> Clock:
         """What happens to it now goes on from its last event: the same correlation, a trace linked to it."""
         row = (await self.tx.execute(LOCK_ONE, {"id": clock_id})).one()
-        self.found = row.calendar_revision
-        self.tx.correlation_id = row.origin.get("correlation_id")
-        self.tx.traceparent = row.origin.get("traceparent")
-        return from_row(row)
+        origin = row.origin or {}  # its part of the log may have been archived
+        self.tx.correlation_id = origin.get("correlation_id")
+        self.tx.traceparent = origin.get("traceparent")
+        return self._locked(row)
 
     async def of_file(self, file: File) -> list[Clock]:
         """All clocks of one file in the order of their identifiers, locked."""
         key = {"service": file.service, "aggregate": file.aggregate, "aggregate_id": file.id}
-        return [from_row(row) for row in await self.tx.execute(LOCK_FILE, key)]
+        return [self._locked(row) for row in await self.tx.execute(LOCK_FILE, key)]
+
+    def _locked(self, row: Row[*tuple[Any, ...]]) -> Clock:
+        clock = from_row(row)
+        self._counted[clock.id] = row.calendar_revision
+        return clock
 
     async def milestone(self, clock: Clock, meaning: Meaning, at: datetime) -> None:
         await self.tx.execute(MILESTONE, {"clock": clock.id, "meaning": meaning, "at": at})

@@ -29,6 +29,7 @@ from services.rokhas.domain.values import (
 )
 from services.rokhas.events import BindingOpinion, Channel, DossierEvent
 from services.rokhas.store import delegations, dossiers
+from services.rokhas.store.lists import FAR, Line
 from services.rokhas.store.uploads import uploaded
 from shared.access import recorded
 from shared.auth import OFFICERS, Actor
@@ -64,18 +65,13 @@ Reference = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z
 Code = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_]*$")]
 Article = Annotated[
     str,
-    Field(
-        max_length=80,
-        pattern=r"^((loi|loi organique|décret|arrêté|dahir) )?(\d{1,4}-\d{1,3}(-\d{1,4})?|[A-Z]{2,5}),? "
-        r"art\. \d{1,3}(-\d{1,3})?( \(\d{1,2}\))?$",
-        examples=["loi 12-90, art. 43", "RGC art. 40"],
-    ),
+    Field(min_length=1, max_length=4000, pattern=r"\S", examples=["loi 12-90, art. 43", "RGC art. 40"]),
 ]
-"""A legal ground as events carry it: a text and its article, never a sentence."""
+"""A legal ground as the officer writes it; in a usual form (`domain/references.py`), events carry it too."""
 ActReference = Annotated[
-    str, Field(pattern=r"^[A-Z]{1,10}(-[A-Z]{1,10})? \d{1,6}(/\d{1,6}){1,2}$", examples=["TA 12/2026"])
+    str, Field(min_length=1, max_length=4000, pattern=r"\S", examples=["TA Casablanca 12/2026"])
 ]
-"""The number of a judgment or order under the initials of who gave it."""
+"""A judgment or order, likewise."""
 Desk = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$", examples=["guichet-anfa"])]
 """The code of a counter: a place, no person."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -155,6 +151,7 @@ class DossierOut(BaseModel):
     fees: list[Fee]
     payments: list[Payment]
     proxies: list[str]
+    annulment: str | None
     ended_at: Instant | None
     actions: list[Action]
     version: int
@@ -180,25 +177,20 @@ class SummaryOut(BaseModel):
     version: int
 
     @classmethod
-    def of(cls, dossier: Dossier) -> "SummaryOut":
-        clock = dossier.clock
-        return cls(
-            id=dossier.id,
-            reference=dossier.reference,
-            procedure=dossier.procedure.code,
-            collectivity=dossier.collectivity,
-            applicant=dossier.applicant,
-            state=dossier.state,
-            instructor=dossier.instructor,
-            drafted_at=dossier.drafted_at,
-            submitted_at=dossier.submitted_at,
-            due_at=dossier.due_at,
-            answer_by=clock.answer_by if clock else None,
-            last_day=clock.last_day if clock else None,
-            provisional=bool(clock and clock.provisional),
-            missing=len(dossier.missing),
-            version=dossier.version,
-        )
+    def of(cls, line: Line) -> "SummaryOut":
+        """Not validated again: the columns have these types."""
+        shown = line._asdict() | {
+            "state": State(line.state),
+            "due_at": None if line.due_at == FAR else line.due_at,
+            "missing": len(line.missing),
+        }
+        return cls.model_construct(**{name: shown[name] for name in cls.model_fields})
+
+
+def workplaces(actor: Actor) -> frozenset[str]:
+    """The collectivities whose files the caller works on."""
+    known = territory()
+    return actor.communes.union(*(known.within(province) for province in actor.provinces))
 
 
 Lent = list[Delegation]
@@ -233,6 +225,7 @@ class Change:
     response: Response
     action: Action
     dossier: Dossier
+    owner: str
     lent: Lent
 
     @property
@@ -252,12 +245,12 @@ class Change:
             await uploaded(self.tx, sha256, self.dossier)
 
     async def save(self, event: DossierEvent | None) -> None:
-        """The file with its one event; and whoever changed somebody else's file has read it: the register of
-        reads says so. Call it last.
+        """The file with its one event; and whoever changed a file that was somebody else's has read it: the
+        register of reads says so. Call it last.
         """
         if event is not None:
             await dossiers.save(self.tx, self.dossier, because=event)
-        await read_by_another(self.tx, self.action, self.dossier)
+        await _register(self.tx, self.action, {str(self.dossier.id): self.owner}, self.dossier.collectivity)
 
     async def answer(self, event: DossierEvent | None) -> DossierOut:
         """Saves the file and shows it as it now stands."""
@@ -281,7 +274,9 @@ def changing(action: Action) -> Any:
     ) -> Change:
         dossier = await dossiers.locked(tx, dossier_id, version=version)
         lent = await delegations.lent_to(tx, tx.actor.subject, dossier.collectivity)
-        return Change(tx=tx, response=response, action=action, dossier=dossier, lent=lent)
+        return Change(
+            tx=tx, response=response, action=action, dossier=dossier, owner=dossier.applicant, lent=lent
+        )
 
     return Depends(load)
 
@@ -306,10 +301,12 @@ def show(tx: Tx, response: Response, dossier: Dossier, lent: Lent) -> DossierOut
     return DossierOut(**shown)
 
 
-async def read_by_another(tx: Tx, action: Action, *read: Dossier) -> None:
+async def read_by_another(tx: Tx, action: Action, *read: Dossier | Line) -> None:
     """The register of reads of personal data: one entry for what was shown to somebody it is not about."""
-    for collectivity in sorted({dossier.collectivity for dossier in read}):
-        owners = {str(d.id): d.applicant for d in read if d.collectivity == collectivity}
-        await recorded(
-            tx, "rokhas", action=action, aggregate="dossier", owners=owners, collectivity=collectivity
-        )
+    for collectivity in sorted({one.collectivity for one in read}):
+        owners = {str(one.id): one.applicant for one in read if one.collectivity == collectivity}
+        await _register(tx, action, owners, collectivity)
+
+
+async def _register(tx: Tx, action: Action, owners: dict[str, str], collectivity: str) -> None:
+    await recorded(tx, "rokhas", action=action, aggregate="dossier", owners=owners, collectivity=collectivity)

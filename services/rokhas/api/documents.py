@@ -1,5 +1,6 @@
 """What the applicant supplies and is given: documents, the receipt, answers."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 from uuid import UUID
 
@@ -27,8 +28,7 @@ from shared.db import Tx
 from shared.documents import Standing
 from shared.errors import NotFound
 from shared.files import StoredFile
-from shared.http import Configured, Instant, Router, Texts, etag
-from shared.settings import Settings
+from shared.http import Caller, Configured, Instant, Router, Texts, etag
 
 router = Router(prefix="/dossiers/{dossier_id}")
 
@@ -92,21 +92,24 @@ async def attach(file: Annotated[Change, changing(Action.ATTACH)], body: Documen
 
 @router.get("/documents/{document}", **DOWNLOAD)
 async def download(
-    tx: Annotated[Tx, authorize(Action.READ)],
+    caller: Annotated[Caller, authorize.caller(Action.READ)],
     dossier_id: UUID,
     document: Code,
     request: Request,
     settings: Configured,
 ) -> Response:
     """As it stands now, as an attachment."""
-    dossier = await dossiers.get(tx, dossier_id)
-    held = dossier.documents.get(document)
-    return await _given(tx, request, settings, dossier, await describe(tx, held) if held else None)
+
+    async def held(tx: Tx, dossier: Dossier) -> StoredFile | None:
+        found = dossier.documents.get(document)
+        return await describe(tx, found) if found else None
+
+    return await served(request, settings, await _read(caller, dossier_id, held))
 
 
 @router.get("/contents/{sha256}", **DOWNLOAD)
 async def download_content(
-    tx: Annotated[Tx, authorize(Action.READ)],
+    caller: Annotated[Caller, authorize.caller(Action.READ)],
     dossier_id: UUID,
     sha256: Sha256,
     request: Request,
@@ -115,11 +118,15 @@ async def download_content(
     """Whatever the file holds under this digest: a document, an opinion, the minutes, a proof, a deed, and
     what was replaced. For everybody who may read the file.
     """
-    dossier = await dossiers.get(tx, dossier_id)
-    if held := dossier.contents.get(sha256):
-        return await _given(tx, request, settings, dossier, await describe(tx, held))
-    sealed = (one.file for one in await documents.issued(tx, dossier_id) if one.sha256 == sha256)
-    return await _given(tx, request, settings, dossier, next(sealed, None))
+
+    async def held(tx: Tx, dossier: Dossier) -> StoredFile | None:
+        if found := dossier.contents.get(sha256):
+            return await describe(tx, found)
+        return next(
+            (one.file for one in await documents.issued(tx, dossier_id) if one.sha256 == sha256), None
+        )
+
+    return await served(request, settings, await _read(caller, dossier_id, held))
 
 
 @router.get("/issued-documents")
@@ -131,9 +138,15 @@ async def issued_documents(tx: Annotated[Tx, authorize(Action.READ)], dossier_id
     return IssuedOut(items=items)
 
 
-async def _given(
-    tx: Tx, request: Request, settings: Settings, dossier: Dossier, known: StoredFile | None
-) -> Response:
+async def _read(
+    caller: Caller, dossier_id: UUID, find: Callable[[Tx, Dossier], Awaitable[StoredFile | None]]
+) -> StoredFile:
+    """What the file says of the content, the reading recorded and committed: a slow object store then holds
+    up neither a connection nor the reader's register.
+    """
+    tx = await caller.begin()
+    dossier = await dossiers.get(tx, dossier_id)
+    known = await find(tx, dossier)
     if known is None:
         raise NotFound(
             "document_unknown",
@@ -144,7 +157,8 @@ async def _given(
             },
         )
     await read_by_another(tx, Action.READ, dossier)
-    return await served(request, settings, known)
+    await caller.commit()
+    return known
 
 
 @router.get("/receipt")

@@ -20,11 +20,13 @@ from services.rokhas.api.common import (
     changing,
     read_by_another,
     show,
+    workplaces,
 )
 from services.rokhas.domain import Action, Dossier, State
 from services.rokhas.domain.values import ClockRule
-from services.rokhas.store import delegations, dossiers
-from services.rokhas.store.dossiers import Filter, procedures
+from services.rokhas.store import delegations, dossiers, lists
+from services.rokhas.store.dossiers import procedures
+from services.rokhas.store.lists import Filter
 from shared.auth import OFFICERS, Role
 from shared.db import Tx
 from shared.http import Body, Collectivity, Instant, Listing, Page, Router, Texts, etag
@@ -135,18 +137,21 @@ async def list_dossiers(
 ) -> Page[SummaryOut]:
     """The newest first: one's own and those held by proxy; for officers, those of their territory."""
     staff = tx.actor.holds(*OFFICERS, Role.GOVERNOR, Role.AUDITOR)
+    within = None if collectivity is None else territory().within(collectivity)
+    theirs = workplaces(tx.actor) if staff and not mine else frozenset[str]()
     where = Filter(
+        places=sorted(theirs if within is None else theirs & within),
+        own=True,
+        within=None if within is None else sorted(within),
         states=state,
         procedure=procedure,
-        collectivities=None if collectivity is None else sorted(territory().within(collectivity)),
-        party=None if staff and not mine else tx.actor.subject,
     )
     after = paging.after(datetime, UUID)
-    found = await dossiers.find(
+    found = await lists.find(
         tx, where, urgent=False, after=after and (after[0], after[1]), limit=paging.fetch
     )
     await read_by_another(tx, Action.LIST, *found[: paging.limit])
-    return paging.page(found, key=lambda d: (d.drafted_at, d.id), to=SummaryOut.of)
+    return paging.page(found, key=lambda line: (line.drafted_at, line.id), to=SummaryOut.of)
 
 
 @router.get("/dossiers/{dossier_id}")

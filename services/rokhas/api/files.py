@@ -70,37 +70,50 @@ async def upload(
 async def served(request: Request, settings: Settings, known: StoredFile) -> Response:
     """The content as an attachment: whole, or the one range asked for (RFC 9110 §14); 304 for who has it.
 
-    Its entity tag is its digest. Several ranges at once are answered by the whole, as one may.
+    Its entity tag is its digest. Several ranges at once, or an invalid one, are answered by the whole. Call
+    it outside a transaction: it asks the object store.
     """
     tag = f'"{known.sha256}"'
     headers = known.headers | {"ETag": tag, "Accept-Ranges": "bytes"}
     if tag in re.findall(r'"[^"]*"', request.headers.get("if-none-match", "")):
         return Response(status_code=304, headers={"ETag": tag})
-    content = await files(settings).open(known.sha256)
-    asked = _RANGE.fullmatch(request.headers.get("range", ""))
-    if asked is None or not any(asked.groups()) or request.headers.get("if-range", tag) != tag:
-        return StreamingResponse(content, headers=headers)
-    first, last = _span(asked[1], asked[2], known.size)
+    store = files(settings)
+    span = _span(request.headers.get("range", ""), known.size)
+    if span is None or request.headers.get("if-range", tag) != tag:
+        return StreamingResponse(await store.open(known.sha256), headers=headers)
+    first, last = span
     if first > last:
         return Response(status_code=416, headers={"Content-Range": f"bytes */{known.size}"})
+    async for _ in await store.open(known.sha256):
+        pass  # to its end: a part is complete before the hash is known, so the hash comes first
     part = {
         "Content-Range": f"bytes {first}-{last}/{known.size}",
         "Content-Length": str(last - first + 1),
     }
-    return StreamingResponse(_cut(content, first, last + 1), status_code=206, headers=headers | part)
+    content = _cut(await store.open(known.sha256), first, last + 1)
+    return StreamingResponse(content, status_code=206, headers=headers | part)
 
 
-def _span(first: str, last: str, size: int) -> tuple[int, int]:
-    """Of the first and the last byte. Without a first one, `last` counts from the end."""
+def _span(asked: str, size: int) -> tuple[int, int] | None:
+    """The first and the last byte asked for; None for what is no valid single range, which is to be ignored
+    (RFC 9110 §14.1.1). The first lies beyond the last where nothing can be given.
+    """
+    said = _RANGE.fullmatch(asked)
+    if said is None or not any(said.groups()):
+        return None
+    first, last = said.groups()
     if not first:
         return max(size - int(last), 0), size - 1
+    if last and int(last) < int(first):
+        return None
     return int(first), min(int(last), size - 1) if last else size - 1
 
 
 async def _cut(content: AsyncIterator[bytes], start: int, stop: int) -> AsyncIterator[bytes]:
-    """Read to its end all the same: only then is it known to be undamaged."""
     at = 0
     async for chunk in content:
         if part := chunk[max(start - at, 0) : max(stop - at, 0)]:
             yield part
         at += len(chunk)
+        if at >= stop:
+            break

@@ -20,7 +20,7 @@ router = Router(prefix="/notices")
 LANGUAGES: Final = ("ar", "fr", "en")
 
 
-class StepOut(BaseModel):
+class OfferOut(BaseModel):
     """The one action that a notice offers: a POST with an empty object, or with what the step asks for."""
 
     method: str
@@ -36,7 +36,7 @@ class NoticeOut(BaseModel):
     about: UUID
     title: Texts
     text: Texts
-    action: StepOut | None
+    action: OfferOut | None
     created_at: Instant
 
     @classmethod

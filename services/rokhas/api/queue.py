@@ -3,20 +3,23 @@
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import Query, Response
 from fastapi.responses import StreamingResponse
+from pydantic import Field
 
-from services.rokhas.api.common import Code, SummaryOut, authorize, read_by_another
-from services.rokhas.domain import Action, Dossier, State
-from services.rokhas.store import dossiers
-from services.rokhas.store.dossiers import FAR, Filter
+from services.rokhas.api.common import Code, Reference, SummaryOut, authorize, read_by_another, workplaces
+from services.rokhas.domain import Action, State
+from services.rokhas.store import lists
+from services.rokhas.store.dossiers import procedures
+from services.rokhas.store.lists import FAR, Filter, Line
 from shared.auth import Actor
 from shared.db import Tx
-from shared.http import Collectivity, Listing, Page, Router
+from shared.http import Body, Collectivity, Listing, Page, Paging, Router
 from shared.territory import territory
 from shared.time import civil_day
 
@@ -71,11 +74,32 @@ async def read_queue(
     """What is due first comes first, what has no date last. Of one's territory only, whatever else one may
     read as an applicant.
     """
-    where = _where(tx.actor, state, procedure, collectivity, mine=mine)
+    return await _page(tx, paging, _where(tx.actor, state, procedure, collectivity, mine=mine))
+
+
+class SearchIn(Body):
+    """Which part of the work of an office. `instructor` is whose table it lies on."""
+
+    instructor: Reference
+    state: list[State] | None = Field(default=None, max_length=len(State))
+    procedure: Code | None = None
+    collectivity: Collectivity | None = None
+
+
+@router.post("/queue/search")
+async def search_queue(
+    tx: Annotated[Tx, authorize(Action.EXPORT, idempotent=False)], paging: Listing, body: SearchIn
+) -> Page[SummaryOut]:
+    """The files of one instructor, for instance of an absent one, to be given to others. A person's reference
+    stands in a body, never in an address, which proxies and browsers write down.
+    """
+    where = _where(tx.actor, body.state, body.procedure, body.collectivity, mine=False)
+    return await _page(tx, paging, replace(where, instructor=body.instructor))
+
+
+async def _page(tx: Tx, paging: Paging, where: Filter) -> Page[SummaryOut]:
     after = paging.after(datetime, UUID)
-    found = await dossiers.find(
-        tx, where, urgent=True, after=after and (after[0], after[1]), limit=paging.fetch
-    )
+    found = await lists.find(tx, where, urgent=True, after=after and (after[0], after[1]), limit=paging.fetch)
     await read_by_another(tx, Action.EXPORT, *found[: paging.limit])
     return paging.page(found, key=_place, to=SummaryOut.of)
 
@@ -95,8 +119,8 @@ async def export_queue(
     lines: list[str] = [_line(HEADERS)]
     after: tuple[datetime, UUID] | None = None
     while len(lines) <= MOST:
-        found = await dossiers.find(tx, where, urgent=True, after=after, limit=BATCH)
-        lines += [_line(_cells(dossier)) for dossier in found]
+        found = await lists.find(tx, where, urgent=True, after=after, limit=BATCH)
+        lines += [_line(_cells(line)) for line in found]
         await read_by_another(tx, Action.EXPORT, *found)  # an event holds some thousand identifiers at most
         if len(found) < BATCH:
             break
@@ -117,36 +141,34 @@ def _where(
     *,
     mine: bool,
 ) -> Filter:
-    known = territory()
-    theirs = actor.communes.union(*(known.within(province) for province in actor.provinces))
+    theirs = workplaces(actor)
     return Filter(
         states=state or WORK,
         procedure=procedure,
-        collectivities=sorted(theirs & known.within(collectivity) if collectivity else theirs),
+        places=sorted(theirs & territory().within(collectivity) if collectivity else theirs),
         instructor=actor.subject if mine else None,
     )
 
 
-def _place(dossier: Dossier) -> tuple[datetime, UUID]:
-    return dossier.due_at or FAR, dossier.id
+def _place(line: Line) -> tuple[datetime, UUID]:
+    return line.due_at, line.id
 
 
-def _cells(dossier: Dossier) -> tuple[str, ...]:
-    clock = dossier.clock
+def _cells(line: Line) -> tuple[str, ...]:
     return (
-        dossier.reference or "",
-        dossier.procedure.title["ar"],
-        territory().get(dossier.collectivity).name_fr,
-        dossier.state,
-        dossier.applicant,
-        dossier.site,
-        dossier.instructor or "",
-        _day(dossier.submitted_at),
-        str(clock.last_day) if clock and clock.last_day else "",
-        "نعم / oui" if clock and clock.provisional else "",
-        _day(dossier.due_at),
-        " ".join(dossier.missing),
-        str(dossier.id),
+        line.reference or "",
+        procedures().version(line.procedure, line.procedure_version).title["ar"],
+        territory().get(line.collectivity).name_fr,
+        line.state,
+        line.applicant,
+        line.site,
+        line.instructor or "",
+        _day(line.submitted_at),
+        str(line.last_day or ""),
+        "نعم / oui" if line.provisional else "",
+        _day(None if line.due_at == FAR else line.due_at),
+        " ".join(line.missing),
+        str(line.id),
     )
 
 

@@ -116,6 +116,8 @@ class Core:
     fees: dict[str, Fee] = field(default_factory=dict)
     payments: dict[str, Payment] = field(default_factory=dict)
     repeats: UUID | None = None
+    annulment: str | None = None
+    """The judgment or order that annulled the permit, as it was written."""
     ended_at: datetime | None = None
 
     @property

@@ -13,6 +13,7 @@ from services.rokhas.domain.core import clock_unknown, wanted
 from services.rokhas.domain.fees import Fees
 from services.rokhas.domain.permissions import Delegation
 from services.rokhas.domain.recueil import SilenceEffect
+from services.rokhas.domain.references import ground
 from services.rokhas.domain.states import APPEALS, LATE, Action, State
 from services.rokhas.domain.values import Decision, Handover, PaperKind, Reason, Recipient
 from services.rokhas.events import (
@@ -294,7 +295,7 @@ class Decisions(Appeals, Fees):
         self.decision = Decision(
             outcome=Outcome.REFUSED, notified_at=at, by=signer, reasons=reasons, proof=proof
         )
-        articles = tuple(dict.fromkeys(reason.article for reason in reasons))
+        articles = tuple(dict.fromkeys(filter(None, (ground(reason.article) for reason in reasons))))
         return self._announce(Refused, State.REFUSED, notified_at=at, articles=articles, proof=proof)
 
     def _delivered(self, by: Actor, now: datetime) -> PermitDelivered:

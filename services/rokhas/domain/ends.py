@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from services.rokhas.domain import references
 from services.rokhas.domain.core import Core, too_early, wanted
 from services.rokhas.domain.permissions import Delegation
 from services.rokhas.domain.states import Action, State
@@ -27,11 +28,12 @@ class Ends(Core):
         )
 
     def annul(self, act: str, *, by: Actor, now: datetime) -> Annulled:
-        """`act` is the reference of the judgment or order that annuls."""
+        """`act` names the judgment or order that annuls; the event carries it if it has a usual form."""
         self._may(Action.ANNUL, by, now)
         wanted(act, "act_missing")
+        self.annulment = act
         self.ended_at = now
-        return self._announce(Annulled, State.ANNULLED, annulled_at=now, act=act)
+        return self._announce(Annulled, State.ANNULLED, annulled_at=now, act=references.act(act) or "")
 
     def start_works(self, *, by: Actor, now: datetime, counter: Counter | None = None) -> WorksStarted:
         """Keeps the permit (12-90 art. 49). Raises Conflict the second time, or once the validity is over."""

@@ -121,7 +121,7 @@ def _plain(value: Any) -> Names:
         return TERMS.get(str(value), dict.fromkeys(LANGUAGES, str(value)))
     if isinstance(value, tuple):
         return dict.fromkeys(LANGUAGES, ", ".join(map(str, value)) or "—")
-    return dict.fromkeys(LANGUAGES, str(value))
+    return dict.fromkeys(LANGUAGES, str(value) or "—")
 
 
 def _listed(known: Mapping[str, Names], codes: str | Iterable[str] | None) -> Names:

@@ -20,7 +20,9 @@ class Granted(DossierEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused(DossierEvent):
-    """Reasoned and notified in time; the reasons stay in the file, their legal grounds travel."""
+    """Reasoned and notified in time; the reasons stay in the file. `articles` are those of their legal
+    grounds that are written in a usual form (`loi 12-90, art. 43`).
+    """
 
     TYPE: ClassVar = "ma.jamaa.rokhas.dossier.refused.v1"
     notified_at: datetime
@@ -76,7 +78,7 @@ class Transmitted(DossierEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annulled(DossierEvent):
-    """`act` is the reference of the judgment or order."""
+    """`act` is the number of the judgment or order; empty, and in the file, when its form is no usual one."""
 
     TYPE: ClassVar = "ma.jamaa.rokhas.dossier.annulled.v1"
     annulled_at: datetime

@@ -2,9 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any, Final, get_type_hints
 from uuid import UUID
@@ -15,6 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.rokhas.domain import Dossier, Procedures, State, load
 from services.rokhas.events import DOSSIER, DossierEvent
+from services.rokhas.store.lists import FAR
 from shared.db import Tx
 from shared.errors import NotFound, Stale
 from shared.time import civil_day
@@ -41,8 +40,6 @@ IN_COLUMNS: Final = frozenset(
     | {"submitted_at", "version"}
 )
 """Fields that live in columns only; `proxies` and the clock stand in the body and are copied."""
-FAR: Final = datetime(9999, 1, 1, tzinfo=UTC)
-"""Where the queue puts what has no date."""
 
 
 def _read(sql: str) -> Any:
@@ -61,19 +58,6 @@ UPDATE = text(
 )
 SUCCESSOR = text("SELECT set_config('app.successor', :successor, true)")
 NUMBER = text("SELECT rokhas.next_number(:collectivity, :year)")
-WHERE: Final = """
-    WHERE (CAST(:states AS text[]) IS NULL OR state = ANY(CAST(:states AS text[])))
-      AND (CAST(:procedure AS text) IS NULL OR procedure = :procedure)
-      AND (CAST(:collectivities AS text[]) IS NULL OR collectivity = ANY(CAST(:collectivities AS text[])))
-      AND (CAST(:instructor AS text) IS NULL OR instructor = :instructor)
-      AND (CAST(:party AS text) IS NULL OR applicant = :party OR :party = ANY(proxies))"""
-NEWEST = _read(f"""{SELECT} {WHERE}
-      AND (CAST(:after_at AS timestamptz) IS NULL OR (drafted_at, id) < (:after_at, CAST(:after_id AS uuid)))
-    ORDER BY drafted_at DESC, id DESC LIMIT :limit""")
-MOST_URGENT = _read(f"""{SELECT} {WHERE}
-      AND (CAST(:after_at AS timestamptz) IS NULL
-        OR (due_at, id) > (:after_at, CAST(:after_id AS uuid)))
-    ORDER BY due_at, id LIMIT :limit""")
 EARLIER = _read(f"""{SELECT} WHERE applicant = :applicant AND procedure = :procedure
       AND collectivity = :collectivity AND state IN ('refused', 'appeal_rejected') AND id <> :id
     ORDER BY drafted_at DESC LIMIT 20""")
@@ -128,34 +112,6 @@ async def number(tx: Tx, collectivity: str, at: datetime) -> str:
     year = civil_day(at).year
     last = (await tx.execute(NUMBER, {"collectivity": collectivity, "year": year})).scalar_one()
     return f"{collectivity}/{year}/{last:05d}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
-    """None leaves it open. `party` is the applicant or a proxy holder."""
-
-    states: Sequence[State] | None = None
-    procedure: str | None = None
-    collectivities: Sequence[str] | None = None
-    instructor: str | None = None
-    party: str | None = None
-
-
-async def find(
-    tx: Tx, where: Filter, *, urgent: bool, after: tuple[datetime, UUID] | None, limit: int
-) -> list[Dossier]:
-    """The newest first, or by legal urgency: what is due first comes first, what has no date last."""
-    values = {
-        "states": None if where.states is None else [str(state) for state in where.states],
-        "procedure": where.procedure,
-        "collectivities": None if where.collectivities is None else list(where.collectivities),
-        "instructor": where.instructor,
-        "party": where.party,
-        "after_at": after and after[0],
-        "after_id": after and after[1],
-        "limit": limit,
-    }
-    return [from_row(row) for row in await tx.execute(MOST_URGENT if urgent else NEWEST, values)]
 
 
 async def refused_before(tx: Tx, dossier: Dossier) -> list[Dossier]:

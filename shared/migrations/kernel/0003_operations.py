@@ -1,4 +1,6 @@
-"""The operators' log, and a register of skips in which no role can invent the second person."""
+"""The operators' log, and a register in which no skip is born confirmed. That two names are two persons is
+the word of whoever holds the worker's login (docs/decisions/0013).
+"""
 
 from pathlib import Path
 

@@ -1,21 +1,30 @@
 """The checker is tested itself: a process with a broken variant in it must be caught from outside."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 from uuid import uuid4
 
-from tests.faults.broken import BROKEN
-from tests.faults.cluster import Process
+from tests.faults.broken import BROKEN, HOLD
+from tests.faults.cluster import Process, Stuck
 from tests.faults.journal import Outcome
-from tests.faults.people.rokhas import COMMUNES, DOCUMENTS, DOSSIERS, PDF, PROCEDURE
+from tests.faults.people.rokhas import COMMUNES, DOCUMENTS, DOSSIERS, PDF, PROCEDURE, REASON
 from tests.faults.registry import MUTANTS, Scenario, Trial, Wrong
-from tests.faults.scenarios.midnight import race
 from tests.faults.scenarios.open_transaction import EMIT
+from tests.faults.seeds import Batch, imported
 
 SUBJECT: Final = "SELECT last_seq FROM msg.inbox_head WHERE consumer = 'witness.all' AND aggregateid = $1"
+SILENT: Final = """
+    SELECT count(DISTINCT aggregateid) FROM msg.event_log
+    WHERE aggregateid = ANY($1::text[]) AND type = 'ma.jamaa.rokhas.dossier.approved_by_silence.v1'"""
 ME: Final = "citizen778"
+HELD: Final = 4  # files whose president is at it when the silence comes: no more than a pool has connections
+PAIRS: Final = 2  # files that two presidents sign at once
+THOUGHT: Final = 9.0  # seconds: within what a client waits, and a transaction may stand still
 
 
 async def _with(trial: Trial, service: str, variant: str) -> Process:
@@ -115,9 +124,53 @@ async def retry_topic(trial: Trial) -> None:
 
 
 async def decision(trial: Trial, variant: str) -> None:
+    """Presidents have read their files and hold the refusal in their hand when the silence comes; then they
+    sign. Afterwards two of them sign one file at once.
+    """
+    cluster = trial.cluster
     await _with(trial, "rokhas", variant)
-    batch = await race(trial, 300)
-    trial.figures["files"] = len(batch.files)
+    batch = await imported(cluster, HELD + PAIRS)
+    held, pairs = batch.ids[:HELD], batch.ids[HELD:]
+    await cluster.stage.advance(batch.answer_by - timedelta(seconds=8))
+    async with trial.fault("two presidents sign one file at once"), _thinking(trial):
+        signing = [_refuse(trial, batch, file, n) for file in pairs for n in (1, 2)]
+        tasks = [asyncio.create_task(one) for one in signing]
+        await asyncio.sleep(2)
+    await asyncio.gather(*tasks)
+    async with trial.fault("the silence comes while presidents hold their refusals"), _thinking(trial):
+        tasks = [asyncio.create_task(_refuse(trial, batch, file, 1)) for file in held]
+        await asyncio.sleep(1)
+        await cluster.stage.advance(batch.certain + timedelta(milliseconds=100))
+
+        async def all_silent() -> bool:
+            return await _silent(trial, held) == HELD
+
+        with contextlib.suppress(Stuck):  # with the lock, silence waits until they have signed
+            await cluster.until("the silence is written", all_silent, within=THOUGHT)
+        trial.figures["approved by silence meanwhile"] = await _silent(trial, held)
+    await asyncio.gather(*tasks)
+
+
+@asynccontextmanager
+async def _thinking(trial: Trial) -> AsyncIterator[None]:
+    """Whoever decides stands between reading and writing while the block runs."""
+    hold = trial.cluster.points / HOLD
+    await asyncio.to_thread(hold.touch)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(hold.unlink, missing_ok=True)
+
+
+async def _refuse(trial: Trial, batch: Batch, file: str, number: int) -> None:
+    body = {"outcome": "refused", "reasons": [REASON]}
+    path, by = f"{DOSSIERS}/{file}/decision", f"president{number}"
+    await trial.crowd.do("rokhas", "dossier", "decide", by, path, body, subject=file, commune=batch.commune)
+
+
+async def _silent(trial: Trial, files: list[str]) -> int:
+    async with trial.cluster.sql("rokhas") as sql:
+        return int(await sql.fetchval(SILENT, files))
 
 
 RUNS: Final[dict[str, Callable[[Trial], Awaitable[Any]]]] = {

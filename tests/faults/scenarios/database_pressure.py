@@ -10,13 +10,18 @@ import asyncpg
 from shared.migrate import roles
 from tests.faults.cluster import NotRun
 from tests.faults.journal import Outcome
-from tests.faults.registry import CI, DEFAULT, Scenario, Trial
+from tests.faults.postgres import Server
+from tests.faults.registry import Scenario, Toothless, Trial
 
 DEADLOCKS: Final = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 RECENT: Final = """
     SELECT id FROM rokhas.dossier WHERE state IN ('draft', 'under_review')
     ORDER BY drafted_at DESC LIMIT 12"""
 END: Final = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'jamaa_rokhas%'"
+CLOCK: Final = "SELECT clock_timestamp()"
+STEP: Final = 3600.0  # seconds
+LAST: Final = "SELECT max(pos) FROM msg.event_log"
+UNSENT: Final = "SELECT count(*) FROM msg.outbox_pending WHERE pos <= $1"
 FAKETIME: Final = tuple(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 
 
@@ -104,6 +109,55 @@ async def clocks(trial: Trial) -> None:
             await process.up(cluster.note)
 
 
+async def stepped(trial: Trial) -> None:
+    """Somebody corrects the clock of the database's machine: an hour ahead, and back."""
+    if not FAKETIME:
+        raise NotRun("libfaketime is not installed: apt-get install -y faketime")
+    cluster, primary = trial.cluster, trial.cluster.postgres.primary
+    told = cluster.home / "database-clock"
+    told.write_text("+0")
+    told.chmod(0o644)
+    primary.more = {
+        "LD_PRELOAD": str(FAKETIME[0]),
+        "FAKETIME_TIMESTAMP_FILE": str(told),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "DONT_FAKE_MONOTONIC": "1",
+    }
+    try:
+        await _again(primary)
+        for step, what in (("+3600", "an hour ahead"), ("+0", "back by that hour")):
+            before, answered = await cluster.value("rokhas", CLOCK), trial.crowd.journal.counts()[Outcome.OK]
+            async with trial.fault(f"the database's clock is set {what}"):
+                told.write_text(step)
+                await asyncio.sleep(cluster.seconds(20, least=8))
+            moved = (await cluster.value("rokhas", CLOCK) - before).total_seconds()
+            trial.figures[f"clock moved, s ({what})"] = round(moved)
+            if abs(moved) < STEP / 2:
+                raise Toothless(f"the database's clock moved by {moved:.0f} s only")
+
+            async def served(answered: int = answered) -> bool:
+                await asyncio.sleep(0)
+                return trial.crowd.journal.counts()[Outcome.OK] > answered
+
+            await cluster.until("commands are answered", served, within=30)
+
+            last = await cluster.value("rokhas", LAST)
+
+            async def sent(last: int = last) -> bool:
+                return not await cluster.value("rokhas", UNSENT, last)
+
+            await cluster.until("what is announced is sent", sent, within=60)
+    finally:
+        primary.more = {}
+        await _again(primary)
+
+
+async def _again(server: Server) -> None:
+    await server.stop()
+    await server.start()
+
+
 SCENARIOS: Final = (
     Scenario(
         name="deadlocks",
@@ -111,7 +165,6 @@ SCENARIOS: Final = (
         what="somebody locks the rows of files in the opposite order",
         asks="deadlocks happen, and are tried again",
         run=deadlocks,
-        sets=frozenset({DEFAULT, CI}),
     ),
     Scenario(
         name="pool_exhausted",
@@ -119,7 +172,13 @@ SCENARIOS: Final = (
         what="every connection waits for a lock; then roles may open two connections only",
         asks="nothing more",
         run=pool,
-        sets=frozenset({DEFAULT, CI}),
+    ),
+    Scenario(
+        name="database_clock_stepped",
+        number=12,
+        what="the clock of the database's machine is set an hour ahead, then back",
+        asks="commands are answered and events sent, nothing is early by that clock",
+        run=stepped,
     ),
     Scenario(
         name="clocks_shifted",

@@ -13,10 +13,9 @@ async def run(trial: Trial) -> None:
     before = trial.observer.counter("jamaa_inbox_duplicates_total")
     async with trial.fault("relays killed between sending and deleting"):
         for _ in range(cluster.amount(TIMES, least=1)):
-            for service in ("rokhas", "deadlines"):
-                for point in ("relay.sent", "relay.forgotten"):
-                    await cluster.struck(cluster.arm(service, point))
-                    await cluster.processes[service].ready()
+            for point in ("relay.sent", "relay.forgotten"):
+                await cluster.struck(*(cluster.arm(service, point) for service in ("rokhas", "deadlines")))
+                await cluster.ready()
 
     async def duplicates() -> int:
         await asyncio.sleep(0)

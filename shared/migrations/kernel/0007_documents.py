@@ -4,8 +4,8 @@ from pathlib import Path
 
 from shared.migrate import run_script
 
-revision = "kernel_0006"
-down_revision = "kernel_0005"
+revision = "kernel_0007"
+down_revision = "kernel_0006"
 
 
 def upgrade() -> None:
