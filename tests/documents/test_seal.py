@@ -155,7 +155,7 @@ def test_the_code_is_read_from_a_crooked_and_compressed_copy(
     subprocess.run([*convert, page, tmp_path / "photo"], check=True, timeout=60)
     crooked = written(tmp_path / "crooked.typ", CROOKED.encode())
     typst.compile(crooked, output=tmp_path / "crooked.pdf")
-    assert _code(tmp_path / "crooked.pdf", dpi=100) == f"{sealer.url}#{made.token}"
+    assert _code(tmp_path / "crooked.pdf", dpi=200) == f"{sealer.url}#{made.token}"
 
 
 def test_tokens_that_are_none_are_unreadable(keys: KeySet) -> None:
