@@ -40,6 +40,7 @@ SHOWN: dict[str, set[str]] = {
     "deploy/contracts/examples.py": {"Hex High Entropy String"},  # a digest
     "deploy/provision.py": {"Basic Auth Credentials"},  # PASSWORD, in a message
     "shared/settings.py": {"Basic Auth Credentials"},  # user:password, in a description
+    "shared/documents/page/seal.js": {"Base64 High Entropy String"},  # an alphabet
     "deploy/compose.yaml": {"Basic Auth Credentials"},  # ${VARIABLES}
 }
 """What looks like a secret outside the tests, and is none. Tests sign, mask and refuse what they make up."""
