@@ -1,8 +1,8 @@
 """Which route answers a path, by one look into a dictionary.
 
-The framework asks its routes one after the other, and a router within a router asks its own twice: for a
-service of sixty routes that was a tenth of a request. What is not found here goes the framework's way:
-another method, a path without a route.
+The framework asks its routes one after the other, and a router within a router asks its own twice; the
+cost grows with every route (0035). What is not found here goes the framework's way: another method, a path
+without a route.
 """
 
 from collections.abc import Iterable
