@@ -1,5 +1,6 @@
 """A service's sealer with a key of its own, and programs of Debian's that judge what it sealed."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -30,7 +31,10 @@ def keys(sealer: Sealer, settings: Settings) -> KeySet:
 
 
 def program(name: str, package: str) -> str:
+    """Where the program is. A bare machine runs the rest without it and is told; CI, which installs it, fails."""
     found = shutil.which(name)
+    if found is None and "CI" not in os.environ:
+        pytest.skip(f"not run: no {name} here: apt-get install -y {package}")
     assert found, f"these tests need {name}: apt-get install -y {package}"
     return found
 
