@@ -31,7 +31,7 @@ def keys(sealer: Sealer, settings: Settings) -> KeySet:
 
 
 def program(name: str, package: str) -> str:
-    """Where the program is. A bare machine runs the rest without it and is told; CI, which installs it, fails."""
+    """Where it is. A bare machine is told what was not run; CI, which installs it, fails."""
     found = shutil.which(name)
     if found is None and "CI" not in os.environ:
         pytest.skip(f"not run: no {name} here: apt-get install -y {package}")
