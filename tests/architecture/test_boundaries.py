@@ -14,8 +14,8 @@ from shared.http import unguarded
 
 ROOT = Path(__file__).parents[2]
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
-KERNEL_LINES = 8_200
-"""Raising it takes a new page beside docs/decisions/0040."""
+KERNEL_LINES = 8_550
+"""Raising it takes a new page beside docs/decisions/0052."""
 
 # What somebody in a hurry might write, and the contract that must stop it.
 PLANTS = {

@@ -17,9 +17,9 @@ from services.civil_status.consumers.matching import (
     keep_keys_once,
     take_questions,
 )
-from services.civil_status.store.keys import KeyFiles, KeyGone, sealed_for, unsealed
 from services.civil_status.store.matching import GRACE, LIFE
 from shared.events import Envelope
+from shared.sealing import KeyFiles, KeyGone, sealed_for, unsealed
 from tests.civil_status.conftest import At, Happened
 from tests.civil_status.filed import OFFICE, an_act, marriage
 from tests.support.databases import ServiceDatabase

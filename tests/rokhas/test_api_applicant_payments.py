@@ -12,7 +12,7 @@ import pytest
 
 from services.rokhas.app import SERVICE
 from services.rokhas.consumers import reconcile_once
-from services.rokhas.store.payments import Gateway, Intent, Sandbox, provider_of, signature
+from shared.payments import Gateway, Intent, Sandbox, provider_of, signature
 from shared.settings import SettingsError
 from tests.rokhas.conftest import At, Happened
 from tests.rokhas.filed import filed
@@ -207,7 +207,7 @@ async def test_a_gateway_that_knows_nothing_or_waits_is_believed(
 def test_the_provider_is_a_setting_and_production_needs_one(tmp_path: Path) -> None:
     assert isinstance(provider_of(settings_of(SERVICE, tmp_path)), Sandbox)
     real = provider_of(settings_of(SERVICE, tmp_path, PAYMENT_URL="https://pay.example"))
-    intent = Intent(payment=uuid4(), dossier=uuid4(), amount=FEE)
+    intent = Intent(payment=uuid4(), aggregate="dossier", about=uuid4(), amount=FEE)
     page = urlsplit(real.checkout(intent))
     assert (page.netloc, page.path) == ("pay.example", f"/payments/{intent.payment}/checkout")
     assert dict(parse_qsl(page.query))["amount"] == str(FEE)

@@ -18,12 +18,12 @@ from services.civil_status.domain.matching import Criteria, answer
 from services.civil_status.domain.outputs import Output, fold
 from services.civil_status.events.matching import Found, MatchingEvent, Unread, Unreadable
 from services.civil_status.store import matching
-from services.civil_status.store.keys import Damaged, KeyGone, Keys, keys_of, sealed_for
 from services.civil_status.store.matching import LIFE, Question
 from shared.access import PURPOSE, recorded
 from shared.db import Database, Tx
 from shared.errors import Problem
 from shared.events import Envelope
+from shared.sealing import Damaged, KeyGone, Keys, keys_of, sealed_for
 from shared.settings import Settings
 
 ASKED: Final = "ma.jamaa.watiqa.request.matching_asked.v1"

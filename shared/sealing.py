@@ -1,8 +1,8 @@
-"""The keys with which others seal what only the register may read, and the seal of what it answers.
+"""What one service tells another under seal (JWE, RFC 7516), and the keys that open it. Decisions 0050, 0052.
 
-A private half never enters the database, a log or a backup of either: destroying it here destroys what
-was sealed
-for it everywhere. In development a directory keeps them; in production the same port is a hardware module's.
+A private half never enters the database, a log or a backup of either: destroying it here destroys what was
+sealed for it everywhere. In development a directory keeps them; in production the port is a hardware
+module's.
 """
 
 import json
