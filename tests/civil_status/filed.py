@@ -80,13 +80,18 @@ async def announced(
     return found
 
 
-async def own_act(api: Api, says: Callable[..., Awaitable[None]], persona: str = "citizen") -> str:
+async def own_act(
+    api: Api,
+    says: Callable[..., Awaitable[None]],
+    persona: str = "citizen",
+    relation: str = "father",
+) -> str:
     """An act of birth of the child of this person, who announced it."""
     found = await announced(api, persona)
     await says("declaration", found["id"], "started", answer_by=datetime.now(UTC) + timedelta(days=9))
     path = f"/v1/declarations/{found['id']}"
     proof = await certificate(api, "agent")
-    answer = await api.post(f"{path}/completion", "agent", json=declared(proof))
+    answer = await api.post(f"{path}/completion", "agent", json=declared(proof, relation))
     assert answer.status_code == 200, answer.text
     act = await api.post(f"{path}/act", "civil_status_officer", json={})
     assert act.status_code == 201, act.text

@@ -20,8 +20,8 @@ from services.civil_status.consumers.matching import (
 from services.civil_status.store.matching import GRACE, LIFE
 from shared.events import Envelope
 from shared.sealing import KeyFiles, KeyGone, sealed_for, unsealed
-from tests.civil_status.conftest import At, Happened
-from tests.civil_status.filed import OFFICE, an_act, marriage
+from tests.civil_status.conftest import At, Happened, Says
+from tests.civil_status.filed import DECLARED_ON, OFFICE, an_act, marriage, own_act
 from tests.support.databases import ServiceDatabase
 from tests.support.http import Api
 
@@ -102,6 +102,31 @@ async def test_exactly_one_act_is_found(
     outcome, said = await asked(civil_status, keys, NAMES | criteria)
     assert (outcome, said["act"], said["act_version"], said["sealed"]) == ("found", str(act), 1, None)
     assert await happened("system") == ["read"], "the register of reads has it"
+
+
+@pytest.mark.parametrize(
+    ("asker", "relation", "linked"),
+    [
+        ("citizen", "father", True),
+        ("citizen", "mother", True),
+        ("citizen", "brother", False),
+        ("citizen2", "father", False),
+        (None, "father", False),
+    ],
+)
+async def test_the_register_says_whether_the_act_is_of_who_asks(
+    api: Api,
+    civil_status: ServiceDatabase,
+    keys: KeyFiles,
+    clock_says: Says,
+    asker: str | None,
+    relation: str,
+    linked: bool,
+) -> None:
+    act = await own_act(api, clock_says, relation=relation)
+    asks = NAMES | {"event_on": DECLARED_ON, "asker": asker}
+    outcome, said = await asked(civil_status, keys, asks)
+    assert (outcome, said["act"], said["linked"]) == ("found", act, linked)
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ async def _answer(tx: Tx, question: Question, keys: Keys) -> MatchingEvent:
     return Found(**{name: getattr(event, name) for name in _KEPT}, output=question.output, sealed=sealed)
 
 
-_KEPT: Final = ("answered_at", "act", "act_version", "kind", "office", "collectivity")
+_KEPT: Final = ("answered_at", "act", "act_version", "kind", "office", "collectivity", "linked")
 
 
 async def keep_keys(database: Database, settings: Settings) -> None:

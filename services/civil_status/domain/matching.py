@@ -32,6 +32,7 @@ class Criteria:
     number: int | None = None
     mother_given: str | None = None
     father_given: str | None = None
+    asker: str | None = None  # who asks, as a reference: whether the act is theirs, the answer says
 
     def __post_init__(self) -> None:
         """Raises ValueError for what nobody can search by: neither identifier nor number nor day."""
@@ -70,6 +71,14 @@ def fits(act: Act, wanted: Criteria, at: datetime) -> bool:
     return act.kind is wanted.kind and (wanted.event_on is None or wanted.event_on in days)
 
 
+def linked(act: Act, asker: str | None) -> bool:
+    """Whether the register itself knows that this is the person concerned, or the parent who declared: an act
+    that a brother or a hospital declared is not theirs to be given of (36-21 art. 43).
+    """
+    declarant = act.blocks.declarant
+    return asker in act.parties and (declarant is None or declarant.relation in {"father", "mother"})
+
+
 def answer(
     acts: Sequence[Act], wanted: Criteria, *, now: datetime
 ) -> tuple[Found | Ambiguous | Missing, Act | None]:
@@ -87,5 +96,6 @@ def answer(
         kind=act.kind,
         office=act.office,
         collectivity=act.collectivity,
+        linked=linked(act, wanted.asker),
     )
     return found, act

@@ -31,7 +31,8 @@ class MatchingEvent(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found(MatchingEvent):
     """One act, at this version. `sealed` is what was asked to be read of it (an output, folded at
-    `answered_at`), for the key that the request brought; None when nothing was.
+    `answered_at`), for the key that the request brought; None when nothing was. `linked`: the register knows
+    that the act is of whoever asks.
     """
 
     TYPE: ClassVar = "ma.jamaa.civil_status.matching.found.v1"
@@ -42,6 +43,7 @@ class Found(MatchingEvent):
     collectivity: str
     output: str | None = None
     sealed: str | None = None
+    linked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
