@@ -17,12 +17,12 @@ from shared.http import create_app
 from shared.log import configure
 from shared.territory import territory
 from shared.tokens import Tokens
-from tests.security.conftest import civil_status, deadlines, rokhas
+from tests.security.conftest import civil_status, deadlines, rokhas, watiqa
 from tests.support.contract import conforms
 from tests.support.databases import ServiceDatabase
 from tests.support.http import settings_of
 
-__all__ = ["civil_status", "deadlines", "rokhas"]
+__all__ = ["civil_status", "deadlines", "rokhas", "watiqa"]
 
 
 @pytest.fixture
@@ -30,6 +30,7 @@ def served(
     rokhas: ServiceDatabase,
     deadlines: ServiceDatabase,
     civil_status: ServiceDatabase,
+    watiqa: ServiceDatabase,
     tmp_path: Path,
 ) -> Iterator[tuple[str, Issuer]]:
     """All services on a port of their own, in a thread with its own loop."""
@@ -39,10 +40,8 @@ def served(
     tokens = Tokens(
         jwks_url=issuer.jwks_url, issuer=issuer.url, audience=issuer.audience, within=territory().within
     )
-    pools = {
-        name: Database(database.api_dsn)
-        for name, database in (("rokhas", rokhas), ("deadlines", deadlines), ("civil_status", civil_status))
-    }
+    databases = {"rokhas": rokhas, "deadlines": deadlines, "civil_status": civil_status, "watiqa": watiqa}
+    pools = {name: Database(database.api_dsn) for name, database in databases.items()}
 
     @asynccontextmanager
     async def lifespan(app: object) -> AsyncIterator[None]:
@@ -78,6 +77,8 @@ FUZZED = ("--phases", "fuzzing")
         ("civil_status", "citizen", FUZZED),
         ("civil_status", "civil_status_officer", COVERED),
         ("civil_status", "administration", FUZZED),
+        ("watiqa", "citizen", FUZZED),
+        ("watiqa", "civil_status_officer", FUZZED),
     ],
 )
 def test_no_server_error_and_no_undocumented_answer(

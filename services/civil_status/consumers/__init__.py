@@ -9,11 +9,6 @@ from shared.service import Consumer, Task
 
 CONSUMERS: Final = (
     Consumer(name="civil_status.clocks", topics=(topic_of("deadlines", "clock"),), handle=keep_time),
+    Consumer(name="civil_status.window", topics=(topic_of("watiqa", "request"),), handle=take_questions),
 )
-WINDOW: Final = Consumer(
-    name="civil_status.window", topics=(topic_of("watiqa", "request"),), handle=take_questions
-)
-"""Joins CONSUMERS with the service that announces on this topic: no consumer waits for a topic that
-nobody has.
-"""
 TASKS: Final[tuple[Task, ...]] = (answer_questions, keep_keys)

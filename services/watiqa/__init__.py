@@ -1,0 +1,1 @@
+"""Watiqa: the window for administrative documents."""

@@ -1,0 +1,138 @@
+"""What a request gives: the sealed page, its download, and what an officer compares before."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Header, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+
+from services.watiqa.api.common import Sha256, authorize, read_by_another, readable
+from services.watiqa.api.files import files
+from services.watiqa.domain import Action
+from services.watiqa.domain.papers import KINDS
+from services.watiqa.store import register, requests
+from services.watiqa.store.uploads import describe
+from shared import documents
+from shared.db import Tx
+from shared.documents import Standing
+from shared.errors import Conflict, Malformed, NotFound
+from shared.http import Caller, Configured, Instant, Router, Texts
+from shared.sealing import Damaged, KeyGone, keys_of
+
+router = Router(prefix="/requests/{request_id}")
+
+
+class SealedOut(BaseModel):
+    """A sealed PDF. `href` downloads it; `state` says whether it still stands, and `reason` why not."""
+
+    id: UUID
+    kind: str
+    title: Texts
+    state: Standing
+    state_at: Instant
+    reason: str
+    issued_at: Instant
+    expires_at: Instant | None
+    sha256: str
+    size: int
+    href: str
+
+    @classmethod
+    def of(cls, request: UUID, one: documents.Document) -> "SealedOut":
+        same = {name: getattr(one, name) for name in cls.model_fields if hasattr(one, name)}
+        href = f"/watiqa/v1/requests/{request}/contents/{one.sha256}"
+        return cls(title=Texts(**KINDS[one.kind]), href=href, **same)
+
+
+class IssuedOut(BaseModel):
+    items: list[SealedOut]
+
+
+class PreviewOut(BaseModel):
+    """What the register says of the act that was found, as it will be printed; nobody keeps it."""
+
+    act: UUID
+    act_version: int
+    linked: bool
+    content: dict[str, Any]
+
+
+@router.get("/documents")
+async def issued_documents(tx: Annotated[Tx, authorize(Action.READ)], request_id: UUID) -> IssuedOut:
+    """What was sealed on this request, the first one first."""
+    await readable(tx, request_id)
+    return IssuedOut(items=[SealedOut.of(request_id, one) for one in await documents.issued(tx, request_id)])
+
+
+@router.get(
+    "/contents/{sha256}",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}}},
+)
+async def download(
+    caller: Annotated[Caller, authorize.caller(Action.READ)],
+    request_id: UUID,
+    sha256: Sha256,
+    request: Request,
+    settings: Configured,
+) -> Response:
+    """The sealed page, or a proof of this request. The reading is recorded and committed first: a slow object
+    store then holds up neither a connection nor the reader's register.
+    """
+    tx = await caller.begin()
+    held = await readable(tx, request_id)
+    known = next((one.file for one in await documents.issued(tx, request_id) if one.sha256 == sha256), None)
+    if known is None and sha256 in held.proofs.values():
+        known = await describe(tx, sha256)
+    if known is None:
+        raise NotFound(
+            "document_unknown",
+            {
+                "ar": "لا تتوفر هذه الوثيقة في الطلب.",
+                "fr": "La demande ne contient pas ce document.",
+                "en": "The request does not hold this document.",
+            },
+        )
+    await caller.commit()
+    tag = f'"{known.sha256}"'
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers={"ETag": tag})
+    content = await files(settings).open(known.sha256)
+    return StreamingResponse(content, headers=known.headers | {"ETag": tag})
+
+
+@router.get("/preview")
+async def preview(
+    tx: Annotated[Tx, authorize(Action.PREVIEW)],
+    request_id: UUID,
+    settings: Configured,
+    purpose: Annotated[
+        str | None,
+        Header(alias="Access-Purpose", max_length=64, description="Why: a code, written down with the read"),
+    ] = None,
+) -> PreviewOut:
+    """What the register says, for the officer who is to approve."""
+    if purpose is None:
+        raise Malformed(
+            "access_purpose_missing",
+            {
+                "ar": "اذكروا سبب الاطلاع (Access-Purpose).",
+                "fr": "Dites pourquoi vous consultez (Access-Purpose).",
+                "en": "Say why you read (Access-Purpose).",
+            },
+        )
+    request = await requests.get(tx, request_id)
+    request.demand_preview(tx.actor)
+    try:
+        content = register.opened(request, keys_of(settings))
+    except (KeyGone, Damaged):
+        raise Conflict("nothing_to_preview", "The register's answer cannot be read here.") from None
+    await read_by_another(tx, Action.PREVIEW, request)
+    assert request.match is not None  # who has an answer has what was found
+    return PreviewOut(
+        act=UUID(request.match.act),
+        act_version=request.match.act_version,
+        linked=request.match.linked,
+        content=content,
+    )

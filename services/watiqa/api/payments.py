@@ -1,0 +1,58 @@
+"""Paying the fee of a delivery: the intent, and what the provider's word does to a request."""
+
+from typing import Annotated
+from uuid import UUID, uuid4
+
+from fastapi import Request
+from pydantic import BaseModel
+
+from services.watiqa.api.common import Change, Nothing, changing
+from services.watiqa.domain import Action
+from services.watiqa.store import requests
+from services.watiqa.store.payments import become_payer
+from shared.db import Tx
+from shared.errors import NotFound
+from shared.http import Configured, Router
+from shared.payments import Intent, Outcome, Word
+from shared.payments.api import checkout_page, payment_routes
+
+router = Router(prefix="")
+
+
+class PaymentOut(BaseModel):
+    """`amount` in centimes; `checkout` is the page on which it is paid."""
+
+    payment: str
+    amount: int
+    checkout: str
+
+
+@router.post("/requests/{request_id}/payments", status_code=201)
+async def start(
+    file: Annotated[Change, changing(Action.PAY)], body: Nothing, request: Request, settings: Configured
+) -> PaymentOut:
+    """What is to be paid, and where."""
+    payment = uuid4()
+    started = file.request.start_payment(str(payment), **file.who)
+    await file.save(started)
+    intent = Intent(payment=payment, aggregate="request", about=file.request.id, amount=started.amount)
+    checkout = checkout_page(settings, request, intent)
+    return PaymentOut(payment=str(payment), amount=started.amount, checkout=checkout)
+
+
+async def settle(tx: Tx, request_id: UUID, payment: str, word: Word) -> Outcome:
+    """The provider's word on the payment of this request."""
+    if not await become_payer(tx, request_id):
+        raise NotFound("payment_unknown", "No such payment.")
+    request = await requests.locked(tx, request_id)
+    event = (
+        request.settle_payment(payment, word.amount, now=tx.now)
+        if word.status is Outcome.PAID
+        else request.fail_payment(payment, now=tx.now)
+    )
+    if event is not None:
+        await requests.save(tx, request, because=event)
+    return Outcome(request.payments[payment].state)
+
+
+router.include_router(payment_routes("request", settle))

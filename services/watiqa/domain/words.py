@@ -1,0 +1,136 @@
+"""What a state means for the person who waits, and what they may do next, in three languages."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from services.watiqa.domain.states import State
+from shared.data import Names
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    message: Names
+    next_step: Names
+
+
+def _w(ar: str, fr: str, en: str, ar_next: str, fr_next: str, en_next: str) -> Words:
+    return Words({"ar": ar, "fr": fr, "en": en}, {"ar": ar_next, "fr": fr_next, "en": en_next})
+
+
+S = State
+_NOTHING: Final = ("لا شيء مطلوب منكم.", "Vous n'avez rien à faire.", "There is nothing for you to do.")
+
+WORDS: Final[dict[State, Words]] = {
+    S.RECEIVED: _w("تم تسلم طلبكم.", "Votre demande est reçue.", "Your request is received.", *_NOTHING),
+    S.OFFICE_CLOSED: _w(
+        "المكتب الذي اخترتموه مغلق حاليا.",
+        "Le bureau que vous avez choisi est fermé.",
+        "The office that you chose is closed.",
+        "اختاروا مكتبا آخر: أي مكتب يسلم الوثيقة؛ أو انتظروا إعادة فتحه.",
+        "Choisissez un autre bureau : tous délivrent le document ; ou attendez la réouverture.",
+        "Choose another office, any of them issues the document; or wait until it opens again.",
+    ),
+    S.AWAITING_AUTHORISATION: _w(
+        "يتوقف الطلب على إذن السلطة المركزية، التي تبت فيه داخل 60 يوما.",
+        "La demande attend l'autorisation de l'autorité centrale, qui décide sous 60 jours.",
+        "The request waits for the central authority, which decides within 60 days.",
+        "يمكنكم إضافة ما يثبت مصلحتكم.",
+        "Vous pouvez ajouter ce qui prouve votre intérêt.",
+        "You may add what proves your interest.",
+    ),
+    S.MATCHING: _w(
+        "يجري البحث عن الرسم في السجل.",
+        "L'acte est recherché au registre.",
+        "The act is being looked for in the register.",
+        *_NOTHING,
+    ),
+    S.NOT_FOUND: _w(
+        "لم يعثر في السجل على رسم يطابق ما أدليتم به.",
+        "Aucun acte du registre ne correspond à ce que vous avez indiqué.",
+        "No act of the register fits what you stated.",
+        "صححوا المعطيات أو أضيفوا مرجع الرسم؛ وإن لم تكن الواقعة مسجلة فالتسجيل بحكم قضائي.",
+        "Corrigez les données ou ajoutez les références de l'acte ; un événement jamais déclaré s'inscrit par"
+        " jugement.",
+        "Correct what you stated or add the act's number; what was never declared is registered by a court.",
+    ),
+    S.AMBIGUOUS: _w(
+        "أكثر من رسم يطابق ما أدليتم به، أو الرسم موضوع تحقق.",
+        "Plusieurs actes correspondent, ou l'acte est en cours de vérification.",
+        "Several acts fit, or the act is being looked into.",
+        "أضيفوا مرجع الرسم أو اسم الأم أو الأب.",
+        "Ajoutez les références de l'acte, ou le prénom de la mère ou du père.",
+        "Add the act's office, year and number, or the mother's or father's given name.",
+    ),
+    S.UNDER_CONTROL: _w(
+        "يتحقق ضابط الحالة المدنية من طلبكم.",
+        "Un officier d'état civil vérifie votre demande.",
+        "A civil status officer is checking your request.",
+        "أضيفوا الوثائق الناقصة إن وجدت.",
+        "Ajoutez les pièces qui manquent, s'il en manque.",
+        "Add the proofs that are missing, if any.",
+    ),
+    S.UNPAID: _w(
+        "عثر على الرسم؛ يبقى أداء الواجب.",
+        "L'acte est trouvé ; il reste à payer.",
+        "The act is found; the fee remains to be paid.",
+        "أدوا الواجب ليرسل إليكم المستند.",
+        "Payez pour que le document soit délivré.",
+        "Pay, and the document is issued.",
+    ),
+    S.ISSUING: _w(
+        "تحرر الوثيقة وتختم.",
+        "Le document est imprimé et scellé.",
+        "The document is being printed and sealed.",
+        *_NOTHING,
+    ),
+    S.ISSUED: _w(
+        "الوثيقة جاهزة.",
+        "Le document est prêt.",
+        "The document is ready.",
+        "حملوها، أو تسلموها بالمكتب، أو انتظروا إرسالها حسب اختياركم.",
+        "Téléchargez-le, retirez-le au guichet ou attendez l'envoi, selon votre choix.",
+        "Download it, collect it, or wait for the post, as you chose.",
+    ),
+    S.POSTED: _w(
+        "أرسلت الوثيقة بالبريد المضمون.",
+        "Le document est envoyé en recommandé.",
+        "The document was sent by registered post.",
+        "تتبعوا الإرسال برقمه.",
+        "Suivez l'envoi par son numéro.",
+        "Follow the letter by its number.",
+    ),
+    S.RETURNED: _w(
+        "أعاد البريد الرسالة.",
+        "La poste a retourné la lettre.",
+        "The post returned the letter.",
+        "تسلموا الوثيقة بالمكتب أو صححوا عنوانكم لديه.",
+        "Retirez le document au bureau, ou faites-y corriger l'adresse.",
+        "Collect the document at the office, or have the address corrected there.",
+    ),
+    S.DELIVERED: _w("سلمت الوثيقة.", "Le document est remis.", "The document was handed over.", *_NOTHING),
+    S.SUPERSEDED: _w(
+        "تغير الرسم منذ تسليم الوثيقة: لم تعد تطابق السجل.",
+        "L'acte a changé depuis : le document ne dit plus ce que dit le registre.",
+        "The act changed since: the document no longer says what the register says.",
+        "اطلبوا وثيقة جديدة من هذا الطلب نفسه.",
+        "Demandez une nouvelle délivrance sur cette même demande.",
+        "Ask for a new issue on this same request.",
+    ),
+    S.REVOKED: _w(
+        "ألغيت الوثيقة ولا يعتد بها.",
+        "Le document est révoqué : il ne vaut plus rien.",
+        "The document is revoked and worth nothing.",
+        "قدموا طلبا جديدا عند الاقتضاء.",
+        "Déposez une nouvelle demande au besoin.",
+        "File a new request if you need one.",
+    ),
+    S.REFUSED: _w(
+        "رفض الطلب.",
+        "La demande est refusée.",
+        "The request is refused.",
+        "قدموا طلبا جديدا بالإثباتات الكافية، أو اطعنوا في الرفض.",
+        "Déposez une nouvelle demande avec les preuves, ou contestez le refus.",
+        "File a new request with the proofs, or contest the refusal.",
+    ),
+    S.WITHDRAWN: _w("سحب الطلب.", "La demande est retirée.", "The request is withdrawn.", *_NOTHING),
+}

@@ -1,0 +1,142 @@
+"""Bodies as people send them, and requests that are there."""
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+
+from shared.events import Envelope
+from shared.time import civil_day
+from tests.civil_status.filed import CASABLANCA, OFFICE
+from tests.support.http import Api
+
+BORN = "2026-11-18"
+"""The day of the act that `own_act` draws up."""
+ELSEWHERE = "06.371.01.01-01"
+SECRETS = ("ياسين", "Yassine", "العلمي", "Alami", "فاطمة")
+
+
+def asked(document: str = "birth_extract", **changes: Any) -> dict[str, Any]:
+    """By the holder, at the portal, for download."""
+    return {
+        "document": document,
+        "office": OFFICE,
+        "capacity": "self",
+        "delivery": "download",
+        "act": {"given": "ياسين", "family": "العلمي", "event_on": BORN},
+    } | changes
+
+
+ADDRESS = {"name": "ياسين العلمي", "street": "12 زنقة مراكش", "town": "الدار البيضاء", "postcode": "20000"}
+STATEMENT = {
+    "given_ar": "ياسين",
+    "family_ar": "العلمي",
+    "given_latin": "Yassine",
+    "family_latin": "Alami",
+    "born_on": "1990-05-04",
+    "address": "12 زنقة مراكش، الدار البيضاء",
+}
+
+
+async def submitted(api: Api, persona: str = "citizen", **changes: Any) -> str:
+    answer = await api.post("/v1/requests", persona, json=asked(**changes))
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+async def shown(api: Api, request: str, persona: str = "citizen") -> dict[str, Any]:
+    answer = await api.get(f"/v1/requests/{request}", persona)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def documents(api: Api, request: str, persona: str = "citizen") -> list[dict[str, Any]]:
+    answer = await api.get(f"/v1/requests/{request}/documents", persona)
+    assert answer.status_code == 200, answer.text
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
+
+
+async def downloaded(api: Api, document: dict[str, Any], persona: str = "citizen") -> bytes:
+    answer = await api.get(document["href"].removeprefix("/watiqa"), persona)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/pdf"
+    return answer.content
+
+
+async def verified(api: Api, pdf: bytes) -> dict[str, Any]:
+    answer = await api.client.post(
+        "/watiqa/v1/verifications/files", files={"file": ("x.pdf", pdf, "application/pdf")}
+    )
+    assert answer.status_code == 200, answer.text
+    said: dict[str, Any] = answer.json()
+    return said
+
+
+async def paper(api: Api, persona: str = "citizen") -> str:
+    """The digest of a proof that this person brought."""
+    content = b"%PDF-1.7 proof of " + persona.encode()
+    answer = await api.post("/v1/files", persona, files={"file": ("proof.pdf", content, "application/pdf")})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["sha256"])
+
+
+def clock_event(subject: str | UUID, change: str, answer_by: datetime) -> Envelope:
+    """What the deadlines service says of the authority's period."""
+    data = {
+        "service": "watiqa",
+        "aggregate": "request",
+        "aggregate_id": str(subject),
+        "rule": "watiqa.authorisation",
+        "answer_by": answer_by.isoformat(),
+        "last_day": (civil_day(answer_by) - timedelta(days=1)).isoformat(),
+        "effective_at": answer_by.isoformat(),
+    }
+    return Envelope(
+        id=uuid4(),
+        source="/deadlines",
+        type=f"ma.jamaa.deadlines.clock.{change}.v1",
+        aggregate="clock",
+        subject=str(uuid4()),
+        sequence=1,
+        time=answer_by,
+        collectivity=CASABLANCA,
+        data=json.dumps(data).encode(),
+    )
+
+
+BODIES: dict[str, Any] = {
+    "/v1/requests": asked(),
+    "/redirection": {"office": ELSEWHERE},
+    "/authorisation-refusal": {"ground": "unfounded"},
+    "/clarification": {"act": asked()["act"]},
+    "/proofs": {"proof": "identity", "file": "0" * 64},
+    "/requests/{request_id}/refusal": {"ground": "not_entitled"},
+    "/requests/{request_id}/payments": {},
+    "/requests/{request_id}/withdrawal": {},
+    "/posting": {"tracking": "RR123456785MA"},
+    "/offices/{office}/closure": {"reason": "works"},
+    "/offices/{office}/reopening": {},
+}
+"""By the end of the path, for whoever knocks at every door."""
+
+Sent = Callable[[str, str, dict[str, Any]], Awaitable[httpx.Response]]
+
+
+async def asked_for(sent: Sent, secret: str, proof: str) -> dict[str, str]:
+    """The citizen's request that waits for an officer, in all services behind one port. What paths are filled
+    by.
+    """
+    body = asked(
+        "residence_certificate",
+        act=None,
+        statement=STATEMENT | {"address": secret},
+        proofs={"identity": proof, "residence": proof},
+    )
+    answer = await sent("/watiqa/v1/requests", "citizen", body)
+    assert answer.status_code == 201, answer.text
+    return {"request_id": answer.json()["id"], "office": OFFICE}
