@@ -110,6 +110,15 @@ PERSONAS: Final[Mapping[str, Persona]] = {
         title={"ar": "إدارة أخرى", "fr": "Autre administration", "en": "Another administration"},
         role=Role.ADMINISTRATION,
     ),
+    "keying_operator": _officer(
+        Role.KEYING_OPERATOR, ar="مشغل(ة) الإدخال", fr="Opérateur de saisie", en="Keying operator"
+    ),
+    "adjudicator": _officer(
+        Role.ADJUDICATOR, ar="محكم(ة) الإدخال", fr="Arbitre de saisie", en="Adjudicator of keyings"
+    ),
+    "quality_controller": _officer(
+        Role.QUALITY_CONTROLLER, ar="مراقب(ة) الجودة", fr="Contrôleur qualité", en="Quality controller"
+    ),
 }
 
 

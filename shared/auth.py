@@ -20,6 +20,9 @@ class Role(StrEnum):
     COURT_CLERK = "court_clerk"
     HEALTH_FACILITY = "health_facility"
     ADMINISTRATION = "administration"
+    KEYING_OPERATOR = "keying_operator"
+    ADJUDICATOR = "adjudicator"
+    QUALITY_CONTROLLER = "quality_controller"
 
 
 OFFICERS = frozenset({Role.AGENT, Role.INSTRUCTOR, Role.PRESIDENT})

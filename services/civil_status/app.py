@@ -10,10 +10,12 @@ from services.civil_status.events import (
     CONSENT,
     CORRECTION,
     DECLARATION,
+    ENTRY,
     EXCHANGE,
     LOOKUP,
     MATCHING,
     SEALING_KEY,
+    VOLUME,
 )
 from shared.access import access_stream
 from shared.service import Service
@@ -31,6 +33,8 @@ SERVICE: Final = Service(
         LOOKUP,
         MATCHING,
         SEALING_KEY,
+        VOLUME,
+        ENTRY,
         access_stream("civil_status"),
     ),
     migrations=Path(__file__).parent / "migrations",

@@ -11,6 +11,14 @@ import pytest
 
 from services.civil_status.app import SERVICE
 from services.civil_status.domain import ACT_ACTIONS, ACT_NEXT, MAY, Action, ActState
+from services.civil_status.domain.digitisation.states import (
+    ENTRY_ACTIONS,
+    ENTRY_NEXT,
+    VOLUME_ACTIONS,
+    VOLUME_NEXT,
+    EntryState,
+    VolumeState,
+)
 from services.civil_status.domain.states import (
     CORRECTION_ACTIONS,
     CORRECTION_NEXT,
@@ -19,15 +27,15 @@ from services.civil_status.domain.states import (
     CorrectionState,
     DeclarationState,
 )
-from services.civil_status.events import ACT, CORRECTION, DECLARATION
+from services.civil_status.events import ACT, CORRECTION, DECLARATION, ENTRY, VOLUME
 from shared.auth import Actor, Role
 from shared.errors import Conflict, Forbidden
 from shared.events import Stream
-from tests.civil_status import cases
+from tests.civil_status import cases, cases_digitisation
 from tests.civil_status.cases import Take
-from tests.support.diagrams import mermaid
+from tests.support.diagrams import matrix, mermaid
 
-README = Path(__file__).parents[2] / "services" / "civil_status" / "README.md"
+PAGES = Path(__file__).parents[2] / "services" / "civil_status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +68,29 @@ KINDS: Final = {
         cases.TAKE_CORRECTION,
         CORRECTION,
     ),
+    "volume": Kind(
+        VolumeState.SCANNING,
+        VOLUME_NEXT,
+        VOLUME_ACTIONS,
+        cases_digitisation.VOLUMES,
+        cases_digitisation.TAKE_VOLUME,
+        VOLUME,
+    ),
+    "entry": Kind(
+        EntryState.WAITING,
+        ENTRY_NEXT,
+        ENTRY_ACTIONS,
+        cases_digitisation.ENTRIES,
+        cases_digitisation.TAKE_ENTRY,
+        ENTRY,
+    ),
 }
 READS: Final = {
     "act": {Action.READ_ACT, Action.REQUEST_CORRECTION},
     "declaration": {Action.READ_DECLARATION},
     "correction": {Action.READ_CORRECTION},
+    "volume": {Action.READ_VOLUME, Action.LIST_ENTRIES},
+    "entry": {Action.READ_ENTRY, Action.HOLD, Action.RELEASE},
 }
 """What changes nothing of the aggregate itself."""
 PAIRS: Final = [
@@ -74,7 +100,8 @@ PAIRS: Final = [
     for action in kind.take
 ]
 OF_NOTHING: Final = {Action.OPEN_DECLARATION, Action.LIST_DECLARATIONS, Action.LIST_CORRECTIONS} | {
-    *(Action.UPLOAD, Action.GIVE_CONSENT, Action.EXCHANGE, Action.LOOK_UP)
+    *(Action.UPLOAD, Action.GIVE_CONSENT, Action.EXCHANGE, Action.LOOK_UP),
+    *(Action.OPEN_VOLUME, Action.LIST_VOLUMES, Action.READ_PROGRESS, Action.READ_THROUGHPUT),
 }
 
 
@@ -131,8 +158,15 @@ def test_who_has_no_business_there_does_nothing(name: str, outsider: Actor) -> N
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_the_readme_draws_the_table(name: str) -> None:
-    assert mermaid(KINDS[name].start, KINDS[name].next) in README.read_text(encoding="utf-8")
+def test_the_pages_draw_the_tables(name: str) -> None:
+    page = "DIGITISATION.md" if name in {"volume", "entry"} else "README.md"
+    assert mermaid(KINDS[name].start, KINDS[name].next) in (PAGES / page).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["volume", "entry"])
+def test_the_page_of_digitisation_says_who_may_do_what_in_which_state(name: str) -> None:
+    page = (PAGES / "DIGITISATION.md").read_text(encoding="utf-8")
+    assert matrix(KINDS[name].actions, MAY) in page, "print tests.support.diagrams.matrix and paste it"
 
 
 def test_nobody_acts_on_what_concerns_themselves() -> None:

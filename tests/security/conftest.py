@@ -24,6 +24,7 @@ from shared.tokens import Tokens
 from tests.civil_status.conftest import Says as RegisterSays
 from tests.civil_status.conftest import civil_status, register_clock_says
 from tests.civil_status.filed import registered
+from tests.civil_status.paper import digitised
 from tests.deadlines.conftest import Tell, deadlines, tell
 from tests.rokhas.conftest import Deliver, Says, clock_says, deliver, rokhas
 from tests.rokhas.filed import CASABLANCA, filed
@@ -38,11 +39,13 @@ OUTSIDERS = (
     ("architect", None),
     *((role, ELSEWHERE) for role in ("agent", "instructor", "president", "auditor", "governor")),
     *((role, ELSEWHERE) for role in ("civil_status_officer", "health_facility")),
+    *((role, ELSEWHERE) for role in ("keying_operator", "adjudicator", "quality_controller")),
     ("administration", None),
 )
 INSIDERS = (
     *("citizen", "agent", "instructor", "president", "governor", "operator2"),
     *("civil_status_officer", "court_clerk", "civil_status_authority", "health_facility", "administration"),
+    *("keying_operator", "adjudicator", "quality_controller"),
 )
 
 SECRET = "Mon voisin est malade"
@@ -159,7 +162,8 @@ async def world(
 
         async def sent(path: str, persona: str, body: dict[str, Any]) -> httpx.Response:
             headers = {"Authorization": f"Bearer {issuer.token(persona)}", "Idempotency-Key": uuid4().hex}
-            return await client.post(path, json=body, headers=headers | {"Access-Purpose": "inspection"})
+            content: Any = {"files": body["multipart"]} if "multipart" in body else {"json": body}
+            return await client.post(path, headers=headers | {"Access-Purpose": "inspection"}, **content)
 
         async def posted(path: str, persona: str, body: dict[str, Any]) -> dict[str, Any]:
             answer = await sent(path, persona, body)
@@ -189,6 +193,7 @@ async def world(
             payment=str(uuid4()),
             code="construction_small",
             **await registered(sent, register_clock_says, SECRET),
+            **await digitised(sent, SECRET),
         )
         yield made
 

@@ -17,6 +17,7 @@ from shared.http.problems import sqlstate
 from shared.migrate import roles
 from shared.territory import territory
 from tests.civil_status.filed import BODIES as CIVIL_STATUS
+from tests.civil_status.paper import BODIES as DIGITISATION
 from tests.rokhas.filed import CASABLANCA
 from tests.security.conftest import (
     DAY,
@@ -35,7 +36,7 @@ from tests.support.databases import ServiceDatabase
 DOORS = doors()
 GUARDED = [door for door in DOORS if not door.mark.public]
 OF_A_FILE = [door for door in GUARDED if "{" in door.path]
-HIDDEN = ("dossier_id", "clock_id", "delegation_id", "request", "act_id", "declaration_id")
+HIDDEN = ("dossier_id", "clock_id", "delegation_id", "request", "act_id", "declaration_id", "volume_id")
 LISTS = [door for door in DOORS if door.method == "GET" and "{" not in door.path]
 
 REASON = {"article": "12-90, art. 43", "text": "Alignement"}
@@ -80,6 +81,7 @@ BODIES: dict[str, Any] = {
         "multipart": {"file": ("x.csv", b"procedure,collectivity,applicant,submitted_at\n", "text/csv")}
     },
     **CIVIL_STATUS,
+    **DIGITISATION,
 }
 """By the end of the path, the longest that fits; a route whose body may be empty needs none."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 S = TypeVar("S", bound=StrEnum)
 
@@ -15,3 +15,18 @@ def mermaid(start: S, table: Mapping[S, Collection[S]]) -> str:
         if not after:
             lines.append(f"    {state} --> [*]")
     return "\n".join([*lines, "```"])
+
+
+def matrix(actions: Mapping[S, Collection[StrEnum]], may: Mapping[Any, Collection[StrEnum]]) -> str:
+    """A table: each action, who may do it, and in which states."""
+    states = list(actions)
+    lines = [
+        f"| action | by | {' | '.join(states)} |",
+        f"|---|---|{'---|' * len(states)}",
+    ]
+    done = {action for allowed in actions.values() for action in allowed}
+    for action in may:
+        if action in done:
+            marks = " | ".join("●" if action in actions[state] else "" for state in states)
+            lines.append(f"| {action} | {', '.join(sorted(may[action]))} | {marks} |")
+    return "\n".join(lines)

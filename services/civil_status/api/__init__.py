@@ -1,8 +1,8 @@
 """HTTP of `civil_status`: families, offices, courts and other administrations."""
 
-from services.civil_status.api import acts, corrections, declarations, exchanges, files
+from services.civil_status.api import acts, corrections, declarations, digitisation, exchanges, files
 from shared.http import Router
 
 router = Router()
-for part in (files, declarations, acts, corrections, exchanges):
+for part in (files, declarations, acts, corrections, exchanges, digitisation):
     router.include_router(part.router)

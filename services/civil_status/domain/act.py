@@ -120,6 +120,47 @@ class Act:
             judgment=judgment,
         )
 
+    @classmethod
+    def transcribe(
+        cls,
+        id: UUID,  # noqa: A002 - the aggregate's field has this name
+        *,
+        kind: ActKind,
+        collectivity: str,
+        office: str,
+        year: int,
+        number: int,
+        identifier: str | None,
+        blocks: Blocks,
+        by: Actor,
+        now: datetime,
+    ) -> tuple[Self, ActRegistered]:
+        """What a paper register says, under its own year and number, entered by the officer. `blocks` were
+        checked. Raises Forbidden outside the office's commune.
+        """
+        demand(Action.ENTER_ACT, by, collectivity)
+        self = cls(
+            id=id,
+            kind=kind,
+            collectivity=collectivity,
+            office=office,
+            year=year,
+            number=number,
+            origin=Origin.DIGITISED,
+            identifier=identifier,
+            blocks=blocks,
+            drawn_up_at=now,
+            drawn_up_by=by.subject,
+        )
+        return self, self._announce(
+            ActRegistered,
+            office=office,
+            year=year,
+            number=number,
+            origin=Origin.DIGITISED,
+            registered_at=now,
+        )
+
     @property
     def reference(self) -> str:
         """As copies name it: number, year, office."""

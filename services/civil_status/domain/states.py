@@ -35,6 +35,32 @@ class Action(StrEnum):
     ANNUL = "annul"
     FLAG_DUPLICATE = "flag_duplicate"
     CLEAR_DUPLICATE = "clear_duplicate"
+    # a paper register under digitisation
+    OPEN_VOLUME = "open_volume"
+    LIST_VOLUMES = "list_volumes"
+    READ_VOLUME = "read_volume"
+    READ_PROGRESS = "read_progress"
+    READ_THROUGHPUT = "read_throughput"
+    ADD_PAGE = "add_page"
+    REPLACE_PAGE = "replace_page"
+    CLOSE_SCANNING = "close_scanning"
+    DRAW_SAMPLE = "draw_sample"
+    CHECK_ACT = "check_act"
+    CONCLUDE_LOT = "conclude_lot"
+    REPORT_DAMAGE = "report_damage"
+    RESUME_VOLUME = "resume_volume"
+    # an act of it
+    LIST_ENTRIES = "list_entries"
+    READ_ENTRY = "read_entry"
+    HOLD = "hold"
+    RELEASE = "release"
+    TAKE_OVER = "take_over"
+    KEY = "key"
+    ADJUDICATE = "adjudicate"
+    REJECT_ENTRY = "reject_entry"
+    REOPEN_ENTRY = "reopen_entry"
+    DECIDE_DUPLICATE = "decide_duplicate"
+    ENTER_ACT = "enter_act"
 
 
 A = Action

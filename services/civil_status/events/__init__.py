@@ -19,6 +19,7 @@ from services.civil_status.events.act import (
 from services.civil_status.events.consent import CONSENT, EXCHANGE, LOOKUP
 from services.civil_status.events.correction import CORRECTION
 from services.civil_status.events.declaration import DECLARATION
+from services.civil_status.events.digitisation import ENTRY, VOLUME
 from services.civil_status.events.matching import MATCHING, SEALING_KEY
 
 __all__ = [
@@ -26,10 +27,12 @@ __all__ = [
     "CONSENT",
     "CORRECTION",
     "DECLARATION",
+    "ENTRY",
     "EXCHANGE",
     "LOOKUP",
     "MATCHING",
     "SEALING_KEY",
+    "VOLUME",
     "ActEvent",
     "ActKind",
     "ActRegistered",

@@ -11,6 +11,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.civil_status.domain import Act, ActState
+from services.civil_status.domain.digitisation.entry import number_taken
 from services.civil_status.domain.identifier import draw
 from services.civil_status.domain.values import Blocks, Mention
 from services.civil_status.events import ACT, ActEvent, ActKind, Origin
@@ -37,7 +38,10 @@ ONE = _read(f"{SELECT} WHERE id = :id")
 LOCK = _read(f"{SELECT} WHERE id = :id FOR UPDATE OF act")
 NUMBERED = _read(f"{SELECT} WHERE office = :office AND year = :year AND kind = :kind AND number = :number")
 IDENTIFIED = _read(f"{SELECT} WHERE identifier = :identifier ORDER BY kind, id LIMIT 3")
-INSERT = text(f"INSERT INTO civil_status.act ({COLUMNS}) VALUES ({VALUES})")
+INSERT = text(
+    f"INSERT INTO civil_status.act ({COLUMNS}) VALUES ({VALUES})"
+    " ON CONFLICT (office, year, kind, number) DO NOTHING RETURNING id"
+)
 UPDATE = text(
     "UPDATE civil_status.act SET state = :state, disputed_with = :disputed_with, judgment = :judgment,"
     " version = :version WHERE id = :id"
@@ -100,11 +104,14 @@ async def identifier(tx: Tx) -> str:
 
 
 async def save(tx: Tx, act: Act, *, because: ActEvent) -> None:
-    """The act with its one event, and what its margin gained."""
+    """The act with its one event, and what its margin gained. Raises Conflict `number_taken` when the office
+    has another act of this year, kind and number: an import or a colleague was first.
+    """
     sequence = await tx.emit(ACT, act.id, act.collectivity, because)
     assert sequence == act.version  # the row was locked when it was loaded
     if act.version == 1:
-        await tx.execute(INSERT, to_row(act))
+        if (await tx.execute(INSERT, to_row(act))).one_or_none() is None:
+            raise number_taken()
     else:
         row = to_row(act)
         await tx.execute(

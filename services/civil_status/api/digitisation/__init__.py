@@ -1,0 +1,8 @@
+"""HTTP of digitisation: from the page of a paper register to the act in the register."""
+
+from services.civil_status.api.digitisation import entries, progress, volumes
+from shared.http import Router
+
+router = Router(prefix="")
+for part in (volumes, entries, progress):
+    router.include_router(part.router)

@@ -1,0 +1,1 @@
+"""Paper registers: scanned, keyed twice, compared, sampled, entered."""
