@@ -373,7 +373,7 @@ def test_a_number_that_no_page_bears_is_missing() -> None:
 )
 def test_a_volume_is_of_a_year_and_holds_some_acts(changes: dict[str, int], code: str) -> None:
     made: dict[str, Any] = {"kind": ActKind.BIRTH, "collectivity": "06.141.01.0", "office": "06.141.01.0-01"}
-    numbers = {"year": YEAR, "volume": 1, "first": 1, "last": 3} | changes
+    numbers: dict[str, Any] = {"year": YEAR, "volume": 1, "first": 1, "last": 3} | changes
     with pytest.raises(Invalid, match=code):
         Volume.open(UUID(int=1), **made, **numbers, by=OFFICER, now=NOW)
 
