@@ -24,7 +24,7 @@ from services.civil_status.domain.digitisation.transcription import (
     named,
 )
 from services.civil_status.domain.digitisation.volume import Listing, Volume
-from services.civil_status.domain.values import Name, Person, Sex
+from services.civil_status.domain.values import Blocks, Name, Person, Sex
 from services.civil_status.events import ActKind, MentionKind
 from services.civil_status.events.digitisation import LotAccepted, LotRefused, RejectGround, ReturnGround
 from shared.auth import Actor
@@ -64,21 +64,18 @@ READINGS: Final = st.fixed_dictionaries(
 def reading(fields: dict[str, str]) -> Transcription:
     """A page that says these; of what is not among them, what `said` does, or nothing."""
     blocks = said().blocks
+    parents = {
+        parent: Person(given=Name(ar=fields[f"{parent}.given.ar"]))
+        if f"{parent}.given.ar" in fields
+        else None
+        for parent in ("father", "mother")
+    }
+    subject = Person(
+        given=Name(ar=fields.get("subject.given.ar", "ياسين")), birthplace=fields.get("subject.birthplace")
+    )
+    event = replace(blocks.event, place=fields.get("event.place", "فاس"))
     return Transcription(
-        blocks=replace(
-            blocks,
-            event=replace(blocks.event, place=fields.get("event.place", "فاس")),
-            subject=Person(
-                given=Name(ar=fields.get("subject.given.ar", "ياسين")),
-                birthplace=fields.get("subject.birthplace"),
-            ),
-            **{
-                parent: Person(given=Name(ar=fields[f"{parent}.given.ar"]))
-                if f"{parent}.given.ar" in fields
-                else None
-                for parent in ("father", "mother")
-            },
-        )
+        blocks=Blocks(event=event, subject=subject, father=parents["father"], mother=parents["mother"])
     )
 
 
