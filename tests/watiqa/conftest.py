@@ -62,6 +62,7 @@ class World:
     delivered: list[Envelope] = field(default_factory=list)
     sealing: bool = True
     answering: bool = True
+    backwards: bool = False  # topics are read apart: what was said last may be heard first
 
     @property
     def keys(self) -> KeyFiles:
@@ -86,13 +87,13 @@ class World:
         for name, database in databases.items():
             async with database.worker.transaction() as tx:
                 rows = (await tx.execute(SINCE, {"pos": self.heard[name]})).all()
-            for row in rows:
+            for row in reversed(rows) if self.backwards else rows:
                 envelope = _envelope(row)
                 self.delivered.append(envelope)
                 topic = topic_of(name, row.aggregatetype)
                 for listener, its in consumers.items():
                     await _hear(databases[listener], set(its), topic, envelope)
-                self.heard[name] = row.pos
+                self.heard[name] = max(self.heard[name], row.pos)
                 told += 1
         return told
 

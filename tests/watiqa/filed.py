@@ -85,6 +85,25 @@ async def paper(api: Api, persona: str = "citizen") -> str:
     return str(answer.json()["sha256"])
 
 
+async def step(
+    api: Api, request: str, what: str, persona: str, body: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    answer = await api.post(f"/v1/requests/{request}/{what}", persona, json=body or {})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def noted(register: Api, act: str, body: dict[str, Any]) -> None:
+    """A mention in the margin of the register."""
+    answer = await register.post(f"/v1/acts/{act}/mentions", "civil_status_officer", json=body)
+    assert answer.status_code == 200, answer.text
+
+
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["code"]
+
+
 def clock_event(subject: str | UUID, change: str, answer_by: datetime) -> Envelope:
     """What the deadlines service says of the authority's period."""
     data = {

@@ -1,5 +1,5 @@
-"""What a request does on its way: who is issued to without an officer, what a change of the act does; and that
-no order of happenings leads out of the table.
+"""What a request does on its way: who is issued to without an officer, what a change of the act does; and
+that no order of happenings leads out of the table.
 """
 
 from collections.abc import Callable

@@ -1,14 +1,31 @@
 """From a request at the portal to a sealed page that verifies, over both services' databases."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from services.civil_status.consumers.matching import answer_once
+from shared.territory import territory
 from tests.civil_status.conftest import Says
-from tests.civil_status.filed import own_act
+from tests.civil_status.filed import OFFICE, WHY, an_act, marriage, own_act
 from tests.documents.conftest import pdfsig
 from tests.support.http import Api
 from tests.watiqa.conftest import Happened, World
-from tests.watiqa.filed import SECRETS, documents, downloaded, shown, submitted, verified
+from tests.watiqa.filed import (
+    BORN,
+    ELSEWHERE,
+    SECRETS,
+    asked,
+    documents,
+    downloaded,
+    noted,
+    paper,
+    problem,
+    shown,
+    step,
+    submitted,
+    verified,
+)
 
 
 async def test_its_holder_asks_and_downloads_what_verifies(
@@ -46,3 +63,250 @@ async def test_its_holder_asks_and_downloads_what_verifies(
     assert [secret for secret in SECRETS if secret in told] == [], "no event says who anybody is"
     assert not list(world.keys.directory.iterdir()), "the key of the answer is gone"
     assert act in told
+
+
+async def test_a_divorce_after_the_issue_supersedes_and_a_new_issue_says_it(
+    api: Api, register: Api, register_clock_says: Says, world: World
+) -> None:
+    act = await own_act(register, register_clock_says)
+    request = await submitted(api, document="birth_full_copy")
+    await world.settle()
+    (first,) = await documents(api, request)
+    before = await downloaded(api, first)
+    same = await step(api, request, "reissue", "citizen")
+    assert (same["state"], same["version"]) == ("issued", (await shown(api, request))["version"])
+
+    await noted(register, act, marriage())
+    await noted(register, act, marriage("9/2026") | {"kind": "dissolution"})
+    await world.settle()
+    found = await shown(api, request)
+    assert (found["state"], found["actions"]) == ("superseded", ["read", "reissue"])
+    assert (await verified(api, before))["verdict"] == "superseded"
+    withdrawn = (await api.get("/v1/withdrawn-documents")).json()["withdrawn"]
+    assert [one["id"] for one in withdrawn] == [first["id"]]
+
+    await step(api, request, "reissue", "citizen")
+    await world.settle()
+    old, new = await documents(api, request)
+    assert (old["state"], new["state"]) == ("superseded", "issued")
+    said = await verified(api, await downloaded(api, new))
+    assert said["verdict"] == "valid"
+    assert [one["fr"].split()[0] for one in json.loads(said["content"])["mentions"]] == [
+        "Marié(e)",
+        "Mariage",
+    ]
+
+    judged = {"judgment": "TPI 6/2026", "judged_on": "2026-11-20"}
+    annulled = await register.post(f"/v1/acts/{act}/annulment", "court_clerk", json=judged)
+    assert annulled.status_code == 200, annulled.text
+    await world.settle()
+    assert (await shown(api, request))["revoked_for"] == "act_annulled"
+    assert (await verified(api, await downloaded(api, new)))["verdict"] == "revoked"
+
+
+async def test_a_mention_that_overtakes_the_answer_is_in_what_is_issued(
+    api: Api, register: Api, register_clock_says: Says, world: World, happened: Happened
+) -> None:
+    """The register answered, the act changed, and the window heard of the change first."""
+    act = await own_act(register, register_clock_says)
+    request = await submitted(api, document="birth_full_copy")
+    world.answering = False
+    await world.settle()
+    assert await answer_once(world.civil_status.worker, world.register_keys)
+    await noted(register, act, marriage())
+    world.answering = world.backwards = True
+    await world.settle()
+    assert await happened(request) == [
+        *("submitted", "matching_begun", "matching_asked", "overtaken", "matching_asked", "matched"),
+        *("paper_ordered", "issued"),
+    ]
+    (document,) = await documents(api, request)
+    content = json.loads((await verified(api, await downloaded(api, document)))["content"])
+    assert len(content["mentions"]) == 1
+
+
+async def test_what_is_not_found_is_said_more_exactly(
+    api: Api, register: Api, register_clock_says: Says, world: World, happened: Happened
+) -> None:
+    request = await submitted(api, act={"given": "ياسين", "event_on": "2026-11-19"})
+    await world.settle()
+    found = await shown(api, request)
+    assert (found["state"], found["actions"]) == ("not_found", ["clarify", "read", "withdraw"])
+    assert "register" in found["message"]["en"]
+    assert set(found["next_step"]) == {"ar", "fr", "en"}
+    await own_act(register, register_clock_says)
+    await an_act(register, on=BORN)
+    await step(api, request, "clarification", "citizen", {"act": {"given": "ياسين", "event_on": BORN}})
+    await world.settle()
+    assert (await shown(api, request))["state"] == "ambiguous", "two children of that name, that day"
+    numbered = {"given": "ياسين", "office": OFFICE, "year": datetime.now(UTC).year, "number": 1}
+    await step(api, request, "clarification", "citizen", {"act": numbered})
+    await world.settle()
+    assert (await shown(api, request))["state"] == "issued"
+    assert await happened(request) == [
+        *("submitted", "matching_begun", "matching_asked", "match_missing", "clarified"),
+        *("matching_asked", "match_ambiguous", "clarified", "matching_asked", "matched"),
+        *("paper_ordered", "issued"),
+    ]
+
+
+async def test_an_extract_of_somebody_else_waits_for_an_officer_who_compares(
+    api: Api, register: Api, register_clock_says: Says, world: World, happened: Happened
+) -> None:
+    await own_act(register, register_clock_says, "citizen")
+    request = await submitted(api, "citizen2")
+    await world.settle()
+    waiting = await shown(api, request, "citizen2")
+    assert (waiting["state"], waiting["control"], waiting["proofs_missing"]) == (
+        *("under_control", "not_linked"),
+        ["identity"],
+    )
+    assert (await api.get(f"/v1/requests/{request}", "citizen")).status_code == 404
+    path = f"/v1/requests/{request}"
+    officer = "civil_status_officer"
+    assert (await api.get(f"{path}/preview", "citizen2", headers=WHY)).status_code == 403
+    assert problem(await api.get(f"{path}/preview", officer)) == (400, "access_purpose_missing")
+    seen = await api.get(f"{path}/preview", officer, headers=WHY)
+    assert seen.json()["content"]["blocks"]["mother"]["given"]["ar"] == "فاطمة"
+    assert await happened(officer) == ["read"], "the register of reads has it"
+    assert problem(await api.post(f"{path}/approval", officer, json={})) == (422, "proof_missing")
+    stolen = {"proof": "identity", "file": "0" * 64}
+    assert problem(await api.post(f"{path}/proofs", "citizen2", json=stolen)) == (422, "file_unknown")
+    proof = await paper(api, "citizen2")
+    await step(api, request, "proofs", "citizen2", {"proof": "identity", "file": proof})
+    assert (await api.get(f"{path}/contents/{proof}", officer)).content.endswith(b"citizen2")
+    await step(api, request, "approval", officer)
+    await world.settle()
+    assert (await shown(api, request, "citizen2"))["state"] == "issued"
+    elsewhere = await api.get(path, officer, commune="06.371.01.01")
+    assert elsewhere.status_code == 404
+
+
+async def test_at_a_counter_an_agent_files_for_the_person_and_hands_it_over(
+    api: Api, register: Api, register_clock_says: Says, world: World
+) -> None:
+    await own_act(register, register_clock_says)
+    counter = {"counter": {"identity": "national_card"}, "delivery": "counter"}
+    request = await submitted(api, "agent", **counter)
+    assert (await api.get(f"/v1/requests/{request}", "citizen")).status_code == 404
+    await world.settle()
+    assert (await shown(api, request, "agent"))["state"] == "issued"
+    (document,) = await documents(api, request, "agent")
+    assert (await verified(api, await downloaded(api, document, "agent")))["verdict"] == "valid"
+    assert (await step(api, request, "hand-over", "agent"))["state"] == "delivered"
+    await step(api, request, "revocation", "civil_status_officer")
+    await world.settle()
+    assert (await verified(api, await downloaded(api, document, "agent")))["verdict"] == "revoked"
+
+
+async def test_a_closed_office_sends_people_to_another_which_issues_the_same(
+    api: Api, register: Api, register_clock_says: Says, world: World
+) -> None:
+    await own_act(register, register_clock_says)
+    waiting = await submitted(api, "citizen2")
+    await world.settle()
+    officer = "civil_status_officer"
+    closed = await api.post(f"/v1/offices/{OFFICE}/closure", officer, json={"reason": "works"})
+    assert closed.status_code == 200, closed.text
+    again = await api.post(f"/v1/offices/{OFFICE}/closure", officer, json={"reason": "works"})
+    assert problem(again) == (409, "office_closed")
+    assert [one["code"] for one in (await api.get("/v1/offices/closed")).json()["items"]] == [OFFICE]
+    await world.settle()
+    assert (await shown(api, waiting, "citizen2"))["state"] == "office_closed"
+    request = await submitted(api)
+    found = await shown(api, request)
+    assert (found["state"], found["actions"]) == ("office_closed", ["read", "redirect", "withdraw"])
+    here = await api.post(f"/v1/requests/{request}/redirection", "citizen", json={"office": OFFICE})
+    assert problem(here) == (409, "office_closed")
+    await step(api, request, "redirection", "citizen", {"office": ELSEWHERE})
+    await world.settle()
+    (document,) = await documents(api, request)
+    content = json.loads((await verified(api, await downloaded(api, document)))["content"])
+    assert content["issuer"][3]["fr"] == f"Commune : {territory().get('06.371.01.01').name_fr}"
+    await api.post(f"/v1/offices/{OFFICE}/reopening", officer, json={})
+    await world.settle()
+    assert (await shown(api, waiting, "citizen2"))["state"] == "under_control"
+
+
+async def test_who_is_on_no_list_waits_for_the_central_authority(
+    api: Api, register: Api, register_clock_says: Says, world: World, clock_says: Says
+) -> None:
+    await own_act(register, register_clock_says)
+    proof = await paper(api, "citizen2")
+    proofs = {"identity": proof, "interest": proof}
+    request = await submitted(api, "citizen2", capacity="other", proofs=proofs)
+    due = datetime.now(UTC) + timedelta(days=60)
+    await clock_says(request, "started", due)
+    found = await shown(api, request, "citizen2")
+    assert (found["state"], found["clock"]["rule"]) == ("awaiting_authorisation", "watiqa.authorisation")
+    await clock_says(request, "elapsed", due)
+    assert (await shown(api, request, "citizen2"))["overdue_since"]
+    authority = "civil_status_authority"
+    wrong = await api.post(f"/v1/requests/{request}/authorisation", "civil_status_officer", json={})
+    assert wrong.status_code == 403
+    assert (await step(api, request, "authorisation", authority))["state"] == "matching"
+    await world.settle()
+    assert (await shown(api, request, "citizen2"))["state"] == "under_control"
+    await step(api, request, "approval", "civil_status_officer")
+    await world.settle()
+    assert (await shown(api, request, "citizen2"))["state"] == "issued"
+
+
+async def test_a_key_that_is_gone_is_asked_for_again(
+    api: Api, register: Api, register_clock_says: Says, world: World, happened: Happened
+) -> None:
+    await own_act(register, register_clock_says)
+    await world.settle()
+    request = await submitted(api)
+    world.answering = False
+    await world.settle()
+    for kept in (world.register_keys, world.keys):
+        for file in kept.directory.iterdir():
+            file.unlink()  # both sides were restored elsewhere
+    world.answering = True
+    await world.settle()
+    assert (await shown(api, request))["state"] == "issued"
+    assert (await happened(request)).count("match_unreadable") >= 1
+
+
+async def test_guessing_is_stopped(api: Api, register: Api, world: World) -> None:
+    for number in range(1, 11):
+        act = {"given": "ياسين", "office": OFFICE, "year": 1990, "number": number}
+        await submitted(api, act=act)
+        await world.settle()
+    eleventh = await api.post("/v1/requests", "citizen", json=asked())
+    assert problem(eleventh) == (429, "searches_suspended")
+    assert (await api.post("/v1/requests", "citizen2", json=asked())).status_code == 201
+
+
+async def test_what_cannot_be_printed_and_who_is_dead_is_an_officers_to_look_at(
+    api: Api, register: Api, world: World
+) -> None:
+    """A letter that the register takes and no font of ours draws; a certificate of life of the dead."""
+    unprintable = {"given": {"ar": "ياسين", "latin": "Ya\u0237in"}, "family": None, "sex": "male"}
+    await an_act(register, on=BORN, subject=unprintable)
+    counter = {"counter": {"identity": "national_card"}, "delivery": "counter"}
+    act = {"given": "ياسين", "event_on": BORN}
+    request = await submitted(api, "agent", act=act, **counter)
+    await world.settle()
+    found = await shown(api, request, "agent")
+    assert (found["state"], found["control"]) == ("under_control", "not_printable")
+
+    dead = await an_act(register, on="2026-11-02")
+    await noted(register, str(dead), {"kind": "death", "reference": "7/2026", "on": "2026-11-20"})
+    life = await submitted(
+        api, "agent", document="life_certificate", act={"given": "ياسين", "event_on": "2026-11-02"}, **counter
+    )
+    await world.settle()
+    await step(api, life, "approval", "civil_status_officer")
+    await world.settle()
+    assert (await shown(api, life, "agent"))["control"] == "deceased"
+    assert await documents(api, life, "agent") == []
+
+
+async def test_the_catalogue_is_everybodys(api: Api) -> None:
+    items = (await api.get("/v1/catalogue")).json()["items"]
+    assert [one["code"] for one in items][:2] == ["birth_extract", "birth_full_copy"]
+    post = next(way for way in items[0]["deliveries"] if way["delivery"] == "post")
+    assert (post["fee"], post["confidence"]) == (2000, "P")
+    assert len(items[0]["capacities"]) == 13
