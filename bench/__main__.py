@@ -3,11 +3,12 @@
 import argparse
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 import uvloop
 
-from bench import accept, clocks, consume, lists, relay, start, table
+from bench import accept, civil_status, clocks, consume, lists, relay, start, table
 from bench.harness import ROUNDS, Options, Result, kept
 from shared import log
 
@@ -16,6 +17,7 @@ BENCHMARKS: Final[dict[str, Callable[[Options], Awaitable[Sequence[Result]]]]] =
     "relay": relay.run,
     "consume": consume.run,
     "clocks": clocks.run,
+    "civil_status": civil_status.run,
     "lists": lists.run,
     "start": start.run,
 }
@@ -27,9 +29,10 @@ async def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="0.1 for backlogs a tenth as large")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--no-peers", action="store_true", help="ours and the floor alone")
+    parser.add_argument("--home", type=Path, help="keep the data there, and go on with what is there")
     asked = parser.parse_args()
     log.configure(level="ERROR")
-    options = Options(scale=asked.scale, rounds=asked.rounds, peers=not asked.no_peers)
+    options = Options(scale=asked.scale, rounds=asked.rounds, peers=not asked.no_peers, home=asked.home)
     for name in asked.only or BENCHMARKS:
         print(f"{name} …", file=sys.stderr)
         found = await BENCHMARKS[name](options)

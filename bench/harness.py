@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,6 +44,8 @@ class Options:
     scale: float = 1.0
     rounds: int = ROUNDS
     peers: bool = True
+    home: Path | None = None
+    """Where data is kept from one run to the next; without it nothing is."""
 
     def scaled(self, amount: int) -> int:
         return max(100, int(amount * self.scale))
@@ -144,8 +146,13 @@ SETTINGS: Final = {
 @asynccontextmanager
 async def workshop(options: Options, *services: Service, kafka: bool = False) -> AsyncIterator[Workshop]:
     """`kafka` takes Apache Kafka where its jars and Java can be had, else the embedded broker."""
-    with TemporaryDirectory(prefix="jamaa-bench-") as place:
+    with (
+        TemporaryDirectory(prefix="jamaa-bench-")
+        if options.home is None
+        else nullcontext(options.home) as place
+    ):
         home = Path(place)
+        home.mkdir(parents=True, exist_ok=True)
         home.chmod(0o755)  # as root the engines run as an unprivileged user
         async with AsyncExitStack() as stack:
             postgres = await stack.enter_async_context(EmbeddedPostgres(home, settings=SETTINGS))

@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
     """Adds every command below to `jamaa`."""
     for function in (status, log, stuck, redrive, replay, rebuild, baseline, token, backup, restore):
         app.command()(function)
-    for group in (events, skip, letters, clock):
+    for group in (events, skip, letters, clock, acts):
         app.add_typer(group)
 
 
@@ -242,6 +242,41 @@ async def reset(force: Force = False) -> None:
     from deploy.operator import clock as clocks
 
     await clocks.reset(recall(), force=force)
+
+
+acts = typer.Typer(name="acts", no_args_is_help=True, help="Acts of civil status.")
+
+
+@acts.command("import")
+@command
+async def import_(
+    file: Annotated[Path, typer.Argument(help="CSV or Parquet, one act a line")],
+    rejects: Annotated[
+        Path | None, typer.Option(help="where rejected lines are listed; FILE.rejects.csv, unless named")
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="of a CSV, such as windows-1256")] = "utf-8",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="only say what would become of each line")
+    ] = False,
+    language: Annotated[str, typer.Option(help="of the rejects: ar, fr or en")] = "fr",
+    by: By = None,
+) -> int:
+    """Take over acts that were digitised elsewhere. Interrupted, it goes on where it was; the exit status is
+    1 when lines were rejected.
+    """
+    from deploy.operator.imports import import_acts
+
+    if language not in {"ar", "fr", "en"}:
+        raise Refused("--language is ar, fr or en")
+    return await import_acts(
+        recall(),
+        file,
+        encoding=encoding,
+        rejects=rejects or file.with_name(f"{file.name}.rejects.csv"),
+        language=language,
+        dry_run=dry_run,
+        by=by,
+    )
 
 
 @command

@@ -118,6 +118,7 @@ BODIES: dict[str, Any] = {
     "/consents": {"administration": "a", "purpose": "life", "ends_at": "2030-01-01T00:00:00Z"},
     "/exchanges": {"identifier": "00000000195", "purpose": "life"},
     "/lookups": {"identifier": "00000000195"},
+    "/searches": {"given": "Yassine", "family": "Alami"},
 }
 """By the end of the path, for whoever knocks at every door."""
 

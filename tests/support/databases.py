@@ -33,6 +33,7 @@ class ServiceDatabase:
     api: Database
     worker: Database
     api_dsn: str
+    worker_dsn: str
     migrator_dsn: str
     admin_dsn: str
 
@@ -67,6 +68,7 @@ class Databases:
             Database(self._postgres.dsn(name, api), name=f"test {api}"),
             Database(self._postgres.dsn(name, worker), name=f"test {worker}"),
             self._postgres.dsn(name, api),
+            self._postgres.dsn(name, worker),
             self._postgres.dsn(name, migrate.MIGRATOR),
             self._postgres.dsn(name),
         )

@@ -1,8 +1,8 @@
 """HTTP of `civil_status`: families, offices, courts and other administrations."""
 
-from services.civil_status.api import acts, corrections, declarations, digitisation, exchanges, files
+from services.civil_status.api import acts, corrections, declarations, digitisation, exchanges, files, searches
 from shared.http import Router
 
 router = Router()
-for part in (files, declarations, acts, corrections, exchanges, digitisation):
+for part in (files, declarations, acts, corrections, exchanges, digitisation, searches):
     router.include_router(part.router)

@@ -160,7 +160,7 @@ async def exchange(
     Asked twice it answers twice: no answer is kept under a key.
     """
     purpose(body.purpose)
-    await _not_suspended(tx)
+    await not_suspended(tx)
     exchange_id = uuid4()
     asker = tx.actor.subject
     found = await consents.consented(tx, body.identifier, body.purpose)
@@ -204,7 +204,7 @@ async def look_up(
     response: Response,
 ) -> LookupOut | Refusal:
     """Acts by their number, or by the identifier of a person: those of the caller's territory."""
-    await _not_suspended(tx)
+    await not_suspended(tx)
     found = [act for act in await _looked_up(tx, body) if may_read(tx.actor, act.collectivity, act.parties)]
     if not found:
         await consents.missed(tx, PURPOSE.get())
@@ -231,7 +231,7 @@ async def _looked_up(tx: Tx, body: LookupIn) -> list[Act]:
     return [] if act is None else [act]
 
 
-async def _not_suspended(tx: Tx) -> None:
+async def not_suspended(tx: Tx) -> None:
     if await consents.suspended(tx):
         raise TooMany(
             "lookups_suspended",

@@ -20,6 +20,7 @@ from services.civil_status.events.consent import CONSENT, EXCHANGE, LOOKUP
 from services.civil_status.events.correction import CORRECTION
 from services.civil_status.events.declaration import DECLARATION
 from services.civil_status.events.digitisation import ENTRY, VOLUME
+from services.civil_status.events.imports import IMPORT
 from services.civil_status.events.matching import MATCHING, SEALING_KEY
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "DECLARATION",
     "ENTRY",
     "EXCHANGE",
+    "IMPORT",
     "LOOKUP",
     "MATCHING",
     "SEALING_KEY",

@@ -13,8 +13,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from services.civil_status.domain import Act, ActState
 from services.civil_status.domain.digitisation.entry import number_taken
 from services.civil_status.domain.identifier import draw
-from services.civil_status.domain.values import Blocks, Mention
-from services.civil_status.events import ACT, ActEvent, ActKind, Origin
+from services.civil_status.domain.outputs import Output, fold
+from services.civil_status.domain.values import Blocks, Mention, tree
+from services.civil_status.events import ACT, ActEvent, ActKind, ActRegistered, Origin
+from services.civil_status.store import names
 from shared.db import Tx
 from shared.errors import NotFound, Stale
 from shared.time import civil_day
@@ -23,7 +25,7 @@ COLUMNS: Final = (
     "id, kind, collectivity, office, year, number, origin, identifier, event_on, parties, state,"
     " disputed_with, judgment, version, drawn_up_at, drawn_up_by, body"
 )
-_COLUMNS: Final = COLUMNS.split(", ")
+_COLUMNS: Final = (*COLUMNS.split(", "), *names.COLUMNS)
 VALUES: Final = ", ".join("CAST(:body AS jsonb)" if name == "body" else f":{name}" for name in _COLUMNS)
 SELECT: Final = f"""
     SELECT {COLUMNS}, coalesce((SELECT jsonb_agg(m.body ORDER BY m.ordinal) FROM civil_status.mention m
@@ -38,8 +40,7 @@ ONE = _read(f"{SELECT} WHERE id = :id")
 LOCK = _read(f"{SELECT} WHERE id = :id FOR UPDATE OF act")
 NUMBERED = _read(f"{SELECT} WHERE office = :office AND year = :year AND kind = :kind AND number = :number")
 IDENTIFIED = _read(f"{SELECT} WHERE identifier = :identifier ORDER BY kind, id LIMIT 3")
-INSERT = text(
-    f"INSERT INTO civil_status.act ({COLUMNS}) VALUES ({VALUES})"
+INSERT = text(f"INSERT INTO civil_status.act ({', '.join(_COLUMNS)}) VALUES ({VALUES})"
     " ON CONFLICT (office, year, kind, number) DO NOTHING RETURNING id"
 )
 UPDATE = text(
@@ -109,8 +110,8 @@ async def save(tx: Tx, act: Act, *, because: ActEvent) -> None:
     """
     sequence = await tx.emit(ACT, act.id, act.collectivity, because)
     assert sequence == act.version  # the row was locked when it was loaded
-    if act.version == 1:
-        if (await tx.execute(INSERT, to_row(act))).one_or_none() is None:
+    if isinstance(because, ActRegistered):  # what was imported is there before its first event
+        if (await tx.execute(INSERT, to_row(act) | await names.columns(tx, tree(act.blocks)))).one_or_none() is None:
             raise number_taken()
     else:
         row = to_row(act)
@@ -130,6 +131,8 @@ async def save(tx: Tx, act: Act, *, because: ActEvent) -> None:
                 "body": mention_adapter().dump_json(last).decode(),
             },
         )
+        if last.changes:
+            await names.renamed(tx, act, fold(act, Output.FULL_COPY, tx.now)["blocks"])
 
 
 def _found(row: Row[*tuple[Any, ...]] | None) -> Act:

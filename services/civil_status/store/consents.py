@@ -112,5 +112,15 @@ async def missed(tx: Tx, purpose: str) -> None:
     await tx.emit(LOOKUP, tx.actor.subject, where, event)
 
 
+async def searched_in_vain(tx: Tx, purpose: str) -> None:
+    """Announces a search by name that found nothing. It does not count as a guess: whoever knows no number
+    spells. Call it last.
+    """
+    values = {"reader": tx.actor.subject, "day": civil_day(tx.now)}
+    misses: int = (await tx.execute(MISSES, values)).scalar_one_or_none() or 0
+    event = LookupMissed(purpose=purpose, misses=misses, missed_at=tx.now, suspended=False)
+    await tx.emit(LOOKUP, tx.actor.subject, min(tx.actor.communes | tx.actor.provinces, default=""), event)
+
+
 def from_row(row: Row[*tuple[Any, ...]]) -> Consent:
     return Consent(**{name: getattr(row, name) for name in NAMES})

@@ -1,0 +1,282 @@
+"""Acts laid down in bulk: a chunk of lines, what is wrong with others, and how far the file is, in one
+transaction.
+"""
+
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+from sqlalchemy import text
+
+from services.civil_status.domain.spelling import Spelled
+from services.civil_status.domain.taken_over import Taking, counted, registers
+from services.civil_status.events.imports import IMPORT, ActsImported, ImportFinished, Taken
+from shared.db import Tx
+from shared.errors import Conflict
+
+NAMESPACE: Final = UUID("53a3e9f2-6f0d-5f0a-8a8e-0d6f1c2b5a10")
+MOST_BYTES: Final = 150_000
+"""Of the registers that one event names: an event has at most 262,144 bytes."""
+
+START = text("""
+    INSERT INTO civil_status.import (id, sha256, size, started_by, started_at)
+    VALUES (:id, :sha256, :size, :by, :now) ON CONFLICT DO NOTHING""")
+READ = text("""
+    SELECT id, "offset", line, imported, already, rejected, finished_at IS NOT NULL AS finished
+    FROM civil_status.import WHERE id = :id""")
+ALONE = text("SELECT pg_advisory_xact_lock(hashtext('civil_status.import'))")
+PROGRESS = text("""
+    UPDATE civil_status.import SET "offset" = :offset, line = :line, imported = imported + :imported,
+      already = already + :already, rejected = rejected + :rejected, version = version + :events
+    WHERE id = :id AND "offset" = :from""")
+FINISH = text("""
+    UPDATE civil_status.import SET finished_at = :now, version = version + 1
+    WHERE id = :id AND finished_at IS NULL RETURNING imported, already, rejected""")
+REJECT = text("""
+    INSERT INTO civil_status.reject (import, line, code, field)
+    SELECT :id, * FROM unnest(CAST(:lines AS bigint[]), CAST(:codes AS text[]), CAST(:fields AS text[]))""")
+REJECTS = text("""
+    SELECT line, code, field FROM civil_status.reject WHERE import = :id AND line > :after
+    ORDER BY line LIMIT :most""")
+# The staged lines have no statistics, and none is worth making: nested loops over the unique index, whatever
+# a planner might guess of the millions on the other side.
+PLAN = text("SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)")
+EMPTY = text("TRUNCATE civil_status.staged")
+THERE = text("""
+    SELECT s.line, a.body = s.body AND a.identifier IS NOT DISTINCT FROM s.identifier AS same
+    FROM civil_status.staged s JOIN civil_status.act a USING (office, year, kind, number)""")
+IDENTIFIED = text("""
+    SELECT line, identifier FROM civil_status.staged WHERE identifier IS NOT NULL AND kind = 'birth'
+    ORDER BY line""")
+TAKE = text("SELECT civil_status.take_identifiers(CAST(:digits AS text[])) AS taken")
+DROP = text("DELETE FROM civil_status.staged WHERE line = ANY(CAST(:lines AS bigint[]))")
+INSERT = text("""
+    INSERT INTO civil_status.act (id, kind, collectivity, office, year, number, origin, identifier, event_on,
+      version, drawn_up_at, drawn_up_by, body, family_name, given_name, father_name, mother_name)
+    SELECT id, kind, collectivity, office, year, number, 'imported', identifier, event_on, 0, drawn_up_at,
+      :by, body, family_name, given_name, father_name, mother_name FROM civil_status.staged""")
+STAGED: Final = (
+    "line", "id", "kind", "collectivity", "office", "year", "number", "identifier", "event_on", "drawn_up_at",
+    "body", "family_name", "given_name", "father_name", "mother_name",
+)  # fmt: skip
+
+
+NULL: Final = "\\N"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How far the file with this id was read: `offset` in bytes or rows of its content, `line` of it."""
+
+    id: UUID
+    offset: int
+    line: int
+    imported: int
+    already: int
+    rejected: int
+    finished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    line: int
+    code: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """Lines that were read together, from `start` up to `offset`: good ones by line, bad ones as rejects."""
+
+    start: int
+    offset: int
+    line: int
+    takings: Mapping[int, Taking]
+    rejects: Sequence[Reject]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    imported: int
+    already: int
+    rejects: Sequence[Reject]
+
+
+def identity(sha256: str) -> UUID:
+    """A file is its content: whoever sends it again goes on with the same import."""
+    return uuid5(NAMESPACE, sha256)
+
+
+async def started(tx: Tx, sha256: str, size: int) -> Standing:
+    """The import of this file, begun now or before."""
+    import_ = identity(sha256)
+    values = {"id": import_, "sha256": sha256, "size": size, "by": tx.actor.subject, "now": tx.now}
+    await tx.execute(START, values)
+    return await standing(tx, import_)
+
+
+async def standing(tx: Tx, import_: UUID) -> Standing:
+    row = (await tx.execute(READ, {"id": import_})).one()
+    return Standing(**{name: getattr(row, name) for name in Standing.__slots__})
+
+
+async def take(tx: Tx, import_: UUID, chunk: Chunk, names: Mapping[Spelled, int]) -> Outcome:
+    """The acts of a chunk become acts of the register, once: those that are there already stay as they are.
+
+    Raises Conflict `import_elsewhere` when somebody else took this chunk meanwhile.
+    """
+    outcome = await lay(tx, chunk, names)
+    if outcome.imported:
+        await tx.execute(INSERT, {"by": tx.actor.subject})
+    events = 0
+    if outcome.imported:
+        gone = {reject.line for reject in outcome.rejects} | set(outcome.there)
+        kept = [one for line, one in chunk.takings.items() if line not in gone]
+        for acts, named in _events(registers(kept)):
+            where = named[0].collectivity if len({one.collectivity for one in named}) == 1 else ""
+            event = ActsImported(acts=acts, registers=tuple(named), imported_at=tx.now)
+            await tx.emit(IMPORT, import_, where, event)
+            events += 1
+    await _reject(tx, import_, outcome.rejects)
+    progress = {
+        "id": import_,
+        "from": chunk.start,
+        "offset": chunk.offset,
+        "line": chunk.line,
+        "imported": outcome.imported,
+        "already": outcome.already,
+        "rejected": len(outcome.rejects),
+        "events": events,
+    }
+    if (await tx.execute(PROGRESS, progress)).rowcount != 1:
+        raise Conflict("import_elsewhere", "This file is being imported by somebody else.")
+    return outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Laid(Outcome):
+    """What is staged now, to be inserted or only counted. `there`: lines whose acts were there before."""
+
+    there: Collection[int]
+
+
+async def lay(tx: Tx, chunk: Chunk, names: Mapping[Spelled, int]) -> Laid:
+    """Stages a chunk and compares it with the register. Changes nothing but identifiers, which it takes: a
+    trial rolls back.
+    """
+    await tx.execute(ALONE)
+    await tx.execute(PLAN)
+    await tx.execute(EMPTY)
+    rejects = list(chunk.rejects)
+    takings, repeated = dict(chunk.takings), list[int]()
+    first: dict[str, tuple[int, Taking]] = {}
+    for line, taking in chunk.takings.items():
+        _, known = first.setdefault(taking.id, (line, taking))
+        if known is not taking:
+            del takings[line]
+            if known == taking:
+                repeated.append(line)
+            else:
+                rejects.append(Reject(line, "number_taken", "number"))
+    if takings:
+        await _copied(tx, takings, names)
+    there: list[int] = []
+    for row in await tx.execute(THERE):
+        if row.same:
+            there.append(row.line)
+        else:
+            rejects.append(Reject(row.line, "number_taken", "number"))
+    gone = {reject.line for reject in rejects} | set(there)
+    await _drop(tx, gone & takings.keys())
+    for line in await _untaken(tx):
+        rejects.append(Reject(line, "identifier_taken", "identifier"))
+        gone.add(line)
+    rejects.sort(key=lambda one: one.line)
+    return Laid(
+        imported=len(takings.keys() - gone),
+        already=len(there) + len(repeated),
+        rejects=rejects,
+        there=frozenset([*there, *repeated]),
+    )
+
+
+async def _untaken(tx: Tx) -> list[int]:
+    """Lines whose identifier is somebody else's, no longer staged. An act of death only refers to one."""
+    wanted: dict[str, list[int]] = {}
+    for row in await tx.execute(IDENTIFIED):
+        wanted.setdefault(row.identifier, []).append(row.line)
+    if not wanted:
+        return []
+    free = {row.taken for row in await tx.execute(TAKE, {"digits": list(wanted)})}
+    refused = [line for digits, lines in wanted.items() for line in (lines[1:] if digits in free else lines)]
+    await _drop(tx, refused)
+    return refused
+
+
+async def _drop(tx: Tx, lines: Collection[int]) -> None:
+    if lines:
+        await tx.execute(DROP, {"lines": sorted(lines)})
+
+
+async def _reject(tx: Tx, import_: UUID, rejects: Sequence[Reject]) -> None:
+    if rejects:
+        values = {
+            "id": import_,
+            "lines": [one.line for one in rejects],
+            "codes": [one.code for one in rejects],
+            "fields": [one.field for one in rejects],
+        }
+        await tx.execute(REJECT, values)
+
+
+async def rejects(tx: Tx, import_: UUID, *, after: int, most: int) -> list[Reject]:
+    rows = await tx.execute(REJECTS, {"id": import_, "after": after, "most": most})
+    return [Reject(row.line, row.code, row.field) for row in rows]
+
+
+async def finished(tx: Tx, import_: UUID) -> None:
+    """All of the file was read. Announced once."""
+    row = (await tx.execute(FINISH, {"id": import_, "now": tx.now})).one_or_none()
+    if row is not None:
+        counts = {name: getattr(row, name) for name in ("imported", "already", "rejected")}
+        await tx.emit(IMPORT, import_, "", ImportFinished(**counts, finished_at=tx.now))
+
+
+async def _copied(tx: Tx, takings: Mapping[int, Taking], names: Mapping[Spelled, int]) -> None:
+    raw: Any = await tx.connection.get_raw_connection()
+
+    async def content() -> AsyncIterator[bytes]:
+        yield "".join(rows(takings, names)).encode()
+
+    await raw.driver_connection.copy_to_table(
+        "staged", schema_name="civil_status", source=content(), columns=STAGED, format="text"
+    )
+
+
+def rows(takings: Mapping[int, Taking], names: Mapping[Spelled, int]) -> Iterator[str]:
+    """As COPY reads text. Nothing of an act holds a control character; a backslash is doubled."""
+    known: dict[Spelled | None, int | str] = {None: NULL}
+    known.update(names.items())
+    for line, one in takings.items():
+        body = one.body.replace("\\", "\\\\") if "\\" in one.body else one.body
+        yield (
+            f"{line}\t{one.id}\t{one.kind}\t{one.collectivity}\t{one.office}\t{one.year}\t{one.number}\t"
+            f"{one.identifier or NULL}\t{one.event_on}\t{one.drawn_up_on} 12:00:00+00\t{body}\t"
+            f"{known[one.family]}\t{known[one.given]}\t{known[one.father]}\t{known[one.mother]}\n"
+        )
+
+
+def _events(named: Iterable[Taken]) -> Iterator[tuple[int, list[Taken]]]:
+    """So many acts in so many registers, none too large for an event."""
+    some: list[Taken] = []
+    size = acts = 0
+    for register in named:
+        if some and size + len(register.numbers) + 120 > MOST_BYTES:
+            yield acts, some
+            some, size, acts = [], 0, 0
+        some.append(register)
+        size += len(register.numbers) + 120
+        acts += counted(register.numbers)
+    if some:
+        yield acts, some
