@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import pytest
 
+from services.civil_status.domain import Act
+from services.civil_status.events import ActKind
+from services.civil_status.store import acts
+from tests.civil_status import cases
 from tests.civil_status.conftest import Happened
 from tests.civil_status.filed import OFFICE, WHY
 from tests.civil_status.paper import NAMES, YEAR, Volume, keyed, listed, opened, png, settled, volume_body
@@ -331,21 +335,26 @@ async def test_a_number_that_an_import_brought_meanwhile_is_a_persons_to_decide(
 ) -> None:
     volume = await settled(api, 2)
     await volume.accepted()
-    connection = await asyncpg.connect(civil_status.admin_dsn)
-    said: Any = '{"event": {"on": {"year": 1962}, "place": "x"}, "subject": {"given": {"ar": "سعيد"}}}'
-    act = await connection.fetchval(
-        "INSERT INTO civil_status.act (id, kind, collectivity, office, year, number, origin, event_on,"
-        " version, drawn_up_at, drawn_up_by, body) VALUES (gen_random_uuid(), 'birth', '06.141.01.0', $1, $2, 1,"
-        " 'imported', '1962-01-01', 1, now(), 'import', $3) RETURNING id",
-        *(OFFICE, YEAR, said),
-    )
-    await connection.close()
+    async with civil_status.api.transaction(cases.OFFICER) as tx:
+        act, entered = Act.transcribe(
+            uuid4(),
+            kind=ActKind.BIRTH,
+            collectivity=cases.CASABLANCA,
+            office=OFFICE,
+            year=YEAR,
+            number=1,
+            identifier=None,
+            blocks=cases.blocks(),
+            by=cases.OFFICER,
+            now=tx.now,
+        )
+        await acts.save(tx, act, because=entered)
     found = (await volume.does("registration", OFFICER)).json()
     assert ([one["number"] for one in found["registered"]], found["suspected"]) == ([2], [1])
     other = await volume.step(1, "duplicate-decision", OFFICER, {"same": None})
     assert (other.status_code, other.json()["code"]) == (409, "number_taken")
     rejected = await volume.step(1, "reject", OFFICER, {"ground": "number_repeated"})
-    assert "court" in rejected.json()["reject"]["next_step"]["en"], (rejected.text, act)
+    assert "court" in rejected.json()["reject"]["next_step"]["en"], rejected.text
 
 
 async def test_the_register_of_reads_has_every_look(api: Api, happened: Happened) -> None:
