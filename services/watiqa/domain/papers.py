@@ -84,7 +84,7 @@ def paper(request: Request, said: Said | None, now: datetime) -> Content:
             mentions = tuple(_two(one["text"]) for one in said.get("mentions", ()))
     return Content(
         issuer=_letterhead(request.collectivity),
-        title=_two(request.listed.title),
+        title=_translated(request.listed.title, both=layout is Layout.MULTILINGUAL),
         reference=reference,
         issued=_two(day_text(civil_day(now))),
         holder=holder,

@@ -1,0 +1,162 @@
+"""What is printed of an act: every layout, with names as long, as incomplete and as awkward as registers have
+them; rendered, because a page that nobody has drawn is not known to fit.
+"""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+
+from services.watiqa.domain import Request
+from services.watiqa.domain.catalogue import catalogue
+from services.watiqa.domain.papers import died, paper
+from services.watiqa.domain.values import Statement
+from services.watiqa.events.request import Delivery
+from shared.documents.content import Content
+from shared.documents.render import png
+from shared.errors import Invalid
+from tests.documents.samples import DAY, ID, INJECTION, URL
+from tests.watiqa.cases import NOW, asked
+
+YASSINE: Final = {"ar": "ياسين", "latin": "Yassine", "tifinagh": "ⵢⴰⵙⵉⵏ"}
+ALAMI: Final = {"ar": "العلمي", "latin": "Alami", "tifinagh": None}
+LONG_AR: Final = "محمد عبد الرحمن بن المختار بن عبد القادر الإدريسي الحسني العلوي السجلماسي الفيلالي المراكشي"
+LONG_FR: Final = (
+    "Mohammed Abderrahmane Ben El Mokhtar Ben Abdelkader El Idrissi El Hassani Es-Sijilmassi El Filali"
+)
+BARE: Final = {"ar": "تودة", "latin": None, "tifinagh": None}
+
+
+def person(given: Mapping[str, Any], family: Mapping[str, Any] | None = ALAMI, **more: Any) -> dict[str, Any]:
+    return {"given": given, "family": family, "sex": None, "nationality": "MA"} | more
+
+
+def said(**changes: Any) -> dict[str, Any]:
+    """As the register seals a full copy."""
+    blocks = {
+        "event": {
+            "on": {"year": 1987, "month": 3, "day": 2, "hijri": "1407-07-02", "hijri_computed": True},
+            "time": "06:40",
+            "place": "الدار البيضاء",
+        },
+        "subject": person(YASSINE, sex="male"),
+        "father": person({"ar": "محمد", "latin": "Mohammed"}, occupation="أستاذ", address="12 زنقة مراكش"),
+        "mother": person({"ar": "فاطمة", "latin": "Fatima"}),
+        "spouse": None,
+        "declarant": {"person": person({"ar": "محمد", "latin": "Mohammed"}), "relation": "father"},
+    }
+    return {
+        "output": "full_copy",
+        "kind": "birth",
+        "office": "06.141.01.0-01",
+        "year": 1987,
+        "number": 42,
+        "identifier": "00000000195",
+        "blocks": blocks | changes.pop("blocks", {}),
+        "mentions": [],
+    } | changes
+
+
+def mention(n: int, kind: str = "marriage") -> dict[str, Any]:
+    text = {
+        "ar": f"تزوج(ت) بـ مريم العلمي بتاريخ {n} يناير 2001، ملخص عدد {n}/2001.",
+        "fr": f"Marié(e) à Meryem Alami le {n} janvier 2001, sommaire n° {n}/2001.",
+        "en": "Married.",
+    }
+    return {"kind": kind, "text": text}
+
+
+BLANK: Final = 5_000  # bytes that a page without a line on it would not have at 60 dpi
+SAMPLES: Final[dict[str, dict[str, Any]]] = {
+    "plain": said(),
+    "long_names": said(
+        blocks={
+            "subject": person({"ar": LONG_AR, "latin": LONG_FR, "tifinagh": "ⵎⵓⵃⵎⵎⴷ ⵄⴱⴷ ⵔⵔⵃⵎⴰⵏ"}),
+            "mother": person({"ar": LONG_AR, "latin": LONG_FR}),
+        }
+    ),
+    "no_latin": said(
+        blocks={
+            "event": {"on": {"year": 1931, "month": None, "day": None, "hijri": None}, "place": "Imilchil"},
+            "subject": person(BARE, None),
+            "father": person(BARE, None),
+            "mother": None,
+            "declarant": None,
+        },
+        identifier=None,
+    ),
+    "twenty_mentions": said(mentions=[mention(n) for n in range(1, 21)]),
+    "death": said(kind="death", blocks={"spouse": person({"ar": "مريم", "latin": "Meryem"})}),
+    "died": said(died_on="2020-05-01", output="extract"),
+}
+FROM_THE_REGISTER: Final = [code for code, one in catalogue().documents.items() if one.register]
+
+
+def of(document: str) -> Request:
+    """A request for that document, whatever else it would take to file one."""
+    return replace(asked(delivery=Delivery.DOWNLOAD), document=document)
+
+
+def drawn(content: Content) -> list[bytes]:
+    return png(content, id=ID, day=DAY, url=URL, token="A" * 300, dpi=60)
+
+
+@pytest.mark.parametrize(("document", "sample"), list(itertools.product(FROM_THE_REGISTER, SAMPLES)), ids=str)
+def test_every_document_of_every_act_is_drawn(document: str, sample: str) -> None:
+    content = paper(of(document), SAMPLES[sample], NOW)
+    pages = drawn(content)
+    assert pages
+    assert all(page.startswith(b"\x89PNG") and len(page) > BLANK for page in pages)
+    labels = {field.label["fr"].partition(" / ")[0] for field in content.fields}
+    assert {"N° de l'acte", "Bureau d'état civil"} <= labels
+
+
+def test_a_name_is_printed_in_the_scripts_that_the_register_has() -> None:
+    assert paper(of("birth_extract"), SAMPLES["plain"], NOW).holder == {
+        "ar": "ياسين العلمي",
+        "fr": "Yassine Alami",
+        "zgh": "ⵢⴰⵙⵉⵏ",
+    }
+    bare = paper(of("birth_extract"), SAMPLES["no_latin"], NOW)
+    assert bare.holder == {"ar": "تودة"}, "what it lacks prints a dash"
+    dates = [field.value for field in bare.fields if field.label["fr"] == "Date de naissance"]
+    assert dates == [{"und": "1931"}], "as exact as the register knows it"
+
+
+def test_the_margin_is_on_the_copies_and_the_sheet_says_what_follows_from_it() -> None:
+    divorced = said(mentions=[mention(1), mention(2, "dissolution")])
+    assert len(paper(of("birth_full_copy"), divorced, NOW).mentions) == 2
+    sheet = paper(of("individual_sheet"), divorced, NOW)
+    assert sheet.mentions == ()
+    [status] = [field.value for field in sheet.fields if field.label["fr"] == "Situation de famille"]
+    assert status["fr"] == "mariage dissous"
+
+
+def test_a_multilingual_extract_has_every_label_in_three_languages() -> None:
+    fields = paper(of("multilingual_extract"), SAMPLES["plain"], NOW).fields
+    assert all(" / " in field.label["fr"] for field in fields)
+
+
+def test_who_is_dead_is_known_from_either_output() -> None:
+    assert died(SAMPLES["died"])
+    assert died(said(mentions=[mention(1, "death")]))
+    assert not died(SAMPLES["twenty_mentions"])
+
+
+def test_nothing_in_a_name_is_markup_and_what_cannot_be_printed_is_refused() -> None:
+    written = paper(of("birth_extract"), said(blocks={"subject": person({"ar": INJECTION})}), NOW)
+    assert written.holder["ar"].startswith(INJECTION)
+    assert drawn(written)
+    for bad in ("يا\u202eسين", "ياسين\u200f", "ʷ", "字", "أ" * 1001):
+        with pytest.raises(Invalid):
+            assert paper(of("birth_extract"), said(blocks={"subject": person({"ar": bad})}), NOW).canonical
+
+
+def test_a_certificate_of_residence_says_what_was_stated() -> None:
+    statement = Statement(given_ar="ياسين", family_ar="العلمي", address="12 زنقة مراكش", born_on=NOW.date())
+    content = paper(replace(of("residence_certificate"), statement=statement, wanted=None), None, NOW)
+    assert content.holder == {"ar": "ياسين العلمي"}
+    assert {"ar": "12 زنقة مراكش"} in [field.value for field in content.fields]
+    assert drawn(content)
