@@ -30,6 +30,8 @@ from tests.rokhas.conftest import Deliver, Says, clock_says, deliver, rokhas
 from tests.rokhas.filed import CASABLANCA, filed
 from tests.support.databases import ServiceDatabase
 from tests.support.http import ISSUER, settings_of
+from tests.watiqa.conftest import watiqa
+from tests.watiqa.filed import asked_for
 
 ELSEWHERE = "06.371.01.01"
 """Another commune in another province."""
@@ -121,6 +123,7 @@ async def world(
     rokhas: ServiceDatabase,
     deadlines: ServiceDatabase,
     civil_status: ServiceDatabase,
+    watiqa: ServiceDatabase,
     tmp_path: Path,
     clock_says: Says,
     deliver: Deliver,
@@ -136,7 +139,7 @@ async def world(
         audience="jamaa",
         within=lambda code: territory().within(code),
     )
-    databases = {"rokhas": rokhas, "deadlines": deadlines, "civil_status": civil_status}
+    databases = {"rokhas": rokhas, "deadlines": deadlines, "civil_status": civil_status, "watiqa": watiqa}
     app = create_app(
         SERVICES,
         {name: database.api for name, database in databases.items()},
@@ -148,8 +151,9 @@ async def world(
         brought_by = {"Authorization": f"Bearer {issuer.token('citizen')}", "Idempotency-Key": uuid4().hex}
         plan = {"file": ("plan.pdf", b"%PDF-1.7 plan", "application/pdf")}
         stored = await client.post("/rokhas/v1/files", files=plan, headers=brought_by)
-        kept = await client.post("/civil_status/v1/files", files=plan, headers=brought_by)
-        assert kept.is_success, kept.text
+        for service in ("civil_status", "watiqa"):
+            kept = await client.post(f"/{service}/v1/files", files=plan, headers=brought_by)
+            assert kept.is_success, kept.text
         assert stored.is_success, stored.text
         file = await filed(rokhas, digest=stored.json()["sha256"])
         answer_by = datetime.now(UTC) + timedelta(days=30)
@@ -194,6 +198,7 @@ async def world(
             code="construction_small",
             **await registered(sent, register_clock_says, SECRET),
             **await digitised(sent, SECRET),
+            **await asked_for(sent, SECRET, stored.json()["sha256"]),
         )
         yield made
 
@@ -210,4 +215,13 @@ def delegation_body(holder: str) -> dict[str, Any]:
     }
 
 
-__all__ = ["civil_status", "clock_says", "deadlines", "deliver", "register_clock_says", "rokhas", "tell"]
+__all__ = [
+    "civil_status",
+    "clock_says",
+    "deadlines",
+    "deliver",
+    "register_clock_says",
+    "rokhas",
+    "tell",
+    "watiqa",
+]

@@ -32,11 +32,15 @@ from tests.security.conftest import (
 )
 from tests.shared.test_auth import confused, signed, unsigned
 from tests.support.databases import ServiceDatabase
+from tests.watiqa.filed import BODIES as WATIQA
 
 DOORS = doors()
 GUARDED = [door for door in DOORS if not door.mark.public]
 OF_A_FILE = [door for door in GUARDED if "{" in door.path]
-HIDDEN = ("dossier_id", "clock_id", "delegation_id", "request", "act_id", "declaration_id", "volume_id")
+HIDDEN = (
+    *("dossier_id", "clock_id", "delegation_id", "request", "act_id", "declaration_id", "volume_id"),
+    "request_id",
+)
 LISTS = [door for door in DOORS if door.method == "GET" and "{" not in door.path]
 
 REASON = {"article": "12-90, art. 43", "text": "Alignement"}
@@ -82,6 +86,7 @@ BODIES: dict[str, Any] = {
     },
     **CIVIL_STATUS,
     **DIGITISATION,
+    **WATIQA,
 }
 """By the end of the path, the longest that fits; a route whose body may be empty needs none."""
 
