@@ -1,8 +1,8 @@
 """HTTP of digitisation: from the page of a paper register to the act in the register."""
 
-from services.civil_status.api.digitisation import entries, progress, volumes
+from services.civil_status.api.digitisation import entries, progress, registration, volumes
 from shared.http import Router
 
 router = Router(prefix="")
-for part in (volumes, entries, progress):
+for part in (volumes, registration, entries, progress):
     router.include_router(part.router)
