@@ -21,9 +21,14 @@ from deploy.contracts.examples import examples
 from deploy.contracts.schemas import schemas
 from deploy.registry import SERVICES
 from services.civil_status.consumers import clocks as register_clocks
+from services.civil_status.consumers import matching as question
+from services.civil_status.events import ACT, MATCHING, SEALING_KEY
 from services.deadlines.domain.loading import rulebook
 from services.deadlines.events import CLOCKS
 from services.rokhas.consumers.clocks import CHANGES, ELAPSED, WARNED, ClockFacts
+from services.watiqa.consumers import clocks as window_clocks
+from services.watiqa.consumers import register as answer
+from services.watiqa.events import REQUEST
 from shared.events import Envelope, Event, topic_of
 
 PARSER = Path(__file__).parent / "asyncapi"
@@ -179,6 +184,35 @@ def test_civil_status_reads_every_clock(event: type[Event]) -> None:
         facts = envelope(event, example | {"aggregate_id": str(uuid4())}).read(register_clocks.ClockFacts)
         assert facts.clock().answer_by == facts.answer_by
         assert event.TYPE != register_clocks.ELAPSED or facts.effective_at is not None
+
+
+@pytest.mark.parametrize("event", CLOCKS.events, ids=lambda event: event.TYPE)
+def test_watiqa_reads_every_clock(event: type[Event]) -> None:
+    assert {*window_clocks.CHANGES, window_clocks.ELAPSED} <= set(CLOCKS.types)
+    for example in examples(event):
+        facts = envelope(event, example).read(window_clocks.ClockFacts)
+        assert facts.clock().answer_by == facts.answer_by
+        assert event.TYPE != window_clocks.ELAPSED or facts.effective_at is not None
+
+
+def test_the_window_and_the_register_understand_each_other() -> None:
+    """What the one asks the other reads, and the other way round."""
+    [asked] = [event for event in REQUEST.events if question.ASKED == event.TYPE]
+    for example in examples(asked):
+        # The schema says text where the register takes one of its three outputs.
+        facts = envelope(asked, example | {"output": "extract"}).read(question.AskedFacts)
+        assert (facts.sealed, facts.reply_key) == (example["sealed"], example["reply_key"])
+    assert set(MATCHING.types) == set(answer.ANSWERS)
+    assert set(SEALING_KEY.types) == {answer.PUBLISHED, answer.DESTROYED}
+    assert {answer.NOTED, answer.ANNULLED} <= set(ACT.types)
+    for kind, reader in (
+        *((event, answer.AnswerFacts) for event in MATCHING.events),
+        (SEALING_KEY.types[answer.PUBLISHED], answer.KeyFacts),
+        *((ACT.types[name], answer.ChangeFacts) for name in (answer.NOTED, answer.ANNULLED)),
+    ):
+        for example in examples(kind):
+            read = envelope(kind, example).read(reader)
+            assert kind.TYPE != answer.FOUND or (read.act, read.act_version) == (example["act"], 1)
 
 
 def test_the_rules_listen_to_events_that_exist() -> None:
