@@ -131,8 +131,8 @@ class Country:
         return found
 
     async def fill(self, size: int) -> float:
-        """Grows to `size`, without the indexes, which are built at the end. Seconds of that. A batch is a
-        transaction with its progress.
+        """Grows to `size`, rounded by register, without the indexes, which are built at the end: seconds of
+        that. A batch is a transaction with its progress.
         """
         standing = await self.admin.fetchrow("SELECT * FROM bench.fill")
         if standing["acts"] >= size and not standing["towards"]:
@@ -178,7 +178,7 @@ class Country:
         await self.admin.execute("VACUUM (ANALYZE) civil_status.act, civil_status.name")
         acts_ = await self.admin.fetchval("SELECT count(*) FROM civil_status.act WHERE number < $1", FAR)
         await self.admin.execute(
-            "UPDATE bench.fill SET acts = $1, towards = 0, register = 0, indexed_in = $2", acts_, built
+            "UPDATE bench.fill SET acts = $1, towards = 0, register = 0, indexed_in = $2", size, built
         )
         print(f"\n{acts_:,} acts, indexes built in {built:.0f} s", file=sys.stderr)
         return built
