@@ -13,7 +13,7 @@ from services.civil_status.events import ActKind
 from services.civil_status.store import acts
 from shared.db import Database
 from tests.civil_status.cases import OFFICER
-from tests.civil_status.filed import CASABLANCA, OFFICE, WHY, an_act, by_judgment
+from tests.civil_status.filed import CASABLANCA, OFFICE, WHY, an_act, by_judgment, marriage
 from tests.support.databases import ServiceDatabase
 from tests.support.http import Api
 
@@ -126,3 +126,16 @@ async def test_a_stale_read_is_told(api: Api) -> None:
     assert first.status_code == 200, first.text
     again = await api.post(path, "civil_status_officer", json=body | {"reference": "8/2026"}, headers=seen)
     assert (again.status_code, again.json()["code"]) == (412, "act_changed")
+
+
+async def test_of_mentions_entered_at_once_none_is_lost(api: Api) -> None:
+    act = await an_act(api)
+    answers = await asyncio.gather(
+        *(
+            api.post(f"/v1/acts/{act}/mentions", "civil_status_officer", json=marriage(f"{reference}/2026"))
+            for reference in range(1, 6)
+        )
+    )
+    assert [one.status_code for one in answers] == [200] * 5, [one.text for one in answers]
+    read = await api.get(f"/v1/acts/{act}", "civil_status_officer", headers=WHY)
+    assert (read.json()["mentions"], read.json()["version"]) == (5, 6)

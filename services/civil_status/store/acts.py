@@ -37,10 +37,12 @@ def _read(sql: str) -> Any:
 
 
 ONE = _read(f"{SELECT} WHERE id = :id")
-LOCK = _read(f"{SELECT} WHERE id = :id FOR UPDATE OF act")
+# A statement of its own: who waited for the row would else see it with the margin of before the wait.
+LOCK = text("SELECT FROM civil_status.act WHERE id = :id FOR UPDATE")
 NUMBERED = _read(f"{SELECT} WHERE office = :office AND year = :year AND kind = :kind AND number = :number")
 IDENTIFIED = _read(f"{SELECT} WHERE identifier = :identifier ORDER BY kind, id LIMIT 3")
-INSERT = text(f"INSERT INTO civil_status.act ({', '.join(_COLUMNS)}) VALUES ({VALUES})"
+INSERT = text(
+    f"INSERT INTO civil_status.act ({', '.join(_COLUMNS)}) VALUES ({VALUES})"
     " ON CONFLICT (office, year, kind, number) DO NOTHING RETURNING id"
 )
 UPDATE = text(
@@ -72,7 +74,8 @@ async def get(tx: Tx, act_id: UUID) -> Act:
 
 async def locked(tx: Tx, act_id: UUID, *, version: int | None = None) -> Act:
     """To change. Raises `NotFound`, and `Stale` when the caller read another version than this one."""
-    act = _found((await tx.execute(LOCK, {"id": act_id})).one_or_none())
+    await tx.execute(LOCK, {"id": act_id})
+    act = await get(tx, act_id)
     if version is not None and version != act.version:
         raise Stale("act_changed", version=act.version)
     return act
@@ -111,7 +114,8 @@ async def save(tx: Tx, act: Act, *, because: ActEvent) -> None:
     sequence = await tx.emit(ACT, act.id, act.collectivity, because)
     assert sequence == act.version  # the row was locked when it was loaded
     if isinstance(because, ActRegistered):  # what was imported is there before its first event
-        if (await tx.execute(INSERT, to_row(act) | await names.columns(tx, tree(act.blocks)))).one_or_none() is None:
+        row = to_row(act) | await names.columns(tx, tree(act.blocks))
+        if (await tx.execute(INSERT, row)).one_or_none() is None:
             raise number_taken()
     else:
         row = to_row(act)

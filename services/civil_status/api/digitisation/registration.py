@@ -49,7 +49,7 @@ async def register(
     """The officer enters settled acts of accepted lots in the register, each under its own number. Asked
     again it goes on where it was: what is entered is not entered twice.
     """
-    volume = await volumes.locked(tx, volume_id)
+    volume = await volumes.get(tx, volume_id)
     demand(Action.ENTER_ACT, tx.actor, volume.collectivity)
     found = await entries.states(tx, volume.id)
     ready = [n for n, state in found.items() if state is EntryState.SETTLED and volume.cleared(n)]
