@@ -1,6 +1,14 @@
 """HTTP of `civil_status`: families, offices, courts and other administrations."""
 
-from services.civil_status.api import acts, corrections, declarations, digitisation, exchanges, files, searches
+from services.civil_status.api import (
+    acts,
+    corrections,
+    declarations,
+    digitisation,
+    exchanges,
+    files,
+    searches,
+)
 from shared.http import Router
 
 router = Router()
