@@ -21,6 +21,7 @@ STALE: Final = """
     WHERE state = 'running' AND calendar_revision < (SELECT max(revision) FROM deadlines.calendar_revision)
       AND id::text <> ALL($1::text[])"""
 PENDING: Final = "SELECT count(*) FROM msg.outbox_pending"
+UNSEALED: Final = "SELECT count(*) FROM msg.document WHERE state = 'ordered'"
 
 
 async def healed(cluster: Cluster) -> None:
@@ -57,6 +58,8 @@ async def drained(cluster: Cluster, trial: Trial, *, within: float = PATIENCE) -
             left.clear()
             for service in ALL:
                 left[f"pending in {service.name}"] = await cluster.value(service.name, PENDING)
+                # Sealed by a task, not by a consumer: its event comes when every head is equal already.
+                left[f"documents to seal in {service.name}"] = await cluster.value(service.name, UNSEALED)
             left["clocks due"] = await cluster.value("deadlines", DUE, declared)
             if any(left.values()):
                 return False
