@@ -20,6 +20,7 @@ from shared.time import casablanca
 from tests.faults.checker import findings
 from tests.faults.cluster import Cluster, Stuck, cluster, disks, workplace
 from tests.faults.evidence import gather
+from tests.faults.heal import settled
 from tests.faults.run import tell
 from tests.faults.seeds import Batch, imported
 
@@ -137,7 +138,7 @@ async def storm(running: Cluster, show: Show) -> None:
 
 async def _count(running: Cluster, show: Show, batch: Batch, victim: str | None, amount: int) -> None:
     declared = frozenset({victim}) if victim else frozenset()
-    await _quiet(running, batch, declared)
+    await settled(running, declared)
     async with running.sql("rokhas") as sql:
         approved = await sql.fetch(APPROVED, batch.ids)
         told = {row["about"]: row["times"] for row in await sql.fetch(TOLD, batch.ids, "approved_by_silence")}
@@ -159,29 +160,6 @@ async def _count(running: Cluster, show: Show, batch: Batch, victim: str | None,
         [str(finding) for finding in findings(seen)],
         [],
     )
-
-
-async def _quiet(running: Cluster, batch: Batch, declared: frozenset[str]) -> None:
-    """Until what the services have to say to each other has been said."""
-    pending = "SELECT count(*) FROM msg.outbox_pending"
-    behind = """
-        SELECT (SELECT coalesce(sum(last_seq), 0) FROM msg.aggregate_head)"""
-    applied = "SELECT coalesce(sum(events), 0) FROM witness.total"
-    heads = """
-        SELECT coalesce(sum(last_seq), 0) FROM msg.inbox_head WHERE consumer = $1"""
-
-    async def still() -> bool:
-        left = sum([await running.value(name, pending) for name in ("rokhas", "deadlines")])
-        rokhas, deadlines = [int(await running.value(name, behind)) for name in ("rokhas", "deadlines")]
-        seen = int(await running.value("witness", applied))
-        clocks = int(await running.value("rokhas", heads, "rokhas.clocks"))
-        own = "SELECT coalesce(sum(last_seq), 0) FROM msg.aggregate_head WHERE aggregatetype = $1"
-        said = int(await running.value("deadlines", own, "clock"))
-        files = int(await running.value("rokhas", own, "dossier"))
-        told = int(await running.value("rokhas", heads, "rokhas.notices"))
-        return not left and (seen, clocks, told) == (rokhas + deadlines, said, files)
-
-    await running.until("the services fall silent", still, within=240 + len(batch.files) / 10)
 
 
 async def _holiday(running: Cluster, show: Show) -> None:
@@ -216,7 +194,7 @@ async def _holiday(running: Cluster, show: Show) -> None:
         return int(sum(row["files"] for row in rows if row["last_day"] > day))
 
     await show.progress("moved", amount, moved, within=120 + amount / 10)
-    await _quiet(running, batch, frozenset())
+    await settled(running, ())
     async with running.sql("deadlines") as sql:
         rows = await sql.fetch(LAST_DAYS, batch.ids)
         reasons = Counter(row["reason"] for row in await sql.fetch(MOVED))
