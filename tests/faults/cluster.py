@@ -196,6 +196,14 @@ class Cluster:
     async def ready(self) -> None:
         await asyncio.gather(*(process.ready() for process in self.processes.values()))
 
+    async def again(self, service: str, **more: str) -> Process:
+        """Ended as an operator does, and started again with this beside what it is told."""
+        process = self.processes[service]
+        process.more = more
+        await process.down(hard=False)
+        await process.up(self.note)
+        return process
+
     @asynccontextmanager
     async def sql(self, service: str) -> AsyncIterator[asyncpg.Connection]:
         """The administrator's session on a service's database, on the present primary."""

@@ -29,11 +29,7 @@ THOUGHT: Final = 9.0  # seconds: within what a client waits, and a transaction m
 
 async def _with(trial: Trial, service: str, variant: str) -> Process:
     """The service's process runs the variant from now on."""
-    process = trial.cluster.processes[service]
-    process.more = {"FAULTS_BREAK": variant}
-    await process.down(hard=False)
-    await process.up(trial.cluster.note)
-    return process
+    return await trial.cluster.again(service, FAULTS_BREAK=variant)
 
 
 async def by_cursor(trial: Trial) -> None:
