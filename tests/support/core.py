@@ -121,14 +121,15 @@ class UnfencedRelay(Relay):
     and sending, as a process can.
     """
 
+    batch = 2  # so that a few events are a backlog, and what comes next is read while they are sent
     held: Sequence[Any] | None = None
 
     async def hold(self) -> None:
         self.held = await super()._read()
 
-    async def _read(self) -> Sequence[Any]:
-        held, self.held = self.held, None
-        return await super()._read() if held is None else held
+    async def _read(self, held: Sequence[int] = ()) -> Sequence[Any]:
+        mine, self.held = self.held, None
+        return await super()._read(held) if mine is None else mine
 
     async def _forget(self, sent: Sequence[int]) -> None:
         async with self.database.transaction() as tx:
