@@ -6,7 +6,7 @@ cores: they are copies in SQL of a clock that the domain opened, announced by `m
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -58,7 +58,13 @@ class Batch:
         return [str(file) for file in self.files]
 
 
-async def imported(cluster: Cluster, amount: int, *, commune: str = COMMUNES[0]) -> Batch:
+async def imported(
+    cluster: Cluster,
+    amount: int,
+    *,
+    commune: str = COMMUNES[0],
+    say: Callable[[str], None] = lambda _: None,
+) -> Batch:
     """Complete files submitted now, over HTTP; returns once each knows its date."""
     mark = uuid4().hex[:8]
     now = (await cluster.value("rokhas", "SELECT msg.legal_now()")).replace(microsecond=0)
@@ -75,10 +81,10 @@ async def imported(cluster: Cluster, amount: int, *, commune: str = COMMUNES[0])
             await _import(client, url, headers, table)
     files = [identity(commune, reference) for reference in references]
 
-    async def known() -> bool:
-        return bool(await cluster.value("rokhas", KNOWN, files) == amount)
+    async def known() -> int:
+        return int(await cluster.value("rokhas", KNOWN, files))
 
-    await cluster.until(f"{amount} files know their date", known, within=PATIENCE + amount / 15)
+    await cluster.reaches("files that know their date", known, amount, say=say)
     async with cluster.sql("deadlines") as sql:
         (due,) = await sql.fetch(DUE, [str(file) for file in files])
     return Batch(files=files, commune=commune, answer_by=due["answer_by"], certain=due["certain"])

@@ -8,7 +8,6 @@ import contextlib
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -78,20 +77,6 @@ class Show:
         if not right:
             self.wrong.append(f"{what}: {seen}, expected {expected}")
 
-    async def progress(
-        self, what: str, amount: int, look: Callable[[], Awaitable[int]], within: float
-    ) -> None:
-        """Says how many, until all; raises Stuck."""
-        deadline, said = time.monotonic() + within, -1
-        while (seen := await look()) < amount:
-            if time.monotonic() > deadline:
-                raise Stuck(f"{what}: {seen} of {amount} after {within:.0f} s")
-            if seen != said:
-                self(f"{what}: {seen:,} of {amount:,}")
-                said = seen
-            await asyncio.sleep(3)
-        self(f"{what}: {amount:,} of {amount:,}")
-
 
 def local(instant: datetime) -> str:
     return f"{instant.astimezone(casablanca()):%d/%m/%Y %H:%M:%S}"
@@ -100,7 +85,7 @@ def local(instant: datetime) -> str:
 async def storm(running: Cluster, show: Show) -> None:
     files = running.amount(FILES, least=100)
     show.act("الإيداع", "Le dépôt", f"{files:,} files are submitted, all due at one midnight")
-    batch = await imported(running, files)
+    batch = await imported(running, files, say=show)
     victim = batch.ids[files // 2]
     version = await running.value("deadlines", VERSION, victim)
     async with running.sql("deadlines") as sql:
@@ -122,16 +107,16 @@ async def storm(running: Cluster, show: Show) -> None:
     await running.start_services()
     show(f"{local(await _now(running))}: brokers and processes run again")
 
-    async def settled() -> int:
+    async def approved() -> int:
         return int(await running.value("rokhas", SETTLED, batch.files))
 
-    await show.progress("approved by silence", files - 1, settled, within=180 + files / 15)
+    await running.reaches("approved by silence", approved, files - 1, say=show)
     await _count(running, show, batch, victim, files - 1)
 
     show.act("الإصلاح", "La réparation", "The poisoned one is mended")
     async with running.sql("deadlines") as sql:
         await sql.execute(CURE, victim, version)
-    await show.progress("approved by silence", files, settled, within=90)
+    await running.reaches("approved by silence", approved, files, say=show)
     await _count(running, show, batch, None, files)
     await _holiday(running, show)
 
@@ -165,7 +150,7 @@ async def _count(running: Cluster, show: Show, batch: Batch, victim: str | None,
 async def _holiday(running: Cluster, show: Show) -> None:
     amount = running.amount(OPEN, least=50)
     show.act("عطلة معلنة متأخرة", "Un congé annoncé tardivement", "Tomorrow becomes a holiday")
-    batch = await imported(running, amount)
+    batch = await imported(running, amount, say=show)
     async with running.sql("deadlines") as sql:
         (before,) = await sql.fetch(LAST_DAYS, batch.ids)
     day = before["last_day"]
@@ -193,7 +178,7 @@ async def _holiday(running: Cluster, show: Show) -> None:
             rows = await sql.fetch(LAST_DAYS, batch.ids)
         return int(sum(row["files"] for row in rows if row["last_day"] > day))
 
-    await show.progress("moved", amount, moved, within=120 + amount / 10)
+    await running.reaches("moved", moved, amount, say=show)
     await settled(running, ())
     async with running.sql("deadlines") as sql:
         rows = await sql.fetch(LAST_DAYS, batch.ids)
