@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -25,9 +24,6 @@ from shared.errors import Conflict, Forbidden
 from shared.events import Stream
 from tests.civil_status import cases
 from tests.civil_status.cases import Take
-from tests.support.diagrams import mermaid
-
-README = Path(__file__).parents[2] / "services" / "civil_status" / "README.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +124,6 @@ def test_who_has_no_business_there_does_nothing(name: str, outsider: Actor) -> N
     kind = KINDS[name]
     for state, reach in kind.reach.items():
         assert reach().actions(outsider) == [], state
-
-
-@pytest.mark.parametrize("name", KINDS)
-def test_the_readme_draws_the_table(name: str) -> None:
-    assert mermaid(KINDS[name].start, KINDS[name].next) in README.read_text(encoding="utf-8")
 
 
 def test_nobody_acts_on_what_concerns_themselves() -> None:
