@@ -16,7 +16,6 @@ from typing import Any, Final, TypeVar
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
-from sqlalchemy import Executable
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import trace
@@ -41,6 +40,7 @@ from shared.inbox.statements import (
     REOPEN,
     UNPARK,
 )
+from shared.pool import Statement
 from shared.service import Consumer
 from shared.tasks import keep_going
 
@@ -353,7 +353,7 @@ class Inbox:
                 log.exception("inbox.redrive_failed", consumer=self.consumer.name, aggregate=key[2])
         return moved
 
-    async def _keys(self, statement: Executable, where: dict[str, Any]) -> list[Key]:
+    async def _keys(self, statement: Statement, where: dict[str, Any]) -> list[Key]:
         rows = await self.database.look(statement, where)
         return list(dict.fromkeys((row[0], row[1], row[2]) for row in rows))
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
+from sqlalchemy import text
 
 from deploy.issuer import Issuer
 from deploy.registry import SERVICES
@@ -179,7 +180,7 @@ async def world(
                 tx, Question(request="r1", collectivity=CASABLANCA, sealed="", reply_key=None, output=None)
             )
         async with deadlines.worker.transaction() as tx:
-            clock = await tx.connection.exec_driver_sql("SELECT id FROM deadlines.clock LIMIT 1")
+            clock = await tx.execute(text("SELECT id FROM deadlines.clock LIMIT 1"))
             made.ids["clock_id"] = str(clock.scalar_one())
         made.ids.update(
             request=asked["requests"][0]["id"],

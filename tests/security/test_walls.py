@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
+from sqlalchemy import text
 
 from deploy.issuer import Issuer
 from shared.auth import Actor, Role
@@ -135,8 +136,8 @@ async def _history(world: World) -> dict[str, int]:
     counted = {}
     for name, database in world.databases.items():
         async with database.worker.transaction() as tx:
-            found = await tx.connection.exec_driver_sql(
-                "SELECT count(*) FROM msg.event_log WHERE aggregatetype <> 'access'"
+            found = await tx.execute(
+                text("SELECT count(*) FROM msg.event_log WHERE aggregatetype <> 'access'")
             )
             counted[name] = found.scalar_one()
     return counted
@@ -291,7 +292,7 @@ def _attempts(table: asyncpg.Record) -> Iterator[str]:
 async def _rows(database: ServiceDatabase, who: Actor, statement: str) -> int:
     try:
         async with database.api.transaction(who) as tx:
-            return (await tx.connection.exec_driver_sql(statement)).rowcount
+            return (await tx.execute(text(statement))).rowcount
     except Exception as error:
         if sqlstate(error) == "42501":  # no privilege at all
             return 0

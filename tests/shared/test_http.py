@@ -14,6 +14,7 @@ import httpx
 import pytest
 from openapi_spec_validator import validate
 from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from shared.db import Database
@@ -191,10 +192,10 @@ async def test_old_keys_are_forgotten_by_the_worker_only(toy: Toy, toy_dsns: dic
     key = uuid4().hex
     await toy.post("/toy/v1/notes", key=key, json=NOTE)
     admin = Database(toy_dsns["admin"])
-    async with admin.engine.begin() as connection:
-        await connection.exec_driver_sql(
-            f"UPDATE msg.idempotency SET created_at = created_at - interval '8 days' WHERE key = '{key}'"
-        )
+    await admin.look(
+        text("UPDATE msg.idempotency SET created_at = created_at - interval '8 days' WHERE key = :key"),
+        {"key": key},
+    )
     await admin.close()
     with pytest.raises(DBAPIError, match="permission denied"):
         await forget_keys(toy.database)
@@ -334,9 +335,7 @@ async def test_correlation_and_trace_travel_into_the_event(
     ids = {"X-Correlation-ID": uuid4().hex, "traceparent": trace, "tracestate": sent}
     await toy.post("/toy/v1/notes", json=NOTE, headers=ids)
     async with toy.worker.transaction() as tx:
-        found = await tx.connection.exec_driver_sql(
-            "SELECT headers FROM msg.event_log ORDER BY pos DESC LIMIT 1"
-        )
+        found = await tx.execute(text("SELECT headers FROM msg.event_log ORDER BY pos DESC LIMIT 1"))
         headers = found.scalar_one()
     assert headers["correlation_id"] == ids["X-Correlation-ID"]
     assert (headers.get("traceparent"), headers.get("tracestate")) == (trace if follow else None, kept)
@@ -350,10 +349,8 @@ async def test_health(toy: Toy) -> None:
 
 
 async def test_a_service_without_its_database_is_alive_and_not_ready(toy: Toy) -> None:
-    from sqlalchemy.ext.asyncio import create_async_engine
-
     await toy.database.close()
-    toy.database.engine = create_async_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none")
+    toy.database.pool.dsn = "postgresql://nobody@127.0.0.1:1/none"
     assert (await toy.client.get("/toy/livez")).status_code == 200
     ready = await toy.client.get("/toy/readyz")
     assert (ready.status_code, ready.json()["status"]) == (503, "not_ready")
@@ -364,7 +361,7 @@ async def test_a_service_without_its_database_is_alive_and_not_ready(toy: Toy) -
 async def test_a_failover_under_way_is_503(toy: Toy, database: ServiceDatabase) -> None:
     """The primary has ended, its standby is none yet: no server is what `target_session_attrs` asks for."""
     await toy.database.close()
-    toy.database.engine = Database(f"{database.admin_dsn}?target_session_attrs=standby").engine
+    toy.database.pool.dsn = f"{database.admin_dsn}?target_session_attrs=standby"
     answer = await toy.client.get("/toy/v1/notes", headers=toy.headers())
     assert (answer.status_code, answer.json()["code"]) == (503, "busy")
 
