@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import yaml
@@ -188,7 +188,7 @@ OTHERS: Final = {"ServiceMonitor", "PrometheusRule", "ScaledObject"}
 def rendered(*, keda: bool) -> list[dict[str, Any]]:
     assert HELM is not None
     values = ["--kube-version", KUBERNETES, "--set", f"autoscaling.keda={str(keda).lower()}"]
-    told = [HELM, "template", "jamaa", CHART, *values]
+    told = [HELM, "template", "jamaa", str(CHART), *values]
     printed = subprocess.run(told, capture_output=True, text=True, check=True).stdout
     return [document for document in yaml.safe_load_all(printed) if document]
 
