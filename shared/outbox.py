@@ -6,11 +6,12 @@ events of transactions that commit late, ordering by transaction id inverts an a
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import structlog
 from prometheus_client import Counter, Gauge
@@ -20,7 +21,7 @@ from shared import trace
 from shared.bus import BrokerLost, Bus, Record, Sender
 from shared.db import Database, Tx
 from shared.errors import Unavailable
-from shared.events import Envelope, topic_of
+from shared.events import Envelope, Event, Stream, topic_of
 from shared.tasks import keep_going
 
 log = structlog.get_logger()
@@ -71,11 +72,48 @@ DELETE = text(
 )
 ROOM = text("SELECT msg.outbox_has_room(:most)")
 PARTITIONS = text("SELECT msg.ensure_partitions()")
+EMITTED: Final = ("aggregate", "subject", "type", "collectivity", "payload", "headers")
+EMIT_ALL = text("""
+    SELECT e.seq FROM unnest(CAST(:aggregate AS text[]), CAST(:subject AS text[]), CAST(:type AS text[]),
+        CAST(:collectivity AS text[]), CAST(:payload AS bytea[]), CAST(:headers AS text[]))
+        WITH ORDINALITY AS w (aggregate, subject, type, collectivity, payload, headers, place),
+      msg.emit(w.aggregate, w.subject, w.type, w.collectivity, w.payload, CAST(w.headers AS jsonb),
+        CAST(:occurred_at AS timestamptz)) AS e
+    ORDER BY w.place""")
 RESEND = text(
     "INSERT INTO msg.outbox_pending SELECT pos FROM msg.event_log"
     " WHERE aggregatetype = :aggregate AND aggregateid = :subject AND seq BETWEEN :first AND :last"
     " ON CONFLICT DO NOTHING"
 )
+
+
+class Announcements:
+    """Events of one transaction, announced together and in order: one round trip for all of them."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+        self._said: list[tuple[object, ...]] = []
+
+    def add(self, stream: Stream, subject: UUID | str, collectivity: str, event: Event) -> None:
+        """As `tx.emit`, with what caused the transaction at this moment."""
+        if event.TYPE not in stream.types:
+            raise TypeError(f"{event.TYPE} is not declared in the stream {stream.topic}")
+        about = {"actor": self._tx.actor.subject} | {name: getattr(self._tx, name) for name in CARRIED}
+        headers = json.dumps({name: value for name, value in about.items() if value is not None})
+        self._said.append(
+            (stream.aggregate, str(subject), event.TYPE, collectivity, event.payload(), headers)
+        )
+
+    async def write(self) -> list[int]:
+        """Returns the sequence of each."""
+        if not self._said:
+            return []
+        columns = dict(zip(EMITTED, map(list, zip(*self._said, strict=True)), strict=True))
+        rows = await self._tx.execute(EMIT_ALL, columns | {"occurred_at": self._tx.now})
+        sequences = list(rows.scalars())
+        self._said.clear()
+        self._tx.emitted += sequences
+        return sequences
 
 
 async def require_room(tx: Tx, most: int) -> None:
