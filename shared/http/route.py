@@ -14,11 +14,13 @@ from fastapi import APIRouter, Depends
 from fastapi.datastructures import DefaultPlaceholder
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_typed_return_annotation
+from fastapi.exceptions import ResponseValidationError
 from fastapi.params import Form
 from fastapi.routing import APIRoute
 from limits import RateLimitItem, parse
 from limits.aio.strategies import RateLimiter
 from pydantic import BaseModel
+from pydantic_core import to_json
 from sqlalchemy.exc import DBAPIError, InternalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from starlette.requests import ClientDisconnect, Request
@@ -41,6 +43,7 @@ from shared.errors import (
 from shared.http import idempotency
 from shared.http.context import ARRIVAL
 from shared.http.openapi import documented
+from shared.http.plan import Answer, Given, Plan
 from shared.http.problems import Refusal, invalid, log, logged, rendered, sqlstate
 from shared.http.values import if_match, if_read
 from shared.tokens import Tokens
@@ -277,7 +280,9 @@ class Route(APIRoute):
         if isinstance(model, DefaultPlaceholder):
             options["response_model"] = _without_responses(get_typed_return_annotation(endpoint), model)
         super().__init__(path, endpoint, **options)
-        mark = authorization_of(self)
+        self.plan = Plan(self.dependant)
+        self.known = frozenset(_query_names(self.dependant))
+        self.mark = mark = authorization_of(self)
         methods = self.methods or set()
         self.responses, self.openapi_extra = documented(
             self.responses,
@@ -291,32 +296,66 @@ class Route(APIRoute):
         )
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        inner = super().get_route_handler()
-        known = frozenset(_query_names(self.dependant))
-        form = self.body_field is not None and isinstance(self.body_field.field_info, Form)
-        takes_body = self.body_field is not None
-        mark = authorization_of(self)
+        return self.answer
 
-        async def handle(request: Request) -> Response:
-            actor = await mark.admit(request) if mark else ANYBODY
-            body = await _body(request, self.most)  # before the transaction: no network call inside one
-            _refuse_unreadable(request, body, known)
-            if takes_body and body:
-                _refuse_media_type(request, form=form)
-            keyed = mark is not None and mark.idempotent({request.method})
-            fingerprint = await idempotency.fingerprint(request, body) if keyed else b""
-            for attempt in range(1, ATTEMPTS + 1):
-                try:
-                    return await _attempt(inner, request, body, actor, fingerprint)
-                except DATABASE_ERRORS as error:
-                    problem = _explained(error)
-                    if problem is None:
-                        raise
-                    if attempt == ATTEMPTS or not _again(error):
-                        return rendered(problem)
-            raise AssertionError  # the last attempt returned or raised
+    async def answer(self, request: Request) -> Response:
+        """Raises Problem, and what a bug raises."""
+        mark = self.mark
+        actor = await mark.admit(request) if mark else ANYBODY
+        body = await _body(request, self.most)  # before the transaction: no network call inside one
+        _refuse_unreadable(request, body, self.known)
+        if self.body_field is not None and body:
+            _refuse_media_type(request, form=isinstance(self.body_field.field_info, Form))
+        keyed = mark is not None and mark.idempotent({request.method})
+        fingerprint = await idempotency.fingerprint(request, body) if keyed else b""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return await self._attempt(request, body, actor, fingerprint)
+            except DATABASE_ERRORS as error:
+                problem = _explained(error)
+                if problem is None:
+                    raise
+                if attempt == ATTEMPTS or not _again(error):
+                    return rendered(problem)
+        raise AssertionError  # the last attempt returned or raised
 
-        return handle
+    async def _attempt(self, request: Request, body: bytes, actor: Actor, fingerprint: bytes) -> Response:
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async with AsyncExitStack() as stack:
+            unit = Unit(stack, actor, fingerprint)
+            request.scope[UNIT] = unit
+            # A fresh request each time: a form's files were read to their end by the attempt before.
+            given = Given(Request(request.scope, receive), body, Answer(self.status_code or 200))
+            try:
+                response = await self._called(given)
+            except idempotency.Replayed as first:
+                return first.response
+            finally:
+                await given.request.close()
+            if isinstance(response, Refusal):
+                response = rendered(response.problem)
+            response.headers.setdefault("Cache-Control", "no-store")
+            if unit.claim is not None:
+                await unit.claim.store(response)
+        return response
+
+    async def _called(self, given: Given) -> Response:
+        arguments = await self.plan.arguments(given)
+        if given.errors:
+            raise invalid(given.errors)
+        returned = await self.endpoint(**arguments)
+        if isinstance(returned, Response):
+            return returned
+        if self.response_field is not None:
+            returned, errors = self.response_field.validate(returned, loc=("response",))
+            if errors:
+                raise ResponseValidationError(errors)
+            given.answer.fill(self.response_field.serialize_json(returned))
+        else:
+            given.answer.fill(to_json(returned))
+        return given.answer
 
 
 class Router(APIRouter):
@@ -324,32 +363,6 @@ class Router(APIRouter):
 
     def __init__(self, *, prefix: str = "/v1", tags: list[str | Enum] | None = None) -> None:
         super().__init__(prefix=prefix, tags=tags, route_class=Route, redirect_slashes=False)
-
-
-async def _attempt(
-    inner: Callable[[Request], Coroutine[Any, Any, Response]],
-    request: Request,
-    body: bytes,
-    actor: Actor,
-    fingerprint: bytes,
-) -> Response:
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async with AsyncExitStack() as stack:
-        unit = Unit(stack, actor, fingerprint)
-        request.scope[UNIT] = unit
-        try:
-            # A fresh request each time: a form's files were read to their end by the attempt before.
-            response = await inner(Request(request.scope, receive))
-        except idempotency.Replayed as first:
-            return first.response
-        if isinstance(response, Refusal):
-            response = rendered(response.problem)
-        response.headers.setdefault("Cache-Control", "no-store")
-        if unit.claim is not None:
-            await unit.claim.store(response)
-    return response
 
 
 async def _body(request: Request, most: int) -> bytes:

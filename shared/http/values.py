@@ -16,11 +16,8 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    GetCoreSchemaHandler,
-    ValidatorFunctionWrapHandler,
 )
-from pydantic_core import CoreSchema, to_json
-from pydantic_core.core_schema import json_or_python_schema, no_info_wrap_validator_function
+from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -36,25 +33,11 @@ INT8: Final = 2**63
 
 
 class Body(BaseModel):
-    """What a client may send: unknown fields are refused, and a JSON string is never read as a number."""
+    """What a client may send: unknown fields are refused. A route reads it as strict JSON
+    (`shared.http.plan`): a text is never taken for a number.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """The framework hands over Python objects, where strictness would refuse a date as text; so what
-        comes as an object is first read as the strict JSON that it was.
-        """
-        own = handler(source)
-
-        def strictly(value: Any, lenient: ValidatorFunctionWrapHandler) -> Any:
-            if isinstance(value, dict):
-                source.__pydantic_validator__.validate_json(to_json(value), strict=True)
-            return lenient(value)
-
-        return json_or_python_schema(
-            json_schema=own, python_schema=no_info_wrap_validator_function(strictly, own)
-        )
 
 
 def _utc(instant: datetime) -> datetime:

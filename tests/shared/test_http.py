@@ -6,20 +6,19 @@ import json
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from openapi_spec_validator import validate
-from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from shared.db import Database
 from shared.errors import Malformed
-from shared.http import Body, Instant, Paging, create_app, forget_keys
+from shared.http import Paging, create_app, forget_keys
 from shared.http.context import preferred
 from shared.http.values import encode_cursor
 from tests.shared.conftest import Toy
@@ -68,14 +67,15 @@ async def test_a_problem_speaks_the_readers_language(toy: Toy, language: str, ti
     ("content", "content_type", "status", "code"),
     [
         (b"{", "application/json", 400, "malformed_json"),
-        (b'{"body": "\xff"}', "application/json", 400, "malformed"),
+        (b'{"body": "\xff"}', "application/json", 400, "malformed_json"),
+        (b'{"body": "\\ud800"}', "application/json", 400, "malformed_json"),
         (b'{"commune": "06.1", "body": "\\u0000"}', "application/json", 400, "nul_character"),
         (b'{"commune": "06.1", "body": "\\\\u0000"}', "application/json", 200, None),
         (b"[]", "application/json", 422, "invalid"),
         (b"", "application/json", 422, "invalid"),
         (b"a=1", "application/x-www-form-urlencoded", 415, "unsupported_media_type"),
         (b"{}", None, 415, "unsupported_media_type"),
-        (b"[" * 100_000, "application/json", 400, "malformed"),
+        (b"[" * 100_000, "application/json", 400, "malformed_json"),
         (b'{"body": "' + b"x" * 1_048_576 + b'"}', "application/json", 413, "too_large"),
     ],
 )
@@ -100,7 +100,6 @@ async def test_a_body_that_cannot_be_read(
         ({"at": "2026-03-02T10:00:00"}, "body.at", "timezone_aware"),
         ({"at": 1_767_225_600}, "body.at", "datetime_type"),
         ({"at": "0001-01-01T00:00:00+23:00"}, "body.at", "value_error"),
-        ({"body": "\ud800"}, "body", "value_error"),
     ],
 )
 async def test_an_invalid_body_says_where_and_never_what(
@@ -429,22 +428,3 @@ async def test_the_documentation_needs_no_other_server(toy: Toy) -> None:
     assert "src=" not in page
     assert "http://" not in page
     assert "https://jamaa.ma" not in page.partition("<h2>")[0]
-
-
-def test_bodies_nest_and_stay_strict() -> None:
-    class Inner(Body):
-        at: Instant
-        ids: tuple[UUID, ...]
-
-    class Outer(Body):
-        inner: Inner
-
-    east = timezone(timedelta(hours=1))
-    read = TypeAdapter(Outer).validate_python(
-        {"inner": {"at": "2026-03-02T10:00:00+01:00", "ids": [str(UUID(int=1))]}}
-    )
-    assert read.inner.ids == (UUID(int=1),)
-    assert read.inner.at == datetime(2026, 3, 2, 10, tzinfo=east)
-    with pytest.raises(ValidationError) as wrong:
-        TypeAdapter(Outer).validate_python({"inner": {"at": "2026-03-02T10:00:00+01:00", "ids": [], "x": 1}})
-    assert wrong.value.errors()[0]["loc"] == ("inner", "x")
