@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import random
 import secrets
 import sys
@@ -244,6 +245,7 @@ def main() -> None:
     # What a broken variant leaves behind nobody can heal: it comes last, or has a platform of its own.
     broken = [scenario for scenario in chosen if scenario.catches]
     groups = [[s for s in chosen if not s.catches] + broken[:1], *([scenario] for scenario in broken[1:])]
+    began = time.monotonic()
     results: list[Result] = []
     timeline: dict[str, Any] = {}
     for number, group in enumerate(filter(None, groups)):
@@ -256,5 +258,8 @@ def main() -> None:
     if len(groups) > 1:  # the others have a report and a timeline of their own; this one has all results
         write(told.out, seed=seed, told=vars(told), results=results, more=timeline)
     counts = {v: sum(r.verdict == v for r in results) for v in ("passed", "failed", "not run")}
-    tell("  ".join(f"{count} {verdict}" for verdict, count in counts.items()))
+    minutes, seconds = divmod(round(time.monotonic() - began), 60)
+    # How long it took says little without what else the machine did.
+    took = f"{minutes} min {seconds} s, load {os.getloadavg()[2]:.0f} on {os.cpu_count()} cores"
+    tell("  ".join(f"{count} {verdict}" for verdict, count in counts.items()) + f"  ({took})")
     sys.exit(1 if counts["failed"] else 0)
