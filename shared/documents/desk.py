@@ -25,7 +25,7 @@ from shared.documents.events import (
     event_of,
 )
 from shared.errors import Problem, Unavailable
-from shared.files import PDF, Clamd, Files, StoredFile
+from shared.files import PDF, Files, StoredFile, files_of
 from shared.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -194,8 +194,7 @@ async def seal_documents(database: Database, settings: Settings) -> None:
     from shared.documents.seal import sealer_of  # noqa: PLC0415 -- half a second of imports, for who seals
 
     sealer = await asyncio.to_thread(sealer_of, settings)
-    scanner = Clamd.at(settings.clamd) if settings.clamd else None
-    files = Files.at(settings.files_url, scanner=scanner, max_bytes=settings.max_upload_bytes)
+    files = files_of(settings)
     while True:
         try:
             if await seal_once(database, settings.service, sealer, files):
