@@ -17,7 +17,7 @@ import asyncpg
 
 from bench import obtain
 from bench.harness import Options, Peers, Result, Workshop, interleaved, medians, others, workshop
-from services.deadlines.announce import BATCH, announce_one, each, recount_one
+from services.deadlines.announce import AT_ONCE, BATCH, announce_one, each, recount_one
 from services.deadlines.app import SERVICE
 from services.deadlines.consumers import hear
 from services.deadlines.store import calendar, clocks
@@ -30,7 +30,6 @@ MANY: Final = 5_000_000
 OPERATIONS: Final = 100  # of each kind in one round
 DUE: Final = 100_000
 RECOUNTED: Final = 10_000
-AT_ONCE: Final = 4  # transactions side by side, as in services/deadlines/announce.py
 CHUNK: Final = 250_000
 CROWDED: Final = f"{database_of(SERVICE.name)}_crowded"
 TEMPORAL: Final = (
