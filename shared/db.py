@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from shared.auth import SYSTEM, Actor
+from shared.errors import Stale
 from shared.events import Event, Stream
 from shared.pool import Fetched, Params, Pool, Session, Statement
 
@@ -23,9 +24,7 @@ BEGIN = text(
     "SELECT msg.legal_now(), set_config('app.subject', :subject, true),"
     " set_config('app.communes', :communes, true), set_config('app.provinces', :provinces, true)"
 )
-ENTER = text(
-    "SELECT now, claimed FROM msg.enter(:subject, :communes, :provinces, :key, :route, CAST(:hash AS bytea))"
-)
+CLAIM = text("SELECT now, claimed FROM msg.claim(:subject, :communes, :provinces, :key)")
 EMIT = text(
     "SELECT seq FROM msg.emit(:aggregate, :subject, :type, :collectivity, :payload,"
     " CAST(:headers AS jsonb), :occurred_at)"
@@ -49,9 +48,13 @@ class Tx:
     claimed: bool = False
     """Whether the idempotency key that it began with is new."""
     emitted: list[int] = field(default_factory=list)
+    _writes: list[tuple[Statement, Mapping[str, Any]]] = field(default_factory=list, repr=False)
+    _event: tuple[Stream, dict[str, Any], int] | None = field(default=None, repr=False)
 
     async def execute(self, statement: Statement, params: Params | None = None, /) -> Fetched:
         """Statements are built once, at module level: building one costs more than running it."""
+        if self._writes:
+            await self.flush()
         return await self.session.run(statement, params or {})
 
     async def emit(self, stream: Stream, subject: UUID | str, collectivity: str, event: Event) -> int:
@@ -60,6 +63,55 @@ class Tx:
         Takes the aggregate's row lock until the end of the transaction: a transaction that emits for
         several aggregates does it in the order of their ids.
         """
+        row = await self.execute(EMIT, self.announcement(stream, subject, collectivity, event))
+        sequence: int = row.scalar_one()
+        self.emitted.append(sequence)
+        return sequence
+
+    async def save(
+        self,
+        stream: Stream,
+        subject: UUID | str,
+        event: Event,
+        sequence: int,
+        write: Statement,
+        row: Mapping[str, Any],
+    ) -> None:
+        """The row of an aggregate, which has a `collectivity`, and its one event, its `sequence`-th. They are
+        sent together, before this transaction's next statement or its end: see `later`.
+
+        Raises Stale then, `<aggregate>_changed`, when the event would be another one than the `sequence`-th.
+        """
+        if self._writes:
+            await self.flush()
+        self._event = stream, self.announcement(stream, subject, row["collectivity"], event), sequence
+        self.later(write, row)
+
+    def later(self, write: Statement, params: Mapping[str, Any]) -> None:
+        """A write that waits, to be sent in one round trip with the others that wait: before this
+        transaction's next statement, or its end. It must not concern a row that another one of them does.
+        """
+        self._writes.append((write, params))
+
+    async def flush(self) -> None:
+        """Sends what waits."""
+        writes, self._writes = self._writes, []
+        event, self._event = self._event, None
+        if event is None:
+            await self.session.together(writes)
+            return
+        stream, announcement, expected = event
+        sequence: int = (await self.session.together([*writes, (EMIT, announcement)])).scalar_one()
+        if sequence != expected:
+            raise Stale(f"{stream.aggregate}_changed", version=sequence - 1)
+        self.emitted.append(sequence)
+
+    def announcement(
+        self, stream: Stream, subject: UUID | str, collectivity: str, event: Event
+    ) -> dict[str, Any]:
+        """What `EMIT` is told."""
+        if event.TYPE not in stream.types:
+            raise TypeError(f"{event.TYPE} is not declared in the stream {stream.topic}")
         headers = {
             "actor": self.actor.subject,
             "correlation_id": self.correlation_id,
@@ -67,23 +119,19 @@ class Tx:
             "traceparent": self.traceparent,
             "tracestate": self.tracestate,
         }
-        if event.TYPE not in stream.types:
-            raise TypeError(f"{event.TYPE} is not declared in the stream {stream.topic}")
-        row = await self.execute(
-            EMIT,
-            {
-                "aggregate": stream.aggregate,
-                "subject": str(subject),
-                "type": event.TYPE,
-                "collectivity": collectivity,
-                "payload": event.payload(),
-                "headers": json.dumps({k: v for k, v in headers.items() if v is not None}),
-                "occurred_at": self.now,
-            },
-        )
-        sequence: int = row.scalar_one()
-        self.emitted.append(sequence)
-        return sequence
+        return {
+            "aggregate": stream.aggregate,
+            "subject": str(subject),
+            "type": event.TYPE,
+            "collectivity": collectivity,
+            "payload": event.payload(),
+            "headers": json.dumps({k: v for k, v in headers.items() if v is not None}),
+            "occurred_at": self.now,
+        }
+
+    @property
+    def waits(self) -> bool:
+        return bool(self._writes)
 
 
 class Database:
@@ -104,7 +152,7 @@ class Database:
         tracestate: str | None = None,
         claim: Mapping[str, Any] | None = None,
     ) -> AsyncIterator[Tx]:
-        """Commits when the block ends, rolls back when it raises. `claim` (key, route, hash) takes an
+        """Commits when the block ends, rolls back when it raises. `claim` (with its `key`) takes an
         idempotency key in the same round trip.
         """
         scope = {
@@ -113,7 +161,7 @@ class Database:
             "provinces": ",".join(sorted(actor.provinces)),
             **(claim or {}),
         }
-        statement = BEGIN if claim is None else ENTER
+        statement = BEGIN if claim is None else CLAIM
         async with self.pool.session() as session:
             try:
                 row = await _begun(session, statement, scope)
@@ -127,6 +175,8 @@ class Database:
             tx = Tx(session, actor, row[0], correlation_id, causation_id, traceparent, tracestate)
             tx.claimed = claim is not None and row[1]
             yield tx
+            if tx.waits:
+                await tx.flush()
             await session.say("COMMIT")
         if tx.emitted:
             for wake in self.on_emit:

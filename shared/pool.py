@@ -1,7 +1,8 @@
 """Connections to one database, and statements run on them by the driver itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import lru_cache
 from typing import Any, Final
@@ -25,6 +26,7 @@ SERVER_SETTINGS: Final = {
 CONNECT_SECONDS: Final = 10.0
 FAILURES: Final = (PostgresError, InterfaceError, InternalClientError, OSError)
 DIALECT: Final = adapter.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own lacks types
+PLACE: Final = re.compile(r"\$(\d+)")
 NOTHING: Final = SimpleResultMetaData([])
 
 Statement = TextClause | TextualSelect
@@ -44,6 +46,20 @@ def positional(statement: Statement) -> tuple[str, tuple[str, ...]]:
     return str(compiled), tuple(compiled.positiontup or ())
 
 
+@lru_cache(maxsize=256)
+def _merged(statements: tuple[Statement, ...]) -> str:
+    """All but the last are parts of its WITH; each one's parameters follow those of the one before."""
+    parts: list[str] = []
+    before = 0
+    for statement in statements:
+        sql, names = positional(statement)
+        parts.append(PLACE.sub(lambda found, n=before: f"${int(found[1]) + n}", sql))  # type: ignore[misc]
+        before += len(names)
+    *writes, last = parts
+    named = ", ".join(f"write_{n} AS ({sql})" for n, sql in enumerate(writes))
+    return f"WITH {named} {last}" if named else last
+
+
 class Session:
     """One connection, and what was prepared on it."""
 
@@ -59,16 +75,27 @@ class Session:
         they are people's data.
         """
         sql, names = positional(statement)
+        if not isinstance(params, list):
+            return await self._fetch(sql, [params[name] for name in names])
         try:
-            if isinstance(params, list):
-                await self.connection.executemany(sql, [[one[name] for name in names] for one in params])
-                return Fetched(NOTHING, iter(()))
+            await self.connection.executemany(sql, [[one[name] for name in names] for one in params])
+        except FAILURES as error:
+            raise self._failed(sql, error) from error
+        return Fetched(NOTHING, iter(()))
+
+    async def together(self, writes: Sequence[tuple[Statement, Mapping[str, Any]]]) -> Fetched:
+        """Several statements in one round trip: the last one answers, and none sees what another one did."""
+        sql = _merged(tuple(statement for statement, _ in writes))
+        return await self._fetch(sql, [params[name] for one, params in writes for name in positional(one)[1]])
+
+    async def _fetch(self, sql: str, values: Sequence[Any]) -> Fetched:
+        try:
             if sql not in self._prepared:
                 ready = await self.connection.prepare(sql)
                 columns = SimpleResultMetaData([column.name for column in ready.get_attributes()])
                 self._prepared[sql] = ready, columns
             ready, columns = self._prepared[sql]
-            fetched = Fetched(columns, map(tuple, await ready.fetch(*[params[name] for name in names])))
+            fetched = Fetched(columns, map(tuple, await ready.fetch(*values)))
         except FAILURES as error:
             self._prepared.clear()  # a migration may have changed what a statement returns
             raise self._failed(sql, error) from error

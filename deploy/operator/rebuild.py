@@ -9,7 +9,7 @@ is left out again; a consumer that began at a baseline is refused, because its s
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import text
 
@@ -85,7 +85,9 @@ def _require(swap: bool) -> None:
 class _Silent(Tx):
     """What happened long ago happens again, at its own instant, and nobody is told."""
 
-    async def emit(self, _stream: Stream, _subject: object, _collectivity: str, event: Event, /) -> int:
+    def announcement(
+        self, _stream: Stream, _subject: object, _collectivity: str, event: Event, /
+    ) -> dict[str, Any]:
         raise Refused(f"it announces {event.TYPE}: what it keeps is the history of its own events")
 
 

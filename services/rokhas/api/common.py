@@ -273,7 +273,7 @@ def changing(action: Action) -> Any:
         tx: Annotated[Tx, authorize(action)], dossier_id: UUID, response: Response, version: IfRead
     ) -> Change:
         dossier = await dossiers.locked(tx, dossier_id, version=version)
-        lent = await delegations.lent_to(tx, tx.actor.subject, dossier.collectivity)
+        lent = await delegations.lent_to(tx, tx.actor, dossier.collectivity)
         return Change(
             tx=tx, response=response, action=action, dossier=dossier, owner=dossier.applicant, lent=lent
         )

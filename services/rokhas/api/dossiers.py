@@ -158,7 +158,7 @@ async def list_dossiers(
 async def read(tx: Annotated[Tx, authorize(Action.READ)], dossier_id: UUID, response: Response) -> DossierOut:
     """With what the caller may do now."""
     dossier = await dossiers.get(tx, dossier_id)
-    lent = await delegations.lent_to(tx, tx.actor.subject, dossier.collectivity)
+    lent = await delegations.lent_to(tx, tx.actor, dossier.collectivity)
     await read_by_another(tx, Action.READ, dossier)
     return show(tx, response, dossier, lent)
 
