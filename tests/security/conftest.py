@@ -28,7 +28,7 @@ from tests.civil_status.filed import registered
 from tests.deadlines.conftest import Tell, deadlines, tell
 from tests.rokhas.conftest import Deliver, Says, clock_says, deliver, rokhas
 from tests.rokhas.filed import CASABLANCA, filed
-from tests.support.databases import ServiceDatabase
+from tests.support.databases import Databases, ServiceDatabase
 from tests.support.http import ISSUER, settings_of
 
 ELSEWHERE = "06.371.01.01"
@@ -116,6 +116,7 @@ def doors(services: tuple[Service, ...] = SERVICES) -> list[Door]:
 
 @pytest.fixture
 async def world(
+    databases: Databases,
     rokhas: ServiceDatabase,
     deadlines: ServiceDatabase,
     civil_status: ServiceDatabase,
@@ -134,10 +135,10 @@ async def world(
         audience="jamaa",
         within=lambda code: territory().within(code),
     )
-    databases = {"rokhas": rokhas, "deadlines": deadlines, "civil_status": civil_status}
+    of_services = {service.name: await databases.of(service) for service in SERVICES}
     app = create_app(
         SERVICES,
-        {name: database.api for name, database in databases.items()},
+        {name: database.api for name, database in of_services.items()},
         tokens,
         settings={service.name: settings_of(service, tmp_path) for service in SERVICES},
     )
@@ -156,7 +157,7 @@ async def world(
         )
         await tell("submitted", file, submitted_at=datetime.now(UTC), complete=True, missing=[])
         ids = {"dossier_id": str(file), "document": "site_plan", "sha256": stored.json()["sha256"]}
-        made = World(client, issuer, databases, ids)
+        made = World(client, issuer, of_services, ids)
 
         async def sent(path: str, persona: str, body: dict[str, Any]) -> httpx.Response:
             headers = {"Authorization": f"Bearer {issuer.token(persona)}", "Idempotency-Key": uuid4().hex}

@@ -172,7 +172,8 @@ async def test_those_doors_open_to_who_belongs_there(world: World) -> None:
         else:
             closed.append((str(door), answer.status_code, answer.text[:200]))
     # Another file that exists is the test of its own: tests/rokhas, tests/civil_status.
-    assert [one for one in closed if not one[0].endswith(("/repeat", "/duplicate"))] == []
+    unopened = [one for one in closed if not one[0].endswith(("/repeat", "/duplicate"))]
+    assert unopened == [], "give BODIES what they take, the world what their paths name, INSIDERS who may"
 
 
 async def test_no_list_shows_a_file_to_somebody_of_elsewhere(world: World) -> None:
