@@ -5,6 +5,7 @@ answering would look at the same declaration at each request, and read a body tw
 """
 
 from dataclasses import dataclass, field
+from inspect import isclass
 from typing import Any, Final
 
 from fastapi.dependencies.models import Dependant
@@ -45,12 +46,13 @@ class Given:
 
 
 class Plan:
-    """Of an endpoint, or of a dependency: a coroutine function, with nothing to clean up afterwards."""
+    """Of an endpoint, or of a dependency: a coroutine function or a class, with nothing to clean up."""
 
     def __init__(self, of: Dependant) -> None:
         if of.cookie_params or of.background_tasks_param_name or not of.use_cache:
             raise TypeError(f"{of.call}: no cookies, no background tasks, no dependency asked twice")
         self.call: Any = of.call
+        self.made = isclass(of.call)
         self.name = of.name
         self.needs = [Plan(one) for one in of.dependencies]
         self.read = [
@@ -60,7 +62,7 @@ class Plan:
         ]
         self.body = of.body_params
         model = self.body[0].field_info.annotation if self.body else None
-        self.model = model if isinstance(model, type) and issubclass(model, BaseModel) else None
+        self.model = model if isclass(model) and issubclass(model, BaseModel) else None
         self.request = of.request_param_name
         self.answer = of.response_param_name
 
@@ -73,7 +75,8 @@ class Plan:
             if len(given.errors) > wrong:
                 continue
             if need.call not in given.done:
-                given.done[need.call] = await need.call(**arguments)
+                made = need.call(**arguments)
+                given.done[need.call] = made if need.made else await made
             if need.name:
                 found[need.name] = given.done[need.call]
         for fields, name in self.read:
