@@ -38,6 +38,24 @@ async def deadlines(databases: Databases) -> ServiceDatabase:
     return await databases.of(SERVICE)
 
 
+def told(what: str, file: UUID, sequence: int, **data: Any) -> Envelope:
+    """An event of a permit file."""
+    payload = {"procedure": "construction_small", "collectivity": CASABLANCA} | {
+        name: value.isoformat() if isinstance(value, datetime) else value for name, value in data.items()
+    }
+    return Envelope(
+        id=uuid4(),
+        source="/rokhas",
+        type=f"ma.jamaa.rokhas.dossier.{what}.v1",
+        aggregate="dossier",
+        subject=str(file),
+        sequence=sequence,
+        time=datetime.fromisoformat("2026-11-22T00:00:00Z"),
+        collectivity=str(payload["collectivity"]),
+        data=json.dumps(payload).encode(),
+    )
+
+
 @pytest.fixture
 def tell(deadlines: ServiceDatabase) -> Tell:
     """One event of a permit file, through the consumer, in a transaction of its own."""
@@ -52,20 +70,8 @@ def tell(deadlines: ServiceDatabase) -> Tell:
     ) -> UUID:
         subject = file or uuid4()
         sequences[subject] = sequences.get(subject, 0) + 1
-        payload = {"procedure": procedure, "collectivity": collectivity} | {
-            name: value.isoformat() if isinstance(value, datetime) else value for name, value in data.items()
-        }
-        envelope = Envelope(
-            id=uuid4(),
-            source="/rokhas",
-            type=f"ma.jamaa.rokhas.dossier.{what}.v1",
-            aggregate="dossier",
-            subject=str(subject),
-            sequence=sequences[subject],
-            time=datetime.fromisoformat("2026-11-22T00:00:00Z"),
-            collectivity=collectivity,
-            data=json.dumps(payload).encode(),
-        )
+        data |= {"procedure": procedure, "collectivity": collectivity}
+        envelope = told(what, subject, sequences[subject], **data)
         async with deadlines.worker.transaction() as tx:
             await hear(tx, envelope)
         return subject
@@ -75,9 +81,10 @@ def tell(deadlines: ServiceDatabase) -> Tell:
 
 async def all_clocks_of(database: ServiceDatabase, file: UUID) -> list[Clock]:
     async with database.worker.transaction() as tx:
-        return await Clocks(tx, 0).of_file(
-            File(service="rokhas", aggregate="dossier", id=str(file), procedure=None, collectivity="")
-        )
+        clocks = Clocks(tx, 0)
+        about = File(service="rokhas", aggregate="dossier", id=str(file), procedure=None, collectivity="")
+        await clocks.hold([about])
+        return clocks.of_file(about)
 
 
 async def clocks_of(database: ServiceDatabase, file: UUID) -> dict[str, Clock]:
