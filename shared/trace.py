@@ -36,6 +36,10 @@ def use(tracer: Tracer | None) -> None:
     _tracer = tracer
 
 
+def recording() -> bool:
+    return _tracer is not None
+
+
 @contextmanager
 def span(
     name: str,

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -51,15 +50,11 @@ class Edge:
             return
         arrival = Arrival.of(Headers(scope=scope), follow=scope["app"].state.follow)
         probe = scope["path"].endswith(tuple(metrics.PROBES))  # asked every few seconds, for ever
-        opened: AbstractContextManager[Span] = nullcontext(INVALID_SPAN)
-        if not probe:
-            opened = trace.span(
-                scope["method"],
-                trace.SERVER,
-                parent=arrival.traceparent,
-                correlation_id=arrival.correlation_id,
-            )
-        with opened as span:
+        if probe or not trace.recording():
+            await self._answer(scope, receive, send, arrival, INVALID_SPAN)
+            return
+        parent, correlation = arrival.traceparent, arrival.correlation_id
+        with trace.span(scope["method"], trace.SERVER, parent=parent, correlation_id=correlation) as span:
             known = replace(arrival, traceparent=trace.traceparent(span) or arrival.traceparent)
             await self._answer(scope, receive, send, known, span)
 

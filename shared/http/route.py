@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from types import UnionType
 from typing import Any, Final, Generic, TypeVar, Union, get_args, get_origin
-from urllib.parse import unquote_to_bytes
 
 import asyncpg
 from fastapi import APIRouter, Depends
@@ -146,7 +145,7 @@ class Authorization:
         limit: RateLimitItem | None,
         opens: bool,
     ) -> None:
-        self.action = action
+        self.action = action.value
         self.roles = roles
         self.limit = limit
         self.opens = opens
@@ -173,7 +172,7 @@ class Authorization:
                     "fr": "Votre qualité ne permet pas cette action",
                     "en": "Your role does not allow this action",
                 },
-                action=self.action.value,
+                action=self.action,
             )
         access.PURPOSE.set(self._purpose(request))
         if self.idempotent({request.method}):
@@ -201,14 +200,14 @@ class Authorization:
     async def _spend(self, request: Request, limiter: RateLimiter, actor: Actor) -> None:
         assert self.limit is not None
         who = actor.subject if actor is not ANYBODY else (request.client.host if request.client else "-")
-        if not await limiter.hit(self.limit, self.action.value, request.url.path, who):
+        if not await limiter.hit(self.limit, self.action, request.url.path, who):
             raise TooMany("too_many_requests", retry_after=self.limit.get_expiry())
 
     def _purpose(self, request: Request) -> str:
         stated = request.headers.get("access-purpose")
         if stated is not None and not PURPOSE.fullmatch(stated):
             raise Malformed("access_purpose_malformed", "A code: a-z, 0-9, '_', '.', '-', at most 64")
-        return stated or self.action.value
+        return stated or self.action
 
 
 class Authorizer(Generic[A]):
@@ -281,6 +280,7 @@ class Route(APIRoute):
             options["response_model"] = _without_responses(get_typed_return_annotation(endpoint), model)
         super().__init__(path, endpoint, **options)
         self.plan = Plan(self.dependant)
+        self.form = self.body_field is not None and isinstance(self.body_field.field_info, Form)
         self.known = frozenset(_query_names(self.dependant))
         self.mark = mark = authorization_of(self)
         methods = self.methods or set()
@@ -305,7 +305,7 @@ class Route(APIRoute):
         body = await _body(request, self.most)  # before the transaction: no network call inside one
         _refuse_unreadable(request, body, self.known)
         if self.body_field is not None and body:
-            _refuse_media_type(request, form=isinstance(self.body_field.field_info, Form))
+            _refuse_media_type(request, form=self.form)
         keyed = mark is not None and mark.idempotent({request.method})
         fingerprint = await idempotency.fingerprint(request, body) if keyed else b""
         for attempt in range(1, ATTEMPTS + 1):
@@ -333,10 +333,12 @@ class Route(APIRoute):
             except idempotency.Replayed as first:
                 return first.response
             finally:
-                await given.request.close()
+                if self.form:
+                    await given.request.close()
             if isinstance(response, Refusal):
                 response = rendered(response.problem)
-            response.headers.setdefault("Cache-Control", "no-store")
+            if not isinstance(response, Answer):  # which has it
+                response.headers.setdefault("Cache-Control", "no-store")
             if unit.claim is not None:
                 await unit.claim.store(response)
         return response
@@ -384,12 +386,12 @@ def _refuse_unreadable(request: Request, body: bytes, known: frozenset[str]) -> 
     """PostgreSQL's text cannot hold U+0000; and a misspelt filter must not list everything."""
     json = request.headers.get("content-type", "").startswith("application/json")
     if (
-        b"\0" in unquote_to_bytes(request.scope.get("raw_path") or request.url.path)
-        or b"\0" in unquote_to_bytes(request.scope.get("query_string", b""))
+        "\0" in request.scope["path"]
+        or b"%00" in request.scope["query_string"]
         or (json and NUL.search(body))
     ):
         raise Malformed("nul_character", "U+0000 is not accepted")
-    if unknown := request.query_params.keys() - known:
+    if request.scope["query_string"] and (unknown := request.query_params.keys() - known):
         raise invalid([{"loc": ("query", name), "type": "extra_forbidden"} for name in sorted(unknown)])
 
 
