@@ -132,9 +132,19 @@ class Paging:
     def page(
         self, rows: Sequence[R], *, key: Callable[[R], tuple[Any, ...]], to: Callable[[R], T]
     ) -> Page[T]:
-        shown = rows[: self.limit]
-        more = len(rows) > self.limit
-        return Page(items=[to(row) for row in shown], next=encode_cursor(*key(shown[-1])) if more else None)
+        return Page(items=[to(row) for row in rows[: self.limit]], next=self._next(rows, key))
+
+    def written(
+        self, rows: Sequence[R], *, key: Callable[[R], tuple[Any, ...]], to: Callable[[R], dict[str, Any]]
+    ) -> Response:
+        """The same, already JSON: for lines that are shown as they were read, with nothing left to validate.
+        The route's annotation (`Page[…] | Response`) still says what they look like.
+        """
+        page = {"items": [to(row) for row in rows[: self.limit]], "next": self._next(rows, key)}
+        return Response(to_json(page), media_type="application/json")
+
+    def _next(self, rows: Sequence[R], key: Callable[[R], tuple[Any, ...]]) -> str | None:
+        return encode_cursor(*key(rows[self.limit - 1])) if len(rows) > self.limit else None
 
 
 # Dependencies are coroutines, also those that wait for nothing: the framework runs others in a thread, which
