@@ -6,11 +6,10 @@ events of transactions that commit late, ordering by transaction id inverts an a
 """
 
 import asyncio
-import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import structlog
@@ -72,13 +71,12 @@ DELETE = text(
 )
 ROOM = text("SELECT msg.outbox_has_room(:most)")
 PARTITIONS = text("SELECT msg.ensure_partitions()")
-EMITTED: Final = ("aggregate", "subject", "type", "collectivity", "payload", "headers")
 EMIT_ALL = text("""
     SELECT e.seq FROM unnest(CAST(:aggregate AS text[]), CAST(:subject AS text[]), CAST(:type AS text[]),
-        CAST(:collectivity AS text[]), CAST(:payload AS bytea[]), CAST(:headers AS text[]))
-        WITH ORDINALITY AS w (aggregate, subject, type, collectivity, payload, headers, place),
-      msg.emit(w.aggregate, w.subject, w.type, w.collectivity, w.payload, CAST(w.headers AS jsonb),
-        CAST(:occurred_at AS timestamptz)) AS e
+        CAST(:collectivity AS text[]), CAST(:payload AS bytea[]), CAST(:headers AS text[]),
+        CAST(:occurred_at AS timestamptz[]))
+        WITH ORDINALITY AS w (aggregate, subject, type, collectivity, payload, headers, at, place),
+      msg.emit(w.aggregate, w.subject, w.type, w.collectivity, w.payload, CAST(w.headers AS jsonb), w.at) AS e
     ORDER BY w.place""")
 RESEND = text(
     "INSERT INTO msg.outbox_pending SELECT pos FROM msg.event_log"
@@ -92,26 +90,18 @@ class Announcements:
 
     def __init__(self, tx: Tx) -> None:
         self._tx = tx
-        self._said: list[tuple[object, ...]] = []
+        self._said: list[dict[str, Any]] = []
 
     def add(self, stream: Stream, subject: UUID | str, collectivity: str, event: Event) -> None:
         """As `tx.emit`, with what caused the transaction at this moment."""
-        if event.TYPE not in stream.types:
-            raise TypeError(f"{event.TYPE} is not declared in the stream {stream.topic}")
-        about = {"actor": self._tx.actor.subject} | {name: getattr(self._tx, name) for name in CARRIED}
-        headers = json.dumps({name: value for name, value in about.items() if value is not None})
-        self._said.append(
-            (stream.aggregate, str(subject), event.TYPE, collectivity, event.payload(), headers)
-        )
+        self._said.append(self._tx.announcement(stream, subject, collectivity, event))
 
     async def write(self) -> list[int]:
-        """Returns the sequence of each."""
+        """Returns the sequence of each. To be called once."""
         if not self._said:
             return []
-        columns = dict(zip(EMITTED, map(list, zip(*self._said, strict=True)), strict=True))
-        rows = await self._tx.execute(EMIT_ALL, columns | {"occurred_at": self._tx.now})
-        sequences = list(rows.scalars())
-        self._said.clear()
+        columns = {name: [one[name] for one in self._said] for name in self._said[0]}
+        sequences = list((await self._tx.execute(EMIT_ALL, columns)).scalars())
         self._tx.emitted += sequences
         return sequences
 
