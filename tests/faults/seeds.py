@@ -8,7 +8,7 @@ cores: they are copies in SQL of a clock that the domain opened, announced by `m
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -20,7 +20,8 @@ from tests.faults.people.rokhas import COMMUNES, PROCEDURE
 
 TABLE: Final = 500  # lines of one import
 PATIENCE: Final = 120.0
-ONE_DAY: Final = timedelta(days=1)
+PORTION: Final = 2500  # clocks of one transaction
+HANDS: Final = 4  # sessions that copy side by side
 KNOWN: Final = """
     SELECT count(*) FROM rokhas.dossier
     WHERE id = ANY($1::uuid[]) AND answer_by IS NOT NULL"""
@@ -116,5 +117,11 @@ async def copied(cluster: Cluster, batch: Batch, amount: int) -> None:
         pattern = await sql.fetchval(
             "SELECT id FROM deadlines.clock WHERE aggregate_id = $1 AND role = 'decision'", batch.ids[0]
         )
-        for start in range(0, amount, 5000):
-            await sql.execute(COPY, pattern, min(5000, amount - start))
+    portions = [min(PORTION, amount - start) for start in range(0, amount, PORTION)]
+
+    async def copy() -> None:
+        async with cluster.sql("deadlines") as sql:
+            while portions:
+                await sql.execute(COPY, pattern, portions.pop())
+
+    await asyncio.gather(*(copy() for _ in range(HANDS)))

@@ -23,7 +23,7 @@ ELAPSED: Final = "SELECT count(*) FROM deadlines.clock WHERE answer_by = $1 AND 
 ELAPSED_OF: Final = """
     SELECT count(*) FROM deadlines.clock
     WHERE aggregate_id = ANY($1::text[]) AND role = 'decision' AND elapsed_at IS NOT NULL"""
-DUE: Final = "SELECT count(*) FROM deadlines.clock WHERE answer_by = $1"
+DUE: Final = "SELECT count(*) FROM deadlines.clock WHERE answer_by = $1 AND state = 'running'"
 LATE: Final = """
     SELECT percentile_disc(ARRAY[0.5, 1]) WITHIN GROUP (ORDER BY (payload ->> 'lateness_seconds')::int)
     FROM (SELECT convert_from(payload, 'UTF8')::jsonb AS payload FROM msg.event_log
