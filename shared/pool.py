@@ -63,12 +63,12 @@ def _merged(statements: tuple[Statement, ...]) -> str:
 class Session:
     """One connection, and what was prepared on it."""
 
-    __slots__ = ("_prepared", "connection", "pool")
+    __slots__ = ("connection", "pool", "prepared")
 
     def __init__(self, connection: asyncpg.Connection, pool: "Pool") -> None:
         self.connection = connection
         self.pool = pool
-        self._prepared: dict[str, tuple[Any, SimpleResultMetaData]] = {}
+        self.prepared: dict[str, tuple[Any, SimpleResultMetaData]] = {}
 
     async def run(self, statement: Statement, params: Params) -> Fetched:
         """One statement, many times for a list of parameters. Raises DBAPIError, which hides its parameters:
@@ -90,14 +90,14 @@ class Session:
 
     async def _fetch(self, sql: str, values: Sequence[Any]) -> Fetched:
         try:
-            if sql not in self._prepared:
+            if sql not in self.prepared:
                 ready = await self.connection.prepare(sql)
                 columns = SimpleResultMetaData([column.name for column in ready.get_attributes()])
-                self._prepared[sql] = ready, columns
-            ready, columns = self._prepared[sql]
+                self.prepared[sql] = ready, columns
+            ready, columns = self.prepared[sql]
             fetched = Fetched(columns, map(tuple, await ready.fetch(*values)))
         except FAILURES as error:
-            self._prepared.clear()  # a migration may have changed what a statement returns
+            self.prepared.clear()  # a migration may have changed what a statement returns
             raise self._failed(sql, error) from error
         changed = ready.get_statusmsg().rpartition(" ")[2]
         fetched.rowcount = int(changed) if changed.isdecimal() else -1
@@ -182,7 +182,7 @@ class Pool:
     async def renew(self, session: Session) -> None:
         """A new connection in the place of one that died while it waited."""
         self._forget()
-        session.connection = await self._connect()
+        session.connection, session.prepared = await self._connect(), {}
 
     async def close(self) -> None:
         """The idle ones; those in use end when they are given back."""
@@ -198,10 +198,13 @@ class Pool:
             connection = await asyncpg.connect(
                 self.dsn, server_settings=self._settings, timeout=CONNECT_SECONDS
             )
-        except (
-            InternalClientError
-        ) as error:  # in a failover no server is what `target_session_attrs` asks for
+        except InternalClientError as error:
+            # In a failover no server is what `target_session_attrs` asks for.
             raise InternalError("connect", None, error) from error
-        for name in ("json", "jsonb"):
-            await connection.set_type_codec(name, schema="pg_catalog", encoder=str, decoder=from_json)
+        try:
+            for name in ("json", "jsonb"):
+                await connection.set_type_codec(name, schema="pg_catalog", encoder=str, decoder=from_json)
+        except BaseException:
+            connection.terminate()
+            raise
         return connection

@@ -80,6 +80,15 @@ async def test_who_is_cancelled_gives_back_a_connection_that_works(pool: Pool) -
     await pool.close()
 
 
+async def test_what_was_prepared_ends_with_its_connection(pool: Pool) -> None:
+    async with pool.session() as session:
+        pid = await asked(session)
+        session.connection.terminate()
+        await pool.renew(session)
+        assert await asked(session) != pid
+    await pool.close()
+
+
 async def test_a_commit_of_what_failed_is_an_error(database: ServiceDatabase) -> None:
     async def swallowing() -> None:
         async with database.api.transaction() as tx:
