@@ -38,9 +38,9 @@ SPACE: Final = UUID("6f6a9d5e-8f4a-5d54-9a55-5b1f0e0c7a11")
 
 ORDER = text("""
     INSERT INTO msg.document
-      (id, about, collectivity, kind, content, ordered_at, expires_at, state_at, name, origin)
+      (id, about, collectivity, kind, content, ordered_at, expires_at, state_at, name, origin, next_try)
     VALUES (:id, :about, :collectivity, :kind, :content, :at, :expires_at, :at, :name,
-      CAST(:origin AS jsonb))
+      CAST(:origin AS jsonb), '-infinity')
     ON CONFLICT DO NOTHING""")
 STANDING = text("""
     SELECT id, collectivity, kind, sha256 FROM msg.document
@@ -52,7 +52,7 @@ END = text(
 TAKE = text("""
     UPDATE msg.document SET next_try = clock_timestamp() + make_interval(secs => :lease)
     WHERE id IN (SELECT id FROM msg.document WHERE state = 'ordered' AND next_try <= clock_timestamp()
-      ORDER BY next_try LIMIT :batch FOR UPDATE SKIP LOCKED)
+      ORDER BY next_try, number LIMIT :batch FOR UPDATE SKIP LOCKED)
     RETURNING id, number, about, collectivity, kind, content, ordered_at, expires_at, name,
       origin""").columns(origin=JSONB)
 ISSUE = text("""

@@ -259,6 +259,17 @@ async def test_a_store_that_is_away_is_tried_again(
     assert len(await issued(api, file)) == 1
 
 
+async def test_a_database_clock_that_is_set_back_delays_no_document(
+    rokhas: ServiceDatabase, deliver: Deliver
+) -> None:
+    """An order that carries an instant of the clock before would wait until the clock has caught up."""
+    await filed(rokhas)
+    await deliver()
+    async with rokhas.worker.transaction() as tx:
+        ordered = (await tx.execute(text("SELECT next_try = '-infinity' FROM msg.document"))).scalars().all()
+    assert ordered == [True]
+
+
 async def test_what_it_says_is_forgotten_once_it_is_sealed(
     rokhas: ServiceDatabase, deliver: Deliver, seal: Seal
 ) -> None:
