@@ -52,7 +52,7 @@ storm: $(STAMP) ## 10,000 dates at one midnight, everything killed at 23:59: the
 bench: $(STAMP) ## every hot path beside its floor and its peers, as ratios (ONLY=accept SCALE=0.1 ROUNDS=5)
 	@exec $(FOLLOW) $(BIN)/python -m bench $(ONLY) $(if $(SCALE),--scale $(SCALE)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
-check: $(STAMP) ## ruff, mypy, import contracts, event contracts, secrets and pins
+check: $(STAMP) ## ruff, mypy, import contracts, event contracts and what else is derived, secrets and pins
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -60,7 +60,7 @@ check: $(STAMP) ## ruff, mypy, import contracts, event contracts, secrets and pi
 	$(BIN)/python -m deploy contracts --check
 	$(BIN)/pytest -n 0 tests/supply
 
-contracts: $(STAMP) ## write the JSON Schemas and the AsyncAPI document of all events
+contracts: $(STAMP) ## write what follows from the services: event contracts, compose, chart, proxy, pages
 	@$(BIN)/python -m deploy contracts
 
 lock: $(STAMP) ## resolve pyproject.toml into requirements.lock

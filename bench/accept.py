@@ -141,6 +141,7 @@ async def spring(shop: Workshop) -> AbstractAsyncContextManager[Server]:
         "SPRING_DATASOURCE_USERNAME": owner.username or "",
         "SPRING_DATASOURCE_PASSWORD": unquote(owner.password or ""),
         "SPRING_DATASOURCE_HIKARI_MAXIMUM_POOL_SIZE": str(POOL_SIZE),
+        "SERVER_TOMCAT_MAX_KEEP_ALIVE_REQUESTS": "-1",  # else it closes each connection after 100 answers
         "SPRING_MAIN_BANNER_MODE": "off",
         "BENCH_JWKS": str(shop.home / "issuer" / "jwks.json"),
         "BENCH_ISSUER": shop.issuer.url,

@@ -17,7 +17,7 @@ import asyncpg
 
 from bench import obtain
 from bench.harness import Options, Peers, Result, Workshop, interleaved, medians, others, workshop
-from services.deadlines.announce import BATCH, announce_one, each, recount_one
+from services.deadlines.announce import AT_ONCE, BATCH, announce_one, each, recount_one
 from services.deadlines.app import SERVICE
 from services.deadlines.consumers import hear
 from services.deadlines.store import calendar, clocks
@@ -30,18 +30,17 @@ MANY: Final = 5_000_000
 OPERATIONS: Final = 100  # of each kind in one round
 DUE: Final = 100_000
 RECOUNTED: Final = 10_000
-AT_ONCE: Final = 4  # transactions side by side, as in services/deadlines/announce.py
-CHUNK: Final = 250_000
 CROWDED: Final = f"{database_of(SERVICE.name)}_crowded"
 TEMPORAL: Final = (
     "not run: go install refuses its command line (replace directives in go.mod); its server 1.32 asks for Go"
     " 1.26.10, newer than where this was tried"
 )
 
-# A clock like the template's row, of another file; `overrides` are expressions by column.
-COPY: Final = (
-    "INSERT INTO deadlines.clock ({columns}) SELECT {values} FROM deadlines.clock t, {series} WHERE t.id = $1"
-)
+# Clocks like the template's row, each of another file, in the order of three indexes: five times as fast.
+COPY: Final = """
+INSERT INTO deadlines.clock ({columns}) SELECT {values} FROM deadlines.clock t,
+  (SELECT gen_random_uuid() AS id FROM generate_series(1, {amount}) ORDER BY 1) s WHERE t.id = $1
+"""
 REMEMBER: Final = """
 INSERT INTO msg.event_log (pos, id, source, aggregatetype, aggregateid, seq, type, collectivity, payload,
   headers, occurred_at)
@@ -75,15 +74,11 @@ class Shelf:
         asked = "SELECT column_name FROM information_schema.columns WHERE table_schema = 'deadlines'"
         found = await self.admin.fetch(f"{asked} AND table_name = 'clock' ORDER BY ordinal_position")
         values = {row[0]: f"t.{row[0]}" for row in found}
-        values |= {"id": "gen_random_uuid()", "aggregate_id": "gen_random_uuid()::text"}
+        values |= {"id": "s.id", "aggregate_id": "s.id::text"}
         if spread:
             values["next_at"] = "clock_timestamp() + interval '1 day' + random() * interval '60 days'"
-        for start in range(0, amount, CHUNK):
-            series = f"generate_series(1, {min(CHUNK, amount - start)})"
-            statement = COPY.format(
-                columns=", ".join(values), values=", ".join(values.values()), series=series
-            )
-            await self.admin.execute(statement, template)
+        statement = COPY.format(columns=", ".join(values), values=", ".join(values.values()), amount=amount)
+        await self.admin.execute(statement, template)
         await self.admin.execute("VACUUM (ANALYZE) deadlines.clock")
 
     async def remember(self) -> None:

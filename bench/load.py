@@ -49,6 +49,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, run: "Run") -> None:
         self.run = run
         self.over: asyncio.Future[None] = run.loop.create_future()
+        self.answers = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's own is no subclass
@@ -70,6 +71,7 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         now = time.perf_counter()
         status = self.parser.get_status_code()
+        self.answers += 1
         if now < self.run.until:
             self.run.statuses[status] += 1
             self.run.latencies.append(now - self.sent)
@@ -83,7 +85,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if time.perf_counter() < self.run.until:
             self.run.statuses[0] += 1
-            self.run.sample = f"the connection was closed: {exc!r}"
+            self.run.sample = f"the server closed the connection after {self.answers} answers: {exc!r}"
         self.over.set_result(None)
 
 

@@ -147,7 +147,7 @@ async def _records(admin: asyncpg.Connection, database: Database) -> list[Record
     """What the relay would send, made once."""
     await admin.execute(FILL, BATCH)
     async with database.transaction() as tx:
-        rows = (await tx.execute(READ, {"batch": BATCH})).all()
+        rows = (await tx.execute(READ, {"batch": BATCH, "held": []})).all()
         records = [record(row) for row in rows]
         await tx.execute(text("DELETE FROM msg.outbox_pending"))
     return records

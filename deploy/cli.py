@@ -147,15 +147,19 @@ async def contracts(
     ] = False,
     base: Annotated[str | None, typer.Option(help="with --check: a git revision to honour as well")] = None,
 ) -> None:
-    """Write the JSON Schemas and the AsyncAPI document of all events to `contracts/`."""
+    """Write what follows from the services: the contracts of all events, and what compose, chart, proxy and
+    pages say of each service.
+    """
     from deploy import contracts as contracts_
+    from deploy import derived
 
     if check:
         contracts_.check(base=base)
-        print(f"{len(contracts_.generated())} contracts hold")
+        derived.check()
+        print(f"{len(contracts_.generated())} contracts and {len(derived.derived())} derived files hold")
         return
-    changed = contracts_.write()
-    print(f"{len(changed)} of {len(contracts_.generated())} files written")
+    for name in [*(f"contracts/{name}" for name in contracts_.write()), *derived.write()]:
+        print(f"written: {name}")
 
 
 async def _told_to_stop() -> None:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Final, Protocol, Self
@@ -25,7 +26,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from shared.errors import Invalid, NotFound, Problem, TooLarge, Unavailable, Unsupported
-from shared.settings import SettingsError
+from shared.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from obstore.store import RetryConfig  # exists for type checkers only
@@ -241,6 +242,13 @@ class Files:
             await self._store.put_async(key, spool, mode="create", use_multipart=False)
         if isinstance(self._store, LocalStore) and self._store.prefix is not None:
             await asyncio.to_thread(_fsync, Path(self._store.prefix), key)
+
+
+@cache
+def files_of(settings: Settings) -> Files:
+    """The store that the service was told of, with its scanner. Raises SettingsError for a wrong variable."""
+    scanner = Clamd.at(settings.clamd) if settings.clamd else None
+    return Files.at(settings.files_url, scanner=scanner, max_bytes=settings.max_upload_bytes)
 
 
 @contextmanager

@@ -20,11 +20,17 @@ from typing import Any, Final, TextIO
 from uuid import UUID
 
 import structlog
+from structlog.processors import NAME_TO_LEVEL
 from structlog.typing import EventDict, Processor
 
 MASK: Final = "[masked]"
+JSON: Final = json.JSONEncoder(ensure_ascii=False).encode
 FILE_BYTES: Final = 20 * 2**20  # then the file becomes `<file>.1` and a new one begins
 LONGEST: Final = 10_000  # characters of one value; a traceback that recurses is longer
+SHORT: Final = 100  # characters of a text that may be remembered
+WORD: Final = (
+    20  # characters; one word of more (a trace's id) is no number of a telephone or an identity card
+)
 
 # Words of a key that say its value is about a person, or opens a door; `_INSIDE` are those that no other
 # word contains by chance.
@@ -37,6 +43,8 @@ _INSIDE: Final = re.compile(
     r"|address|name\b|database_url"
 )
 _OURS: Final = frozenset({"timestamp", "level", "logger"})
+_PLAIN: Final = (bool, int, float, type(None))
+_TEXTS: Final = (str, UUID, date, time, timedelta, Decimal, PurePath)
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 # What may stand inside any text: an exception's message above all.
@@ -73,16 +81,27 @@ def configure(
     that print addresses and query strings.
     """
     out = stream or sys.stdout
-    json_lines = structlog.processors.JSONRenderer(serializer=_json)
-    screen: Processor = structlog.dev.ConsoleRenderer() if development and out.isatty() else json_lines
-    handlers: list[logging.Handler] = [_rendered(logging.StreamHandler(out), level, screen)]
+    screen: Processor = structlog.dev.ConsoleRenderer() if development and out.isatty() else _json
+    outlets: list[tuple[logging.Handler, Processor]] = [
+        (_rendered(logging.StreamHandler(out), level, screen), screen)
+    ]
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         kept = _File(file, maxBytes=FILE_BYTES, backupCount=1, encoding="utf-8")
-        handlers.append(_rendered(kept, "INFO", json_lines))
+        outlets.append((_rendered(kept, "INFO", _json), _json))
+    handlers = [handler for handler, _ in outlets]
     lowest = min(handler.level for handler in handlers)
+
+    def handed(_logger: Any, method: str, line: EventDict) -> EventDict:
+        """The last processor. The library's own way renders inside the handlers, from a copy of a copy."""
+        severity = NAME_TO_LEVEL[method]
+        for handler, renderer in outlets:
+            if severity >= handler.level:
+                handler.handle(_Line(str(renderer(_logger, method, dict(line)))))
+        raise structlog.DropEvent
+
     structlog.configure(
-        processors=[*_first(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*_first(), _exception, redact, handed],
         wrapper_class=structlog.make_filtering_bound_logger(lowest),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,  # loggers are made at import, before this runs
@@ -96,6 +115,18 @@ def configure(
         library = logging.getLogger(name)
         library.handlers.clear()
         library.propagate = True
+
+
+class _Line(logging.LogRecord):
+    """Rendered already: what a record finds out about files and threads, nobody reads."""
+
+    def __init__(self, text: str) -> None:
+        self.msg, self.args = text, None
+
+
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return record.msg if isinstance(record, _Line) else super().format(record)
 
 
 class _File(RotatingFileHandler):
@@ -116,7 +147,7 @@ def _first() -> list[Processor]:
 def _rendered(handler: logging.Handler, level: str, renderer: Processor) -> logging.Handler:
     handler.setLevel(level)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
+        _Formatter(
             foreign_pre_chain=[*_first(), _access],
             pass_foreign_args=True,
             processors=[
@@ -147,7 +178,13 @@ def redact(_logger: Any, _method: str, line: EventDict) -> EventDict:
 
 def scrub(text: str) -> str:
     """`text` without tokens, passwords in URLs, e-mail addresses, telephone and identity-card numbers."""
-    return _SCRUB.sub(MASK, text[:LONGEST])
+    return _scrubbed(text) if len(text) < SHORT else _SCRUB.sub(MASK, text[:LONGEST])
+
+
+@lru_cache(maxsize=1024)
+def _scrubbed(text: str) -> str:
+    """Names of events, routes, topics: most texts come again."""
+    return text if len(text) > WORD and text.isalnum() else _SCRUB.sub(MASK, text)
 
 
 @lru_cache(maxsize=1024)
@@ -162,21 +199,21 @@ def _shown(key: str, value: Any) -> Any:
 
 
 def _clean(value: Any) -> Any:
-    if isinstance(value, bool | int | float | None):
+    if isinstance(value, _PLAIN):
         return value
+    if isinstance(value, _TEXTS):
+        return scrub(str(value))
     if isinstance(value, Mapping):
         return {str(key): _shown(str(key), member) for key, member in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean(member) for member in value]
     if isinstance(value, BaseException):
         return scrub(f"{type(value).__name__}: {value}")
-    if isinstance(value, str | UUID | date | time | timedelta | Decimal | PurePath):
-        return scrub(str(value))
     return f"<{type(value).__name__}>"  # the representation of a domain object shows its fields
 
 
-def _json(line: EventDict, **_: Any) -> str:
-    return json.dumps(line, ensure_ascii=False)
+def _json(_logger: Any, _method: str, line: EventDict) -> str:
+    return JSON(line)
 
 
 def _trace(_logger: Any, _method: str, line: EventDict) -> EventDict:

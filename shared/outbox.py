@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Final
-from uuid import uuid4
+from typing import Any, Final
+from uuid import UUID, uuid4
 
 import structlog
 from prometheus_client import Counter, Gauge
@@ -20,7 +20,7 @@ from shared import trace
 from shared.bus import BrokerLost, Bus, Record, Sender
 from shared.db import Database, Tx
 from shared.errors import Unavailable
-from shared.events import Envelope, topic_of
+from shared.events import Envelope, Event, Stream, topic_of
 from shared.tasks import keep_going
 
 log = structlog.get_logger()
@@ -47,11 +47,17 @@ LEASE = text(
 RELEASE = text(
     "UPDATE msg.relay_lease SET expires_at = clock_timestamp() WHERE owner = :owner AND epoch = :epoch"
 )
-READ = text(
-    "WITH pending AS MATERIALIZED (SELECT pos FROM msg.outbox_pending ORDER BY pos LIMIT :batch)"
-    " SELECT pending.pos AS place, e.*, extract(epoch FROM clock_timestamp() - e.recorded_at) AS age"
-    " FROM pending LEFT JOIN msg.event_log e ON e.pos = pending.pos ORDER BY pending.pos"
+COLUMNS: Final = (  # of an event `e`; taking the headers apart costs the database a third
+    "e.pos, e.id, e.source, e.aggregatetype, e.aggregateid, e.seq, e.type, e.collectivity, e.payload, "
+    + "".join(f"e.headers ->> '{name}' AS {name}, " for name in CARRIED)
+    + "e.occurred_at"
 )
+READ = text(f"""
+    WITH pending AS MATERIALIZED (SELECT pos FROM msg.outbox_pending
+      WHERE pos <> ALL(CAST(:held AS bigint[])) ORDER BY pos LIMIT :batch)
+    SELECT pending.pos AS place, {COLUMNS}
+    FROM pending LEFT JOIN msg.event_log e ON e.pos = pending.pos
+    ORDER BY pending.pos""")  # noqa: S608  # names of columns
 STANDING = text(
     "SELECT (SELECT count(*) FROM msg.outbox_pending) AS pending,"
     " coalesce(extract(epoch FROM clock_timestamp() - min(e.recorded_at)), 0) AS age"
@@ -65,11 +71,39 @@ DELETE = text(
 )
 ROOM = text("SELECT msg.outbox_has_room(:most)")
 PARTITIONS = text("SELECT msg.ensure_partitions()")
+EMIT_ALL = text("""
+    SELECT e.seq FROM unnest(CAST(:aggregate AS text[]), CAST(:subject AS text[]), CAST(:type AS text[]),
+        CAST(:collectivity AS text[]), CAST(:payload AS bytea[]), CAST(:headers AS text[]),
+        CAST(:occurred_at AS timestamptz[]))
+        WITH ORDINALITY AS w (aggregate, subject, type, collectivity, payload, headers, at, place),
+      msg.emit(w.aggregate, w.subject, w.type, w.collectivity, w.payload, CAST(w.headers AS jsonb), w.at) AS e
+    ORDER BY w.place""")
 RESEND = text(
     "INSERT INTO msg.outbox_pending SELECT pos FROM msg.event_log"
     " WHERE aggregatetype = :aggregate AND aggregateid = :subject AND seq BETWEEN :first AND :last"
     " ON CONFLICT DO NOTHING"
 )
+
+
+class Announcements:
+    """Events of one transaction, announced together and in order: one round trip for all of them."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+        self._said: list[dict[str, Any]] = []
+
+    def add(self, stream: Stream, subject: UUID | str, collectivity: str, event: Event) -> None:
+        """As `tx.emit`, with what caused the transaction at this moment."""
+        self._said.append(self._tx.announcement(stream, subject, collectivity, event))
+
+    async def write(self) -> list[int]:
+        """Returns the sequence of each. To be called once."""
+        if not self._said:
+            return []
+        columns = {name: [one[name] for one in self._said] for name in self._said[0]}
+        sequences = list((await self._tx.execute(EMIT_ALL, columns)).scalars())
+        self._tx.emitted += sequences
+        return sequences
 
 
 async def require_room(tx: Tx, most: int) -> None:
@@ -90,6 +124,8 @@ class Relay:
     need it (consumers skip what arrives twice).
     """
 
+    batch = BATCH
+
     def __init__(self, service: str, database: Database, bus: Bus) -> None:
         self.service = service
         self.database = database
@@ -101,6 +137,7 @@ class Relay:
         self._renewed = 0.0
         self._partitioned = float("-inf")
         self._topics: set[str] = set()  # those that exist as far as the present sender knows
+        self._ahead: Sequence[Row[tuple[object, ...]]] = ()  # read while the broker wrote what came before
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -121,6 +158,7 @@ class Relay:
 
     async def _work(self) -> None:
         self._topics.clear()
+        self._ahead = ()
         try:
             async with self.bus.sender() as sender:
                 await self._relay(sender)
@@ -137,6 +175,7 @@ class Relay:
             leads = await self._leads()
             self.begun = True
             if not leads:
+                self._ahead = ()
                 await asyncio.sleep(LEASE_SECONDS / 5)
                 continue
             if await self.relay_once(sender):
@@ -151,7 +190,7 @@ class Relay:
 
     async def relay_once(self, sender: Sender) -> int:
         """Sends one batch and forgets what the broker acknowledged. Raises `Unsent` at the first refusal."""
-        rows = await self._read()
+        rows, self._ahead = self._ahead or await self._read(), ()
         if not rows:
             return 0
         if orphans := [row.place for row in rows if row.id is None]:
@@ -161,7 +200,7 @@ class Relay:
             await self.bus.ensure_topics(sorted(missing))  # else a broker might make them, with one partition
             self._topics |= missing
         with _sending(rows, records):
-            outcomes = await sender.send(records)
+            outcomes = await self._send(sender, rows, records)
         # An aggregate's later event must not overtake a refused one for good: what follows a failure is
         # sent again with it, and consumers drop what they have seen.
         refused = next((i for i, outcome in enumerate(outcomes) if outcome is not None), len(rows))
@@ -170,11 +209,29 @@ class Relay:
             await self._forget(acknowledged)
             SENT.labels(self.service).inc(len(acknowledged))
         if refused < len(rows):
+            self._ahead = ()  # it may follow what was refused
             raise Unsent(f"{rows[refused].type} at position {rows[refused].pos}: {outcomes[refused]!r}")
         return len(rows)
 
-    async def _read(self) -> Sequence[Row[tuple[object, ...]]]:
-        return await self.database.look(READ, {"batch": BATCH})
+    async def _send(
+        self, sender: Sender, rows: Sequence[Row[tuple[object, ...]]], records: Sequence[Record]
+    ) -> list[BaseException | None]:
+        """Where more is waiting it is read meanwhile, and sent once this batch is acknowledged."""
+        if len(rows) < self.batch:
+            return await sender.send(records)
+        sending = asyncio.ensure_future(sender.send(records))
+        try:
+            self._ahead = await self._read([row.pos for row in rows])
+            return await sending
+        except BaseException:
+            self._ahead = ()
+            raise
+        finally:
+            sending.cancel()
+
+    async def _read(self, held: Sequence[int] = ()) -> Sequence[Row[tuple[object, ...]]]:
+        """The oldest that are pending, but for those at `held`, which are on their way."""
+        return await self.database.look(READ, {"batch": self.batch, "held": list(held)})
 
     async def _forget(self, sent: Sequence[int]) -> None:
         await self.database.look(DELETE, {"sent": list(sent), "owner": self.owner, "epoch": self.epoch})
@@ -223,7 +280,10 @@ def record(row: Row[tuple[object, ...]]) -> Record:
         time=row.occurred_at,
         collectivity=row.collectivity,
         data=row.payload,
-        **{name: row.headers.get(name) for name in CARRIED},
+        correlation_id=row.correlation_id,
+        causation_id=row.causation_id,
+        traceparent=row.traceparent,
+        tracestate=row.tracestate,
     )
     return Record(
         topic_of(row.source.removeprefix("/"), row.aggregatetype),
@@ -237,7 +297,7 @@ def _sending(
     rows: Sequence[Row[tuple[object, ...]]], records: Sequence[Record]
 ) -> AbstractContextManager[object]:
     """One span for the batch, linked to what announced its events; none when nobody records those."""
-    contexts = trace.sampled(row.headers.get("traceparent") for row in rows)
+    contexts = trace.sampled(row.traceparent for row in rows)
     if not contexts:
         return nullcontext()
     topics = {record.topic for record in records}

@@ -1,6 +1,7 @@
 """What a service is made of. Each `app.py` declares one; `deploy/registry.py` lists them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +16,11 @@ Handler = Callable[[Tx, Envelope], Awaitable[None]]
 """What a consumer does about one event, inside the transaction that also moves its inbox head.
 
 Raises pydantic's ValidationError or any exception to have the event retried, then parked.
+"""
+
+Together = Callable[[Tx, Sequence[Envelope]], AbstractAsyncContextManager[Handler]]
+"""The same for many events at once, in the same transaction: loads what they need, yields the handler that is
+given each in order, then writes what became of it, each in a statement for all.
 """
 
 
@@ -33,12 +39,17 @@ class Consumer:
     """One reader of other services' events, with its own position in each aggregate's history.
 
     `name` is `<service>.<purpose>`: the Kafka group and the key of its inbox heads. `topics` are read
-    whole; event types that the handler does not know still advance the head.
+    whole; event types that the handler does not know still advance the head. With `together` the inbox asks
+    nothing else, for one event too; `handle` must do the same.
     """
 
     name: str
     topics: tuple[str, ...]
     handle: Handler
+    together: Together | None = None
+
+    def at_work(self, tx: Tx, envelopes: Sequence[Envelope]) -> AbstractAsyncContextManager[Handler]:
+        return self.together(tx, envelopes) if self.together else nullcontext(self.handle)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ Spans hold references only, as logs do (law 09-08): no path, no query, no addres
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -34,6 +34,10 @@ def use(tracer: Tracer | None) -> None:
     """
     global _tracer  # noqa: PLW0603  # one per process, as log.configure
     _tracer = tracer
+
+
+def recording() -> bool:
+    return _tracer is not None
 
 
 @contextmanager
@@ -79,6 +83,8 @@ def messaging(operation: str, topic: str | None) -> dict[str, AttributeValue | N
 
 def handling(event: Envelope, consumer: str) -> AbstractContextManager[Span]:
     """A consumer at work on one event."""
+    if _tracer is None:
+        return nullcontext(INVALID_SPAN)
     topic = topic_of(event.source.removeprefix("/"), event.aggregate)
     about = {
         "messaging.consumer.group.name": consumer,

@@ -15,6 +15,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from deploy.engines.errors import EngineError, explained
+from deploy.engines.external import External
 from deploy.engines.process import (
     LOOPBACK,
     Account,
@@ -207,19 +208,12 @@ class EmbeddedBroker:
         self._claim.release()
 
 
-class ExternalBroker:
+class ExternalBroker(External):
     """A Kafka that already runs, by its address."""
 
     def __init__(self, bootstrap: str) -> None:
+        super().__init__()
         self.bootstrap = bootstrap
-        self.notes: list[str] = []
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
 
     @property
     def epoch(self) -> int:
@@ -234,10 +228,3 @@ class ExternalBroker:
                 f"KAFKA_BOOTSTRAP ({self.bootstrap}) does not answer: start that Kafka, correct the address,"
                 " or unset it to use the embedded broker"
             )
-
-    async def stop(self) -> None:
-        """Nothing: it is not ours to stop."""
-
-    async def exited(self) -> int:
-        await asyncio.Event().wait()
-        raise AssertionError

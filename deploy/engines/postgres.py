@@ -22,6 +22,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsp
 import asyncpg
 
 from deploy.engines.errors import EngineError, disk_full, explained
+from deploy.engines.external import External
 from deploy.engines.process import (
     LOOPBACK,
     Account,
@@ -380,23 +381,16 @@ def _major_of(programs: Path) -> int:
     return int(said.split()[2].split(".")[0].rstrip("abcdefghijklmnopqrstuvwxyz"))
 
 
-class ExternalPostgres:
+class ExternalPostgres(External):
     """A PostgreSQL that already runs, by the DSN of a role that may create databases and roles.
 
     Passwords of the roles are derived from ``home/secret``, made when first needed.
     """
 
     def __init__(self, url: str, home: Path) -> None:
+        super().__init__()
         self._url = urlsplit(re.sub(r"^postgres(ql)?(\+\w+)?:", "postgresql:", url))
         self._home = home.resolve()
-        self.notes: list[str] = []
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
 
     async def start(self) -> None:
         """Check that it answers, is recent enough and that we may create; raises :class:`EngineError`."""
@@ -425,13 +419,6 @@ class ExternalPostgres:
                 f"DATABASE_URL ({shown}) names a role that may not create databases and roles:"
                 " ALTER ROLE … CREATEDB CREATEROLE, or use an administrator"
             )
-
-    async def stop(self) -> None:
-        """Nothing: it is not ours to stop."""
-
-    async def exited(self) -> int:
-        await asyncio.Event().wait()
-        raise AssertionError
 
     def dsn(self, database: str = "postgres", user: str | None = None) -> str:
         location = self._url.netloc.rpartition("@")[2]

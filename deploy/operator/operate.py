@@ -18,7 +18,7 @@ from shared.errors import Conflict, NotFound
 from shared.events import Envelope
 from shared.inbox import Inbox, Key
 from shared.inbox.reader import parked
-from shared.outbox import record
+from shared.outbox import COLUMNS, record
 
 REPLAY_CHUNK: Final = 10_000  # events put back in one transaction
 
@@ -78,8 +78,9 @@ PARKED = text("""
 ANNOUNCED = text("""
     SELECT coalesce(max(last_seq), 0) FROM msg.aggregate_head
     WHERE aggregatetype = :aggregate AND aggregateid = :subject""")
-LOGGED = text("""
-    SELECT * FROM msg.event_log WHERE aggregatetype = :aggregate AND aggregateid = :subject AND seq = :seq""")
+LOGGED = text(f"""
+    SELECT {COLUMNS} FROM msg.event_log e
+    WHERE aggregatetype = :aggregate AND aggregateid = :subject AND seq = :seq""")  # noqa: S608  # names of columns
 PROPOSE = text("""
     INSERT INTO msg.skip_register
       (consumer, source, aggregatetype, aggregateid, seq, proposed_by, reason, never_announced)

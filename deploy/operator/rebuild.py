@@ -9,7 +9,7 @@ is left out again; a consumer that began at a baseline is refused, because its s
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import text
 
@@ -22,7 +22,7 @@ from shared.auditor import Watch, watches
 from shared.auth import SYSTEM
 from shared.db import Database, Tx
 from shared.events import Envelope, Event, Stream
-from shared.outbox import record
+from shared.outbox import COLUMNS, record
 from shared.service import Consumer
 from shared.settings import migrator_settings_for
 
@@ -46,9 +46,9 @@ REFERRING: Final = text("""
     SELECT conrelid::regclass::text AS child, confrelid::regclass::text AS parent FROM pg_constraint
     WHERE contype = 'f' AND confrelid = ANY(CAST(:names AS text[])::regclass[])
       AND conrelid <> ALL(CAST(:names AS text[])::regclass[]) LIMIT 1""")
-LOG: Final = text("""
-    SELECT * FROM msg.event_log WHERE pos > :after AND aggregatetype = ANY(:aggregates)
-    ORDER BY pos LIMIT :page""")
+LOG: Final = text(f"""
+    SELECT {COLUMNS} FROM msg.event_log e WHERE pos > :after AND aggregatetype = ANY(:aggregates)
+    ORDER BY pos LIMIT :page""")  # noqa: S608  # names of columns
 PRODUCED: Final = text("""
     SELECT aggregatetype, aggregateid, last_seq FROM msg.aggregate_head
     WHERE aggregatetype = ANY(:aggregates)""")
@@ -85,7 +85,9 @@ def _require(swap: bool) -> None:
 class _Silent(Tx):
     """What happened long ago happens again, at its own instant, and nobody is told."""
 
-    async def emit(self, _stream: Stream, _subject: object, _collectivity: str, event: Event, /) -> int:
+    def announcement(
+        self, _stream: Stream, _subject: object, _collectivity: str, event: Event, /
+    ) -> dict[str, Any]:
         raise Refused(f"it announces {event.TYPE}: what it keeps is the history of its own events")
 
 
@@ -123,7 +125,7 @@ async def rebuild(
                     key = (envelope.source, envelope.aggregate, envelope.subject)
                     if envelope.sequence <= heads.get(key, 0) and (*key, envelope.sequence) not in skipped:
                         again = _Silent(
-                            tx.connection, SYSTEM, envelope.time, envelope.correlation_id, str(envelope.id)
+                            tx.session, SYSTEM, envelope.time, envelope.correlation_id, str(envelope.id)
                         )
                         await consumer.handle(again, envelope)
                         events += 1

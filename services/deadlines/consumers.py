@@ -1,6 +1,8 @@
 """What the events of other services do to the clocks: whatever the rule files say, and nothing else."""
 
 import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,7 +19,7 @@ from services.deadlines.store.clocks import Clocks
 from shared.db import Tx
 from shared.errors import Invalid
 from shared.events import Envelope, topic_of
-from shared.service import Consumer
+from shared.service import Consumer, Handler
 from shared.territory import territory
 
 log = structlog.get_logger()
@@ -25,38 +27,56 @@ log = structlog.get_logger()
 NOT_OPENED = Counter("jamaa_clocks_not_opened_total", "Clocks left out: their instant cannot be counted from")
 
 
-async def hear(tx: Tx, envelope: Envelope) -> None:
-    """Changes the clocks that run on the file, then opens those that the event starts.
+@asynccontextmanager
+async def together(tx: Tx, envelopes: Sequence[Envelope]) -> AsyncIterator[Handler]:
+    """Changes the clocks that run on each event's file, then opens those that the event starts.
 
     A clock whose instant cannot be counted from is left out with an alarm: it holds up no other period of the
     file. Raises `Invalid` when that is the period of the file itself, or when the event lacks a field that a
     rule dates it by.
     """
     rules = rulebook()
-    if envelope.type not in rules.events:
-        return
-    data: dict[str, Any] = json.loads(envelope.data)
-    file = _file(envelope, data)
+    heard: dict[UUID, tuple[File, dict[str, Any]]] = {}
+    for envelope in envelopes:
+        if envelope.type in rules.events:
+            data = json.loads(envelope.data)
+            heard[envelope.id] = _file(envelope, data), data
     revision, days = await calendar.current(tx)
     clocks = Clocks(tx, revision)
-    known = await clocks.of_file(file)
+    await clocks.hold([file for file, _ in heard.values()])
+
+    async def one(_: Tx, envelope: Envelope) -> None:
+        if envelope.id in heard:
+            await _happened(clocks, days, envelope.type, *heard[envelope.id])
+
+    yield one
+    await clocks.write()
+
+
+async def hear(tx: Tx, envelope: Envelope) -> None:
+    async with together(tx, [envelope]) as handle:
+        await handle(tx, envelope)
+
+
+async def _happened(clocks: Clocks, days: Calendar, kind: str, file: File, data: dict[str, Any]) -> None:
+    known = clocks.of_file(file)
     for clock in known:
         if not clock.concerns(data):
             continue
-        for reaction in clock.rule.reactions(envelope.type, data):
+        for reaction in clock.rule.reactions(kind, data):
             await clocks.recount(clock, days)  # first: what comes after has no floor against a late change
             if event := clock.react(reaction, days):
-                await clocks.save(clock, because=event)
-        for meaning, at in clock.rule.meanings(envelope.type, data):
-            await clocks.milestone(clock, meaning, at)
-    for opening in rules.openings(envelope.type, data, file.procedure, _kind(file)):
+                clocks.save(clock, because=event)
+        for meaning, at in clock.rule.meanings(kind, data):
+            clocks.milestone(clock, meaning, at)
+    for opening in rulebook().openings(kind, data, file.procedure, _kind(file)):
         ordinal = next_ordinal(opening, known)
         if ordinal is None:
             continue
         parent = next((clock.id for clock in known if clock.rule.role is Role.DECISION), None)
         if begun := _begin(opening, file, days, ordinal, parent):
             clock, started = begun
-            await clocks.save(clock, because=started)
+            clocks.save(clock, because=started)
             known.append(clock)
 
 
@@ -101,5 +121,6 @@ CONSUMERS: Final = (
         name="deadlines.clocks",
         topics=tuple(sorted(topic_of(service, aggregate) for service, aggregate in rulebook().sources)),
         handle=hear,
+        together=together,
     ),
 )

@@ -25,7 +25,7 @@ from shared.documents.events import (
     event_of,
 )
 from shared.errors import Problem, Unavailable
-from shared.files import PDF, Clamd, Files, StoredFile
+from shared.files import PDF, Files, StoredFile, files_of
 from shared.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -38,9 +38,9 @@ SPACE: Final = UUID("6f6a9d5e-8f4a-5d54-9a55-5b1f0e0c7a11")
 
 ORDER = text("""
     INSERT INTO msg.document
-      (id, about, collectivity, kind, content, ordered_at, expires_at, state_at, name, origin)
+      (id, about, collectivity, kind, content, ordered_at, expires_at, state_at, name, origin, next_try)
     VALUES (:id, :about, :collectivity, :kind, :content, :at, :expires_at, :at, :name,
-      CAST(:origin AS jsonb))
+      CAST(:origin AS jsonb), '-infinity')
     ON CONFLICT DO NOTHING""")
 STANDING = text("""
     SELECT id, collectivity, kind, sha256 FROM msg.document
@@ -52,7 +52,7 @@ END = text(
 TAKE = text("""
     UPDATE msg.document SET next_try = clock_timestamp() + make_interval(secs => :lease)
     WHERE id IN (SELECT id FROM msg.document WHERE state = 'ordered' AND next_try <= clock_timestamp()
-      ORDER BY next_try LIMIT :batch FOR UPDATE SKIP LOCKED)
+      ORDER BY next_try, number LIMIT :batch FOR UPDATE SKIP LOCKED)
     RETURNING id, number, about, collectivity, kind, content, ordered_at, expires_at, name,
       origin""").columns(origin=JSONB)
 ISSUE = text("""
@@ -194,8 +194,7 @@ async def seal_documents(database: Database, settings: Settings) -> None:
     from shared.documents.seal import sealer_of  # noqa: PLC0415 -- half a second of imports, for who seals
 
     sealer = await asyncio.to_thread(sealer_of, settings)
-    scanner = Clamd.at(settings.clamd) if settings.clamd else None
-    files = Files.at(settings.files_url, scanner=scanner, max_bytes=settings.max_upload_bytes)
+    files = files_of(settings)
     while True:
         try:
             if await seal_once(database, settings.service, sealer, files):

@@ -15,7 +15,7 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.types import Lifespan
+from starlette.types import ASGIApp, Lifespan
 
 from shared import metrics
 from shared.db import Database
@@ -23,7 +23,7 @@ from shared.documents.page import add_page
 from shared.errors import Problem
 from shared.http import problems
 from shared.http.directory import Directory
-from shared.http.edge import Edge
+from shared.http.edge import Edge, Mounted
 from shared.http.openapi import describe
 from shared.http.route import Route, Site, authorization_of
 from shared.service import Service
@@ -54,25 +54,31 @@ def create_app(
     (relay, consumers) to the database's; `settings` are what routes get by `Configured`. The caller opens
     and closes what it passes.
     """
-    root = FastAPI(
+    mounted: dict[str, Mounted] = {}
+    root = _Root(
         openapi_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
         exception_handlers=_handlers(),
         telemetry=UNTRACED,
     )
-    mounted: dict[str, FastAPI] = {}
-    root.add_middleware(Edge, mounted=mounted)
+    root.state.mounted = mounted
+    root.state.follow = any(each.traces_follow for each in (settings or {}).values())
     for service in services:
         app = _application(service, databases[service.name], tokens, (checks or {}).get(service.name, {}))
         app.state.settings = (settings or {}).get(service.name)
-        mounted[f"/{service.name}"] = app
+        mounted[f"/{service.name}"] = Mounted(app, Directory(iter_route_contexts(service.router.routes)))
         root.mount(f"/{service.name}", app, name=service.name)
     issuing = [s.name for s in services if any(stream.aggregate == "document" for stream in s.streams)]
     if own := next(filter(None, map((settings or {}).get, issuing)), None):
         add_page(root, own.documents_keys)
-    root.state.follow = any(each.traces_follow for each in (settings or {}).values())
     return root
+
+
+class _Root(FastAPI):
+    def build_middleware_stack(self) -> ASGIApp:
+        """The edge comes first of all: what it answers costs nothing of the framework's own layers."""
+        return Edge(super().build_middleware_stack(), self.state.mounted)
 
 
 def _handlers() -> dict[Any, Any]:
@@ -101,7 +107,6 @@ def _application(
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     app.state.site = Site(database, tokens, SlidingWindowCounterRateLimiter(MemoryStorage()))
     app.router.routes.extend(service.router.routes)  # as they are: including would make each anew
-    app.router.middleware_stack = Directory(app.router, iter_route_contexts(service.router.routes))
 
     async def database_answers() -> None:
         async with database.transaction():

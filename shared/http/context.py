@@ -3,12 +3,14 @@
 import re
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from uuid import uuid4
 
 from starlette.datastructures import Headers
 
 LANGUAGES: Final = ("ar", "fr", "en")
+LONGEST: Final = 200  # characters of Accept-Language that are read
 CORRELATION: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -36,13 +38,14 @@ class Arrival:
             correlation_id=correlation if CORRELATION.fullmatch(correlation) else uuid4().hex,
             traceparent=traceparent if TRACEPARENT.fullmatch(traceparent) else None,
             tracestate=tracestate if TRACESTATE.fullmatch(tracestate) else None,
-            language=preferred(headers.get("accept-language", "")),
+            language=preferred(headers.get("accept-language", "")[:LONGEST]),
         )
 
 
 ARRIVAL: ContextVar[Arrival] = ContextVar("arrival")
 
 
+@lru_cache(maxsize=256)
 def preferred(accept_language: str) -> str:
     """The best of Arabic (the default), French and English; an unreadable header asks for nothing."""
     wanted: list[tuple[float, int, str]] = []

@@ -8,31 +8,30 @@ without a route.
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from fastapi.routing import APIRoute, RouteContext
-from starlette._utils import get_route_path  # what its own routes match
-from starlette.routing import Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from fastapi.routing import RouteContext
+
+from shared.http.route import Route
 
 
 class Found(NamedTuple):
     """`place` is the route's in the order of declaration: the first that fits answers."""
 
     place: int
-    context: RouteContext
+    route: Route
     parameters: tuple[tuple[int, str], ...]
 
 
 class Directory:
-    """In front of `router`, for its `contexts` (`fastapi.routing.iter_route_contexts`). Raises TypeError for
-    a parameter that is not one whole segment, as text: an endpoint's annotation says what it is read as.
+    """Of a router's `contexts` (`fastapi.routing.iter_route_contexts`). Raises TypeError for a parameter that
+    is not one whole segment, as text: an endpoint's annotation says what it is read as.
     """
 
-    def __init__(self, router: Router, contexts: Iterable[RouteContext]) -> None:
-        self._otherwise: ASGIApp = router.app
+    def __init__(self, contexts: Iterable[RouteContext]) -> None:
         self._routes: dict[tuple[str, tuple[str | None, ...]], Found] = {}
         self._shapes: dict[tuple[str, int], dict[tuple[int, ...], None]] = {}
         for place, context in enumerate(contexts):
-            if not isinstance(context.original_route, APIRoute):
+            route = context.original_route
+            if not isinstance(route, Route):
                 continue
             parts = (context.path or "").split("/")
             names = tuple((i, part[1:-1]) for i, part in enumerate(parts) if part.startswith("{"))
@@ -42,10 +41,10 @@ class Directory:
                 if not name.isidentifier():
                     raise TypeError(f"{context.path}: a parameter is one whole segment")
             for method in context.methods or ():
-                self._routes.setdefault((method, tuple(known)), Found(place, context, names))
+                self._routes.setdefault((method, tuple(known)), Found(place, route, names))
                 self._shapes.setdefault((method, len(parts)), {})[tuple(i for i, _ in names)] = None
 
-    def find(self, method: str, path: str) -> tuple[RouteContext, dict[str, str]] | None:
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         """The route that answers, and its parameters."""
         parts = path.split("/")
         best: Found | None = None
@@ -56,13 +55,4 @@ class Directory:
             found = self._routes.get((method, tuple(key)))
             if found and all(parts[i] for i in shape) and (best is None or found.place < best.place):
                 best = found
-        return best and (best.context, {name: parts[i] for i, name in best.parameters})
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = self.find(scope["method"], get_route_path(scope)) if scope["type"] == "http" else None
-        if found is None:
-            await self._otherwise(scope, receive, send)
-            return
-        context, parameters = found
-        scope.update(route=context.original_route, endpoint=context.endpoint, path_params=parameters)
-        await context.app(scope, receive, send)
+        return best and (best.route, {name: parts[i] for i, name in best.parameters})

@@ -2,30 +2,45 @@
 
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from typing import NamedTuple
 
 import structlog
+from fastapi import FastAPI
 from opentelemetry.trace import INVALID_SPAN, Span
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import metrics, trace
+from shared.errors import Problem
 from shared.http.context import ARRIVAL, Arrival
-from shared.http.problems import logged, unexpected
+from shared.http.directory import Directory
+from shared.http.problems import logged, on_http, rendered, unexpected
+from shared.http.route import Route
 from shared.log import context
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
+class Mounted(NamedTuple):
+    """A service: its routes are called from here, what is none goes to its application (0037)."""
+
+    app: FastAPI
+    directory: Directory
+
+
 class Edge:
-    """Correlation, metrics, the request's log line, and the net under exceptions that nothing caught.
+    """Correlation, metrics, the request's log line, the answers to what routes raise, and the net under
+    exceptions that nothing caught.
 
     Pure ASGI: Starlette's middleware base class costs a task per request and breaks context variables.
     """
 
-    def __init__(self, app: ASGIApp, mounted: Mapping[str, ASGIApp]) -> None:
-        """`mounted` are the services by their prefix: what is theirs passes the root's router by."""
+    def __init__(self, app: ASGIApp, mounted: Mapping[str, Mounted]) -> None:
+        """`mounted` are the services by their prefix."""
         self.app = app
         self.mounted = mounted
 
@@ -35,26 +50,30 @@ class Edge:
             return
         arrival = Arrival.of(Headers(scope=scope), follow=scope["app"].state.follow)
         probe = scope["path"].endswith(tuple(metrics.PROBES))  # asked every few seconds, for ever
-        opened: AbstractContextManager[Span] = nullcontext(INVALID_SPAN)
-        if not probe:
-            opened = trace.span(
-                scope["method"],
-                trace.SERVER,
-                parent=arrival.traceparent,
-                correlation_id=arrival.correlation_id,
-            )
-        with opened as span:
+        if probe or not trace.recording():
+            await self._answer(scope, receive, send, arrival, INVALID_SPAN)
+            return
+        parent, correlation = arrival.traceparent, arrival.correlation_id
+        with trace.span(scope["method"], trace.SERVER, parent=parent, correlation_id=correlation) as span:
             known = replace(arrival, traceparent=trace.traceparent(span) or arrival.traceparent)
             await self._answer(scope, receive, send, known, span)
 
-    def _within(self, scope: Scope) -> ASGIApp:
-        """Who answers, the scope being told as `starlette.routing.Mount` would."""
+    async def _within(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The scope is told as `starlette.routing.Mount` would."""
         end = scope["path"].find("/", 1)
-        prefix = scope["path"][:end]
-        if end < 0 or prefix not in self.mounted or scope.get("root_path"):
-            return self.app
-        scope.update(app_root_path="", root_path=prefix)
-        return self.mounted[prefix]
+        service = self.mounted.get(scope["path"][:end]) if end > 0 and not scope.get("root_path") else None
+        if service is None:
+            await self.app(scope, receive, send)
+            return
+        scope.update(app=service.app, app_root_path="", root_path=scope["path"][:end])
+        found = service.directory.find(scope["method"], scope["path"][end:])
+        if found is None:
+            await service.app(scope, receive, send)
+            return
+        route, parameters = found
+        scope.update(route=route, endpoint=route.endpoint, path_params=parameters)
+        response = await _response(route, Request(scope, receive))
+        await response(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, arrival: Arrival, span: Span) -> None:
         token = ARRIVAL.set(arrival)
@@ -65,13 +84,13 @@ class Edge:
             nonlocal status, started
             if message["type"] == "http.response.start":
                 started, status = True, message["status"]
-                MutableHeaders(scope=message)["X-Correlation-ID"] = arrival.correlation_id
+                message["headers"].append((b"x-correlation-id", arrival.correlation_id.encode()))
             await send(message)
 
         before = time.perf_counter()
         with context(correlation_id=arrival.correlation_id, traceparent=arrival.traceparent):
             try:
-                await self._within(scope)(scope, receive, sender)
+                await self._within(scope, receive, sender)
             except Exception as error:  # noqa: BLE001 -- the last net
                 logged(error)
                 if not started:
@@ -83,3 +102,12 @@ class Edge:
                     elapsed = round((time.perf_counter() - before) * 1000, 1)
                     log.info("http.answered", method=scope["method"], route=route, status=status, ms=elapsed)
                 ARRIVAL.reset(token)
+
+
+async def _response(route: Route, request: Request) -> Response:
+    try:
+        return await route.answer(request)
+    except Problem as problem:
+        return rendered(problem)
+    except HTTPException as refused:
+        return await on_http(request, refused)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -24,8 +25,8 @@ STORED: Final = text(
     " WHERE principal = :principal AND key = :key"
 )
 STORE: Final = text(
-    "UPDATE msg.idempotency SET status = :status, body = :body, headers = CAST(:headers AS jsonb)"
-    " WHERE principal = :principal AND key = :key"
+    "INSERT INTO msg.idempotency (principal, key, route, request_hash, status, body, headers)"
+    " VALUES (:principal, :key, :route, :hash, :status, :body, CAST(:headers AS jsonb))"
 )
 
 PURGE: Final = text("SELECT msg.purge_idempotency()")
@@ -45,7 +46,7 @@ class Claim:
     """The first request with its key: its answer goes into the same transaction."""
 
     tx: Tx
-    key: str
+    wanted: Mapping[str, Any]
 
     async def store(self, response: Response) -> None:
         if not isinstance(response.body, bytes):
@@ -55,11 +56,11 @@ class Claim:
             for name, value in response.raw_headers
             if name != b"content-length"
         ]
-        await self.tx.execute(
+        self.tx.later(
             STORE,
             {
+                **self.wanted,
                 "principal": self.tx.actor.subject,
-                "key": self.key,
                 "status": response.status_code,
                 "body": response.body,
                 "headers": json.dumps(headers),
@@ -110,7 +111,7 @@ async def claimed(tx: Tx, claim: dict[str, Any]) -> Claim:
     another request.
     """
     if tx.claimed:
-        return Claim(tx, claim["key"])
+        return Claim(tx, claim)
     who = {"principal": tx.actor.subject, "key": claim["key"]}
     found: Any = (await tx.execute(STORED, who)).first()
     if found is None:  # forgotten by the purge between the two statements

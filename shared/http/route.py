@@ -7,18 +7,19 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from types import UnionType
 from typing import Any, Final, Generic, TypeVar, Union, get_args, get_origin
-from urllib.parse import unquote_to_bytes
 
 import asyncpg
 from fastapi import APIRouter, Depends
 from fastapi.datastructures import DefaultPlaceholder
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_typed_return_annotation
+from fastapi.exceptions import ResponseValidationError
 from fastapi.params import Form
 from fastapi.routing import APIRoute
 from limits import RateLimitItem, parse
 from limits.aio.strategies import RateLimiter
 from pydantic import BaseModel
+from pydantic_core import to_json
 from sqlalchemy.exc import DBAPIError, InternalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from starlette.requests import ClientDisconnect, Request
@@ -41,6 +42,7 @@ from shared.errors import (
 from shared.http import idempotency
 from shared.http.context import ARRIVAL
 from shared.http.openapi import documented
+from shared.http.plan import Answer, Given, Plan
 from shared.http.problems import Refusal, invalid, log, logged, rendered, sqlstate
 from shared.http.values import if_match, if_read
 from shared.tokens import Tokens
@@ -143,7 +145,7 @@ class Authorization:
         limit: RateLimitItem | None,
         opens: bool,
     ) -> None:
-        self.action = action
+        self.action = action.value
         self.roles = roles
         self.limit = limit
         self.opens = opens
@@ -170,7 +172,7 @@ class Authorization:
                     "fr": "Votre qualité ne permet pas cette action",
                     "en": "Your role does not allow this action",
                 },
-                action=self.action.value,
+                action=self.action,
             )
         access.PURPOSE.set(self._purpose(request))
         if self.idempotent({request.method}):
@@ -198,14 +200,14 @@ class Authorization:
     async def _spend(self, request: Request, limiter: RateLimiter, actor: Actor) -> None:
         assert self.limit is not None
         who = actor.subject if actor is not ANYBODY else (request.client.host if request.client else "-")
-        if not await limiter.hit(self.limit, self.action.value, request.url.path, who):
+        if not await limiter.hit(self.limit, self.action, request.url.path, who):
             raise TooMany("too_many_requests", retry_after=self.limit.get_expiry())
 
     def _purpose(self, request: Request) -> str:
         stated = request.headers.get("access-purpose")
         if stated is not None and not PURPOSE.fullmatch(stated):
             raise Malformed("access_purpose_malformed", "A code: a-z, 0-9, '_', '.', '-', at most 64")
-        return stated or self.action.value
+        return stated or self.action
 
 
 class Authorizer(Generic[A]):
@@ -277,7 +279,10 @@ class Route(APIRoute):
         if isinstance(model, DefaultPlaceholder):
             options["response_model"] = _without_responses(get_typed_return_annotation(endpoint), model)
         super().__init__(path, endpoint, **options)
-        mark = authorization_of(self)
+        self.plan = Plan(self.dependant)
+        self.form = self.body_field is not None and isinstance(self.body_field.field_info, Form)
+        self.known = frozenset(_query_names(self.dependant))
+        self.mark = mark = authorization_of(self)
         methods = self.methods or set()
         self.responses, self.openapi_extra = documented(
             self.responses,
@@ -291,32 +296,68 @@ class Route(APIRoute):
         )
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        inner = super().get_route_handler()
-        known = frozenset(_query_names(self.dependant))
-        form = self.body_field is not None and isinstance(self.body_field.field_info, Form)
-        takes_body = self.body_field is not None
-        mark = authorization_of(self)
+        return self.answer
 
-        async def handle(request: Request) -> Response:
-            actor = await mark.admit(request) if mark else ANYBODY
-            body = await _body(request, self.most)  # before the transaction: no network call inside one
-            _refuse_unreadable(request, body, known)
-            if takes_body and body:
-                _refuse_media_type(request, form=form)
-            keyed = mark is not None and mark.idempotent({request.method})
-            fingerprint = await idempotency.fingerprint(request, body) if keyed else b""
-            for attempt in range(1, ATTEMPTS + 1):
-                try:
-                    return await _attempt(inner, request, body, actor, fingerprint)
-                except DATABASE_ERRORS as error:
-                    problem = _explained(error)
-                    if problem is None:
-                        raise
-                    if attempt == ATTEMPTS or not _again(error):
-                        return rendered(problem)
-            raise AssertionError  # the last attempt returned or raised
+    async def answer(self, request: Request) -> Response:
+        """Raises Problem, and what a bug raises."""
+        mark = self.mark
+        actor = await mark.admit(request) if mark else ANYBODY
+        body = await _body(request, self.most)  # before the transaction: no network call inside one
+        _refuse_unreadable(request, body, self.known)
+        if self.body_field is not None and body:
+            _refuse_media_type(request, form=self.form)
+        keyed = mark is not None and mark.idempotent({request.method})
+        fingerprint = await idempotency.fingerprint(request, body) if keyed else b""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return await self._attempt(request, body, actor, fingerprint)
+            except DATABASE_ERRORS as error:
+                problem = _explained(error)
+                if problem is None:
+                    raise
+                if attempt == ATTEMPTS or not _again(error):
+                    return rendered(problem)
+        raise AssertionError  # the last attempt returned or raised
 
-        return handle
+    async def _attempt(self, request: Request, body: bytes, actor: Actor, fingerprint: bytes) -> Response:
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async with AsyncExitStack() as stack:
+            unit = Unit(stack, actor, fingerprint)
+            request.scope[UNIT] = unit
+            # A fresh request each time: a form's files were read to their end by the attempt before.
+            given = Given(Request(request.scope, receive), body, Answer(self.status_code or 200))
+            try:
+                response = await self._called(given)
+            except idempotency.Replayed as first:
+                return first.response
+            finally:
+                if self.form:
+                    await given.request.close()
+            if isinstance(response, Refusal):
+                response = rendered(response.problem)
+            if not isinstance(response, Answer):  # which has it
+                response.headers.setdefault("Cache-Control", "no-store")
+            if unit.claim is not None:
+                await unit.claim.store(response)
+        return response
+
+    async def _called(self, given: Given) -> Response:
+        arguments = await self.plan.arguments(given)
+        if given.errors:
+            raise invalid(given.errors)
+        returned = await self.endpoint(**arguments)
+        if isinstance(returned, Response):
+            return returned
+        if self.response_field is not None:
+            returned, errors = self.response_field.validate(returned, loc=("response",))
+            if errors:
+                raise ResponseValidationError(errors)
+            given.answer.fill(self.response_field.serialize_json(returned))
+        else:
+            given.answer.fill(to_json(returned))
+        return given.answer
 
 
 class Router(APIRouter):
@@ -324,32 +365,6 @@ class Router(APIRouter):
 
     def __init__(self, *, prefix: str = "/v1", tags: list[str | Enum] | None = None) -> None:
         super().__init__(prefix=prefix, tags=tags, route_class=Route, redirect_slashes=False)
-
-
-async def _attempt(
-    inner: Callable[[Request], Coroutine[Any, Any, Response]],
-    request: Request,
-    body: bytes,
-    actor: Actor,
-    fingerprint: bytes,
-) -> Response:
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async with AsyncExitStack() as stack:
-        unit = Unit(stack, actor, fingerprint)
-        request.scope[UNIT] = unit
-        try:
-            # A fresh request each time: a form's files were read to their end by the attempt before.
-            response = await inner(Request(request.scope, receive))
-        except idempotency.Replayed as first:
-            return first.response
-        if isinstance(response, Refusal):
-            response = rendered(response.problem)
-        response.headers.setdefault("Cache-Control", "no-store")
-        if unit.claim is not None:
-            await unit.claim.store(response)
-    return response
 
 
 async def _body(request: Request, most: int) -> bytes:
@@ -371,12 +386,12 @@ def _refuse_unreadable(request: Request, body: bytes, known: frozenset[str]) -> 
     """PostgreSQL's text cannot hold U+0000; and a misspelt filter must not list everything."""
     json = request.headers.get("content-type", "").startswith("application/json")
     if (
-        b"\0" in unquote_to_bytes(request.scope.get("raw_path") or request.url.path)
-        or b"\0" in unquote_to_bytes(request.scope.get("query_string", b""))
+        "\0" in request.scope["path"]
+        or b"%00" in request.scope["query_string"]
         or (json and NUL.search(body))
     ):
         raise Malformed("nul_character", "U+0000 is not accepted")
-    if unknown := request.query_params.keys() - known:
+    if request.scope["query_string"] and (unknown := request.query_params.keys() - known):
         raise invalid([{"loc": ("query", name), "type": "extra_forbidden"} for name in sorted(unknown)])
 
 

@@ -16,11 +16,8 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    GetCoreSchemaHandler,
-    ValidatorFunctionWrapHandler,
 )
-from pydantic_core import CoreSchema, to_json
-from pydantic_core.core_schema import json_or_python_schema, no_info_wrap_validator_function
+from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -36,25 +33,11 @@ INT8: Final = 2**63
 
 
 class Body(BaseModel):
-    """What a client may send: unknown fields are refused, and a JSON string is never read as a number."""
+    """What a client may send: unknown fields are refused. A route reads it as strict JSON
+    (`shared.http.plan`): a text is never taken for a number.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """The framework hands over Python objects, where strictness would refuse a date as text; so what
-        comes as an object is first read as the strict JSON that it was.
-        """
-        own = handler(source)
-
-        def strictly(value: Any, lenient: ValidatorFunctionWrapHandler) -> Any:
-            if isinstance(value, dict):
-                source.__pydantic_validator__.validate_json(to_json(value), strict=True)
-            return lenient(value)
-
-        return json_or_python_schema(
-            json_schema=own, python_schema=no_info_wrap_validator_function(strictly, own)
-        )
 
 
 def _utc(instant: datetime) -> datetime:
@@ -149,9 +132,19 @@ class Paging:
     def page(
         self, rows: Sequence[R], *, key: Callable[[R], tuple[Any, ...]], to: Callable[[R], T]
     ) -> Page[T]:
-        shown = rows[: self.limit]
-        more = len(rows) > self.limit
-        return Page(items=[to(row) for row in shown], next=encode_cursor(*key(shown[-1])) if more else None)
+        return Page(items=[to(row) for row in rows[: self.limit]], next=self._next(rows, key))
+
+    def written(
+        self, rows: Sequence[R], *, key: Callable[[R], tuple[Any, ...]], to: Callable[[R], dict[str, Any]]
+    ) -> Response:
+        """The same, already JSON: for lines that are shown as they were read, with nothing left to validate.
+        The route's annotation (`Page[…] | Response`) still says what they look like.
+        """
+        page = {"items": [to(row) for row in rows[: self.limit]], "next": self._next(rows, key)}
+        return Response(to_json(page), media_type="application/json")
+
+    def _next(self, rows: Sequence[R], key: Callable[[R], tuple[Any, ...]]) -> str | None:
+        return encode_cursor(*key(rows[self.limit - 1])) if len(rows) > self.limit else None
 
 
 # Dependencies are coroutines, also those that wait for nothing: the framework runs others in a thread, which

@@ -16,7 +16,6 @@ from typing import Any, Final, TypeVar
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
-from sqlalchemy import Executable
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import trace
@@ -41,14 +40,16 @@ from shared.inbox.statements import (
     REOPEN,
     UNPARK,
 )
-from shared.service import Consumer
+from shared.pool import Statement
+from shared.service import Consumer, Handler
 from shared.tasks import keep_going
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
 
-BATCH: Final = 100
+BATCH: Final = 100  # what handlers lock, they hold until all of a batch are done
+TOGETHER: Final = 500  # where what is locked is locked by one statement
 IN_PLACE: Final = (0.1, 1.0, 3.0)  # seconds before each new try while the partition waits
 MINUTE: Final = 60
 LATER: Final = (MINUTE, 5 * MINUTE, 30 * MINUTE, 120 * MINUTE, 720 * MINUTE)
@@ -60,7 +61,7 @@ GAP_AGE: Final = 60.0  # seconds that a gap may stay before the producer is aske
 APPLIED = Counter("jamaa_inbox_applied_total", "Events applied", ["service", "consumer"])
 APPLY = Histogram(
     "jamaa_inbox_apply_seconds",
-    "Duration of a transaction that applied events, one or up to a hundred",
+    "Duration of a transaction that applied events, one or a batch",
     ["service", "consumer"],
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
@@ -89,6 +90,8 @@ BLOCKED = Counter(
 )
 DEAD_LETTERS = Counter("jamaa_inbox_dead_letters_total", "Records that are no event", ["service", "consumer"])
 
+NOBODY: Final = dict.fromkeys(("correlation_id", "traceparent", "event_id"))  # bound anew for each event
+
 Key = tuple[str, str, str]
 """(source, aggregate type, aggregate id)"""
 
@@ -114,6 +117,11 @@ class Inbox:
     """Whether it has read from the broker since the start, if only that there is nothing."""
     _positions: Positions = field(default_factory=dict)
 
+    @property
+    def batch(self) -> int:
+        """How many records it takes at once."""
+        return TOGETHER if self.consumer.together else BATCH
+
     async def run(self) -> None:
         """Runs until cancelled; rebuilds its Kafka consumer whenever the broker is in doubt."""
         await keep_going(self.consumer.name, self._read, backoff=(0.5, 10.0))
@@ -124,7 +132,7 @@ class Inbox:
                 self.consumer.name, self.consumer.topics, self._positions
             ) as subscription:
                 while True:
-                    deliveries = await subscription.batch(BATCH, wait=0.5)
+                    deliveries = await subscription.batch(self.batch, wait=0.5)
                     self.begun = True
                     READ.labels(self.service, self.consumer.name).set_to_current_time()
                     if deliveries:
@@ -200,10 +208,11 @@ class Inbox:
                 if state != "open" or envelope.sequence > last + 1:
                     aside.append(self._aside(envelope))
                 else:
-                    await self._handle(tx, envelope)
                     heads[key] = (envelope.sequence, state)
                     moved[key] = envelope.sequence
                     applied.append(envelope)
+            if applied:
+                await self._handle(tx, *applied)
             if aside:
                 await tx.execute(PARK, aside)
             if moved:
@@ -244,26 +253,29 @@ class Inbox:
     def _count(self, counter: Counter, amount: int = 1) -> None:
         counter.labels(self.service, self.consumer.name).inc(amount)
 
-    async def _handle(self, tx: Tx, envelope: Envelope) -> None:
-        tx.correlation_id = envelope.correlation_id
-        tx.causation_id = str(envelope.id)
+    async def _handle(self, tx: Tx, *envelopes: Envelope) -> None:
+        try:
+            with structlog.contextvars.bound_contextvars(consumer=self.consumer.name, **NOBODY):
+                async with self.consumer.at_work(tx, envelopes) as handle:
+                    for envelope in envelopes:
+                        await self._tell(handle, tx, envelope)
+        except SQLAlchemyError:
+            raise
+        except Exception as error:
+            raise HandlerFailed from error
+
+    async def _tell(self, handle: Handler, tx: Tx, envelope: Envelope) -> None:
         with trace.handling(envelope, self.consumer.name) as span:
             # A trace of its own, where there is one, without the other's state.
             begun = trace.traceparent(span)
+            tx.correlation_id = envelope.correlation_id
+            tx.causation_id = str(envelope.id)
             tx.traceparent = begun or envelope.traceparent
             tx.tracestate = None if begun else envelope.tracestate
-            with structlog.contextvars.bound_contextvars(
-                correlation_id=envelope.correlation_id,
-                traceparent=tx.traceparent,
-                event_id=str(envelope.id),
-                consumer=self.consumer.name,
-            ):
-                try:
-                    await self.consumer.handle(tx, envelope)
-                except SQLAlchemyError:
-                    raise
-                except Exception as error:
-                    raise HandlerFailed from error
+            structlog.contextvars.bind_contextvars(
+                correlation_id=tx.correlation_id, traceparent=tx.traceparent, event_id=tx.causation_id
+            )
+            await handle(tx, envelope)
 
     async def _lock(self, tx: Tx, keys: Sequence[Key]) -> dict[Key, tuple[int, str]]:
         columns = self._columns(keys)
@@ -353,7 +365,7 @@ class Inbox:
                 log.exception("inbox.redrive_failed", consumer=self.consumer.name, aggregate=key[2])
         return moved
 
-    async def _keys(self, statement: Executable, where: dict[str, Any]) -> list[Key]:
+    async def _keys(self, statement: Statement, where: dict[str, Any]) -> list[Key]:
         rows = await self.database.look(statement, where)
         return list(dict.fromkeys((row[0], row[1], row[2]) for row in rows))
 

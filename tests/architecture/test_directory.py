@@ -4,7 +4,6 @@ from itertools import product
 
 import pytest
 from fastapi.routing import RouteContext, iter_route_contexts
-from starlette.routing import Router
 
 from deploy.registry import SERVICES
 from shared.http import Router as ServiceRouter
@@ -25,7 +24,7 @@ def searched(contexts: list[RouteContext], method: str, path: str) -> tuple[obje
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 def test_every_path_finds_the_route_that_the_framework_would_find(service: Service) -> None:
     contexts = list(iter_route_contexts(service.router.routes))
-    directory = Directory(Router(), contexts)
+    directory = Directory(contexts)
     segments = sorted(
         {part for c in contexts for part in (c.path or "").split("/") if not part.startswith("{")}
     )
@@ -35,10 +34,10 @@ def test_every_path_finds_the_route_that_the_framework_would_find(service: Servi
         if c.path
         for s in ["x", "", *segments]
     }
-    assert len(paths) > len(contexts)
+    assert len(paths) >= len({c.path for c in contexts})
     for method, path in product(METHODS, sorted(paths | {path + "/" for path in paths})):
         found = directory.find(method, path)
-        assert (found and (found[0].original_route, found[1])) == searched(contexts, method, path), (
+        assert (found and (found[0], found[1])) == searched(contexts, method, path), (
             method,
             path,
         )
@@ -51,9 +50,9 @@ def test_the_first_declared_answers_where_two_fit(literal_first: bool) -> None:
     for path in paths if literal_first else reversed(paths):
         router.get(path)(lambda: None)
     contexts = list(iter_route_contexts(router.routes))
-    found = Directory(Router(), contexts).find("GET", "/v1/things/new")
+    found = Directory(contexts).find("GET", "/v1/things/new")
     assert found is not None
-    assert found[0].original_route is contexts[0].original_route
+    assert found[0] is contexts[0].original_route
 
 
 @pytest.mark.parametrize("path", ["/{rest:path}", "/{name}.json"])
@@ -61,4 +60,4 @@ def test_a_parameter_that_is_no_whole_segment_is_refused_at_the_start(path: str)
     router = ServiceRouter()
     router.get(path)(lambda: None)
     with pytest.raises(TypeError, match="one whole segment"):
-        Directory(Router(), iter_route_contexts(router.routes))
+        Directory(iter_route_contexts(router.routes))

@@ -1,8 +1,11 @@
 """What every request pays for, whatever it asks."""
 
 import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+import pytest
+from fastapi import APIRouter, BackgroundTasks, Cookie, Depends
 from fastapi.routing import iter_route_contexts
 
 from deploy.registry import SERVICES
@@ -38,3 +41,22 @@ def test_a_dependency_that_is_no_coroutine_is_found() -> None:
     async def planted() -> None: ...
 
     assert [one.partition(":")[0] for one in threaded(router)] == ["/planted"]
+
+
+async def asked() -> int:
+    return 1
+
+
+async def cookie(taste: Annotated[str, Cookie()]) -> None: ...
+
+
+async def background(tasks: BackgroundTasks) -> None: ...
+
+
+async def twice(one: Annotated[int, Depends(asked, use_cache=False)]) -> None: ...
+
+
+@pytest.mark.parametrize("endpoint", [cookie, background, twice])
+def test_what_no_plan_knows_stops_the_import(endpoint: Callable[..., Any]) -> None:
+    with pytest.raises(TypeError, match="no cookies, no background tasks, no dependency asked twice"):
+        APIRouter(route_class=Route).get("/planted")(endpoint)

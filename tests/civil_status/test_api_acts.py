@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from sqlalchemy import text
 
 from tests.civil_status.conftest import Happened
 from tests.civil_status.filed import ALAMI, WHY, YASSINE, an_act, by_judgment, marriage
@@ -94,8 +95,10 @@ async def test_a_mention_tells_that_documents_are_superseded(api: Api, civil_sta
     act = await an_act(api)
     await api.post(f"/v1/acts/{act}/mentions", "civil_status_officer", json=marriage())
     async with civil_status.worker.transaction() as tx:
-        rows = await tx.connection.exec_driver_sql(
-            "SELECT payload FROM msg.event_log WHERE type = 'ma.jamaa.civil_status.act.mention_added.v1'"
+        rows = await tx.execute(
+            text(
+                "SELECT payload FROM msg.event_log WHERE type = 'ma.jamaa.civil_status.act.mention_added.v1'"
+            )
         )
         [said] = [json.loads(row.payload) for row in rows]
     assert (said["version"], said["supersedes"], said["mention_kind"]) == (2, True, "marriage")

@@ -187,9 +187,9 @@ async def test_no_event_says_who_anybody_is(api: Api, civil_status: ServiceDatab
     reply = ECKey.generate_key("P-256").as_dict(private=False)
     await asked(civil_status, keys, NAMES | {"event_on": BORN}, output="copy", reply_key=reply)
     async with civil_status.worker.transaction() as tx:
-        rows = await tx.connection.exec_driver_sql("SELECT payload FROM msg.event_log")
+        rows = await tx.execute(text("SELECT payload FROM msg.event_log"))
         logged = b"".join(bytes(row.payload) for row in rows).decode()
-        kept = await tx.connection.exec_driver_sql("SELECT * FROM civil_status.asked")
+        kept = await tx.execute(text("SELECT * FROM civil_status.asked"))
         put_down = str(kept.all())
     assert [secret for secret in SECRETS if secret in logged] == []
     assert [secret for secret in SECRETS if secret in put_down] == []
@@ -253,7 +253,7 @@ async def test_another_event_of_the_window_is_left_alone(civil_status: ServiceDa
     )
     async with civil_status.worker.transaction() as tx:
         await take_questions(tx, envelope)
-        rows = await tx.connection.exec_driver_sql("SELECT request FROM civil_status.asked")
+        rows = await tx.execute(text("SELECT request FROM civil_status.asked"))
         assert rows.all() == []
 
 

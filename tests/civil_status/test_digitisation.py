@@ -2,6 +2,8 @@
 
 import json
 
+from sqlalchemy import text
+
 from services.civil_status.domain.digitisation.rules import drawn
 from tests.civil_status.conftest import Happened
 from tests.civil_status.filed import OFFICE, WHY
@@ -96,7 +98,7 @@ async def test_a_volume_becomes_acts_of_the_register(
 
     # No name is in any event, nor in the log of reads.
     async with civil_status.worker.transaction() as tx:
-        rows = await tx.connection.exec_driver_sql("SELECT payload FROM msg.event_log")
+        rows = await tx.execute(text("SELECT payload FROM msg.event_log"))
         said = " ".join(json.dumps(json.loads(row.payload), ensure_ascii=False) for row in rows)
     assert not [name for name in (*NAMES, "Houda", "Hoda", "سعيد") if name in said]
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -33,9 +32,6 @@ from shared.errors import Conflict, Forbidden
 from shared.events import Stream
 from tests.civil_status import cases, cases_digitisation
 from tests.civil_status.cases import Take
-from tests.support.diagrams import matrix, mermaid
-
-PAGES = Path(__file__).parents[2] / "services" / "civil_status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,18 +151,6 @@ def test_who_has_no_business_there_does_nothing(name: str, outsider: Actor) -> N
     kind = KINDS[name]
     for state, reach in kind.reach.items():
         assert reach().actions(outsider) == [], state
-
-
-@pytest.mark.parametrize("name", KINDS)
-def test_the_pages_draw_the_tables(name: str) -> None:
-    page = "DIGITISATION.md" if name in {"volume", "entry"} else "README.md"
-    assert mermaid(KINDS[name].start, KINDS[name].next) in (PAGES / page).read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("name", ["volume", "entry"])
-def test_the_page_of_digitisation_says_who_may_do_what_in_which_state(name: str) -> None:
-    page = (PAGES / "DIGITISATION.md").read_text(encoding="utf-8")
-    assert matrix(KINDS[name].actions, MAY) in page, "print tests.support.diagrams.matrix and paste it"
 
 
 def test_nobody_acts_on_what_concerns_themselves() -> None:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from services.civil_status.domain.identifier import key_of
@@ -55,11 +56,13 @@ async def test_numbers_go_on_after_acts_that_were_taken_over(civil_status: Servi
     async with civil_status.api.transaction(OFFICER) as tx:
         assert await acts.number(tx, OFFICE, ActKind.BIRTH, tx.now) == 1
     async with civil_status.worker.transaction() as tx:
-        await tx.connection.exec_driver_sql(
-            "INSERT INTO civil_status.act (id, kind, collectivity, office, year, number, origin, event_on,"
-            " version, drawn_up_at, drawn_up_by, body) VALUES (gen_random_uuid(), 'birth', $1, $2, $3, 41,"
-            " 'imported', '2026-01-01', 1, now(), 'import', '{}')",
-            (CASABLANCA, OFFICE, YEAR),
+        await tx.execute(
+            text(
+                "INSERT INTO civil_status.act (id, kind, collectivity, office, year, number, origin,"
+                " event_on, version, drawn_up_at, drawn_up_by, body) VALUES (gen_random_uuid(), 'birth',"
+                " :collectivity, :office, :year, 41, 'imported', '2026-01-01', 1, now(), 'import', '{}')"
+            ),
+            {"collectivity": CASABLANCA, "office": OFFICE, "year": YEAR},
         )
     async with civil_status.api.transaction(OFFICER) as tx:
         assert await acts.number(tx, OFFICE, ActKind.BIRTH, tx.now) == 42
@@ -109,7 +112,7 @@ async def test_no_role_edits_the_register(api: Api, civil_status: ServiceDatabas
 
     async def tried(database: Database) -> None:
         async with database.transaction(OFFICER) as tx:
-            await tx.connection.exec_driver_sql(statement)
+            await tx.execute(text(statement))
 
     for database in (civil_status.api, civil_status.worker):
         with pytest.raises(DBAPIError, match="permission denied"):

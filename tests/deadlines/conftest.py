@@ -1,13 +1,11 @@
 """A database of clocks, and a way to tell it what happened to a file."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -16,8 +14,11 @@ from services.deadlines.consumers import hear
 from services.deadlines.domain.clock import Clock, File
 from services.deadlines.store.clocks import Clocks
 from shared.events import Envelope
+from shared.service import Service
 from tests.support.databases import Databases, ServiceDatabase
-from tests.support.http import Api, api_of
+from tests.support.services import At, api, at, own
+
+__all__ = ["CASABLANCA", "At", "Tell", "all_clocks_of", "api", "at", "clocks_of", "deadlines", "own", "tell"]
 
 # A busy machine is no falsifying example: tests assert no times.
 settings.register_profile("jamaa", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -25,26 +26,34 @@ settings.load_profile("jamaa")
 
 CASABLANCA = "06.141.01.0"
 Tell = Callable[..., Awaitable[UUID]]
-At = Callable[[datetime], Awaitable[None]]
+
+
+@pytest.fixture
+def service() -> Service:
+    return SERVICE
 
 
 @pytest.fixture
 async def deadlines(databases: Databases) -> ServiceDatabase:
-    return await databases.clone("deadlines", SERVICE.migrations)
+    return await databases.of(SERVICE)
 
 
-@pytest.fixture
-async def at(deadlines: ServiceDatabase) -> AsyncIterator[Callable[[datetime], Awaitable[None]]]:
-    """Puts legal time at an instant, as `jamaa clock` does in development."""
-    connection = await asyncpg.connect(deadlines.migrator_dsn)
-
-    async def move(instant: datetime) -> None:
-        await connection.execute(
-            "UPDATE msg.legal_clock SET shift = $1::timestamptz - clock_timestamp()", instant
-        )
-
-    yield move
-    await connection.close()
+def told(what: str, file: UUID, sequence: int, **data: Any) -> Envelope:
+    """An event of a permit file."""
+    payload = {"procedure": "construction_small", "collectivity": CASABLANCA} | {
+        name: value.isoformat() if isinstance(value, datetime) else value for name, value in data.items()
+    }
+    return Envelope(
+        id=uuid4(),
+        source="/rokhas",
+        type=f"ma.jamaa.rokhas.dossier.{what}.v1",
+        aggregate="dossier",
+        subject=str(file),
+        sequence=sequence,
+        time=datetime.fromisoformat("2026-11-22T00:00:00Z"),
+        collectivity=str(payload["collectivity"]),
+        data=json.dumps(payload).encode(),
+    )
 
 
 @pytest.fixture
@@ -61,20 +70,8 @@ def tell(deadlines: ServiceDatabase) -> Tell:
     ) -> UUID:
         subject = file or uuid4()
         sequences[subject] = sequences.get(subject, 0) + 1
-        payload = {"procedure": procedure, "collectivity": collectivity} | {
-            name: value.isoformat() if isinstance(value, datetime) else value for name, value in data.items()
-        }
-        envelope = Envelope(
-            id=uuid4(),
-            source="/rokhas",
-            type=f"ma.jamaa.rokhas.dossier.{what}.v1",
-            aggregate="dossier",
-            subject=str(subject),
-            sequence=sequences[subject],
-            time=datetime.fromisoformat("2026-11-22T00:00:00Z"),
-            collectivity=collectivity,
-            data=json.dumps(payload).encode(),
-        )
+        data |= {"procedure": procedure, "collectivity": collectivity}
+        envelope = told(what, subject, sequences[subject], **data)
         async with deadlines.worker.transaction() as tx:
             await hear(tx, envelope)
         return subject
@@ -84,17 +81,12 @@ def tell(deadlines: ServiceDatabase) -> Tell:
 
 async def all_clocks_of(database: ServiceDatabase, file: UUID) -> list[Clock]:
     async with database.worker.transaction() as tx:
-        return await Clocks(tx, 0).of_file(
-            File(service="rokhas", aggregate="dossier", id=str(file), procedure=None, collectivity="")
-        )
+        clocks = Clocks(tx, 0)
+        about = File(service="rokhas", aggregate="dossier", id=str(file), procedure=None, collectivity="")
+        await clocks.hold([about])
+        return clocks.of_file(about)
 
 
 async def clocks_of(database: ServiceDatabase, file: UUID) -> dict[str, Clock]:
     """The clocks of a file by rule."""
     return {clock.rule.code: clock for clock in await all_clocks_of(database, file)}
-
-
-@pytest.fixture
-async def api(deadlines: ServiceDatabase, tmp_path: Path) -> AsyncIterator[Api]:
-    async with api_of(SERVICE, deadlines, tmp_path) as served:
-        yield served

@@ -1,6 +1,8 @@
 """Events of permit files become clocks, and time makes them speak: on a real database."""
 
+from dataclasses import replace
 from datetime import date, datetime
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -8,10 +10,11 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from services.deadlines.announce import announce_one, each, recount_one
+from services.deadlines.consumers import together
 from services.deadlines.domain.clock import Clock, State
 from services.deadlines.store import calendar, clocks
 from shared.territory import territory
-from tests.deadlines.conftest import At, Tell, all_clocks_of, clocks_of
+from tests.deadlines.conftest import At, Tell, all_clocks_of, clocks_of, told
 from tests.support.databases import ServiceDatabase
 
 FILED = datetime.fromisoformat("2026-11-23T10:00:00Z")  # a Monday
@@ -123,6 +126,38 @@ async def test_a_suspension_keeps_the_remaining_days(deadlines: ServiceDatabase,
     clock = (await clocks_of(deadlines, file))["construction_small"]
     # One whole day before (24 November), fourteen from 1 December: the 15th is the 14th, francs the 15th.
     assert (clock.state, clock.last_day) == (State.RUNNING, date(2026, 12, 15))
+
+
+async def test_a_batch_does_what_its_events_do_one_by_one(deadlines: ServiceDatabase, at: At) -> None:
+    await at(FILED.replace(day=30))
+    asked = {"requested_at": FILED.replace(day=25), "request": "r1", "suspends": True}
+    answered = {"answered_at": FILED.replace(day=27), "suspension_ends": True, "restarts": False}
+    files = [UUID(int=n) for n in range(3)]
+    story = [
+        replace(event, correlation_id=f"c{place}")
+        for place, event in enumerate(
+            [told("submitted", file, 1, submitted_at=FILED, complete=True) for file in files]
+            + [told("information_requested", file, 2, **asked) for file in files[1:]]
+            + [told("answered_request", files[2], 3, **answered), told("message_posted", files[0], 2)]
+        )
+    ]
+    admin = await asyncpg.connect(deadlines.admin_dsn)
+    seen = []
+    for size in (1, len(story)):
+        await admin.execute("TRUNCATE deadlines.clock, deadlines.milestone")
+        await admin.execute("TRUNCATE msg.aggregate_head, msg.event_log, msg.outbox_pending")
+        for start in range(0, len(story), size):
+            async with deadlines.worker.transaction() as tx, together(tx, story[start : start + size]) as one:
+                for event in story[start : start + size]:
+                    tx.correlation_id = event.correlation_id
+                    await one(tx, event)
+        rows = await admin.fetch("SELECT to_jsonb(c) FROM deadlines.clock c ORDER BY id")
+        said = "SELECT aggregateid, seq, type, payload, headers FROM msg.event_log ORDER BY pos"
+        seen.append((rows, await admin.fetch(said)))
+    await admin.close()
+    alone, batch = seen
+    assert {row["seq"] for row in alone[1]} == {1, 2, 3}
+    assert batch == alone
 
 
 async def test_a_poisoned_clock_holds_up_no_other(deadlines: ServiceDatabase, at: At, tell: Tell) -> None:

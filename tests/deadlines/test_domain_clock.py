@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -37,7 +36,6 @@ from services.deadlines.events import (
 )
 from shared.errors import Conflict
 from shared.time import civil_day, midnight, parse_instant
-from tests.support.diagrams import mermaid
 
 D = date.fromisoformat
 T = parse_instant
@@ -137,11 +135,6 @@ def test_every_state_hears_what_the_table_says(state: State, effect: Effect) -> 
 def test_the_table_of_states_is_closed_and_its_ends_are_ends() -> None:
     assert NEXT.keys() == HEARS.keys() == set(State)
     assert {state for state in State if not NEXT[state]} == {State.ANSWERED, State.STOPPED}
-
-
-def test_the_readme_draws_the_table() -> None:
-    readme = Path(__file__).parents[2] / "services" / "deadlines" / "README.md"
-    assert mermaid(State.RUNNING, NEXT) in readme.read_text(encoding="utf-8")
 
 
 def test_suspended_then_resumed_with_the_days_that_were_left_55_19_art_14() -> None:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
 from deploy import platform
 from deploy.command import Refused
@@ -84,8 +85,8 @@ async def test_a_difficult_password_opens_every_door(tmp_path: Path) -> None:
             ):
                 dsn = f"postgresql://o%40x:{quote(PASSWORD, safe='')}@{place}"
                 database = Database(dsn)
-                async with database.engine.connect() as connection:
-                    assert (await connection.exec_driver_sql("SELECT current_user")).scalar_one() == "o@x"
+                [row] = await database.look(text("SELECT current_user"))
+                assert row[0] == "o@x"
                 await database.close()
                 dump = tmp_path / f"dump-{len(place)}"
                 await _run("pg_dump", dsn, "--schema-only", f"--file={dump}")

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import yaml
@@ -28,6 +28,7 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 CHART = DEPLOY / "helm" / "jamaa"
 NAMES = {service.name for service in SERVICES}
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
+CHOSEN: dict[str, Any] = {name: VALUES["each"] | VALUES["services"].get(name, {}) for name in NAMES}
 GIVEN = {
     "JAMAA_ISSUER": "https://login.example.ma",
     "JAMAA_JWKS_URL": "https://login.example.ma/jwks.json",
@@ -103,7 +104,7 @@ def test_every_variable_that_is_written_is_a_setting() -> None:
         if name not in {"DATABASE_URL", "FORWARDED_ALLOW_IPS"}
     }
     written |= set(VALUES["environment"])
-    written |= {name for service in VALUES["services"].values() for name in service["environment"]}
+    written |= {name for service in CHOSEN.values() for name in service["environment"]}
     assert written <= KNOWN, written - KNOWN
 
 
@@ -150,20 +151,14 @@ def test_prometheus_asks_every_process() -> None:
     }
 
 
-def test_the_chart_runs_and_scales_what_the_registry_names() -> None:
-    assert set(VALUES["services"]) == NAMES
-    for service in SERVICES:
-        scaled = VALUES["services"][service.name]["consumers"]
-        assert {name: set(topics) for name, topics in scaled.items()} == {
-            consumer.name: set(consumer.topics) for consumer in service.consumers
-        }
+def test_the_chart_changes_only_services_that_there_are() -> None:
+    assert set(VALUES["services"]) <= NAMES
 
 
 def test_the_chart_gives_what_every_service_needs() -> None:
     """Beside what its secret holds, which the chart cannot know."""
     for service in NAMES:
-        own = VALUES["services"][service]
-        told = VALUES["environment"] | own["environment"] | GIVEN
+        told = VALUES["environment"] | CHOSEN[service]["environment"] | GIVEN
         secret = {
             name: dsn("somebody", "somewhere")
             for field in ("database_url", "worker_database_url")
@@ -184,37 +179,47 @@ def test_the_production_lock_is_part_of_the_lock() -> None:
 HELM = shutil.which("helm")
 
 
-@pytest.mark.skipif(HELM is None, reason="not run: no helm on the PATH")
+KUBERNETES: Final = "1.34.0"
+NO_HELM: Final = "not run: no helm on the PATH (go install helm.sh/helm/v3/cmd/helm)"
+OTHERS: Final = {"ServiceMonitor", "PrometheusRule", "ScaledObject"}
+"""Kinds that operators add to a cluster: no schema of Kubernetes itself."""
+
+
+def rendered(*, keda: bool) -> list[dict[str, Any]]:
+    assert HELM is not None
+    values = ["--kube-version", KUBERNETES, "--set", f"autoscaling.keda={str(keda).lower()}"]
+    told = [HELM, "template", "jamaa", str(CHART), *values]
+    printed = subprocess.run(told, capture_output=True, text=True, check=True).stdout
+    return [document for document in yaml.safe_load_all(printed) if document]
+
+
+@pytest.mark.skipif(HELM is None, reason=NO_HELM)
+@pytest.mark.parametrize("keda", [True, False])
+def test_the_chart_is_what_kubernetes_takes(*, keda: bool) -> None:
+    schemas = pytest.importorskip(
+        "kubernetes_validate", reason="not run: pip install -r .ci/requirements.txt"
+    )
+    checked = set()
+    for document in rendered(keda=keda):
+        if document["kind"] not in OTHERS:
+            schemas.validate(document, KUBERNETES, strict=True)
+            checked.add(document["kind"])
+    assert {"Deployment", "Job", "NetworkPolicy", "PodDisruptionBudget", "Ingress"} <= checked
+
+
+@pytest.mark.skipif(HELM is None, reason=NO_HELM)
 def test_the_chart_renders_every_kind() -> None:
     assert HELM is not None
     lint = subprocess.run([HELM, "lint", "--strict", CHART], capture_output=True, text=True, check=False)
     assert lint.returncode == 0, lint.stdout
-    for keda in ("true", "false"):
-        rendered = subprocess.run(
-            [
-                HELM,
-                "template",
-                "jamaa",
-                CHART,
-                "--kube-version",
-                "1.34.0",
-                "--set",
-                f"autoscaling.keda={keda}",
-            ],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        kinds = [document["kind"] for document in yaml.safe_load_all(rendered) if document]
+    for keda in (True, False):
+        documents = rendered(keda=keda)
+        kinds = [document["kind"] for document in documents]
         assert kinds.count("Deployment") == len(NAMES) + 1
         assert kinds.count("PodDisruptionBudget") == len(NAMES)
-        assert kinds.count("ScaledObject" if keda == "true" else "HorizontalPodAutoscaler") == len(NAMES)
+        assert kinds.count("ScaledObject" if keda else "HorizontalPodAutoscaler") == len(NAMES)
         assert {"NetworkPolicy", "Ingress", "Job", "ServiceMonitor", "PrometheusRule"} <= set(kinds)
-        pods = [
-            d["spec"]["template"]["spec"]
-            for d in yaml.safe_load_all(rendered)
-            if d and "template" in d["spec"]
-        ]
+        pods = [d["spec"]["template"]["spec"] for d in documents if "template" in d["spec"]]
         for container in (c for pod in pods for c in pod["containers"]):
             assert container["securityContext"]["readOnlyRootFilesystem"]
             assert {"requests", "limits"} <= set(container["resources"])

@@ -104,7 +104,7 @@ def _inbox(kind: type) -> None:
 def _without_head_lock() -> None:
     """The witness's own count is a row that both would wait for: it is left out."""
     _inbox(NoHeadLock)
-    witness.TOTAL = text("SELECT CAST(:source AS text), CAST(:aggregate AS text), CAST(:subject AS text)")
+    witness.TRACE = witness.UNCOUNTED
 
 
 def _slow_decision() -> None:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,7 @@ from tests.faults.postgres import Pair
 
 ALL: Final = (*SERVICES, witness.SERVICE)
 PREFIX: Final = "jamaa-faults-"
+STALL: Final = 120.0  # seconds in which something must move, on a machine with other work too
 DISK: Final = "3g"  # of each engine; only what is written takes memory
 
 
@@ -196,6 +197,14 @@ class Cluster:
     async def ready(self) -> None:
         await asyncio.gather(*(process.ready() for process in self.processes.values()))
 
+    async def again(self, service: str, **more: str) -> Process:
+        """Ended as an operator does, and started again with this beside what it is told."""
+        process = self.processes[service]
+        process.more = more
+        await process.down(hard=False)
+        await process.up(self.note)
+        return process
+
     @asynccontextmanager
     async def sql(self, service: str) -> AsyncIterator[asyncpg.Connection]:
         """The administrator's session on a service's database, on the present primary."""
@@ -219,6 +228,31 @@ class Cluster:
                 raise Stuck(f"{what}: not within {within:.0f} s (last seen: {seen!r})")
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 1.0)
+        return loop.time() - began
+
+    async def reaches(
+        self,
+        what: str,
+        look: Callable[[], Awaitable[int]],
+        wanted: int,
+        *,
+        stall: float = STALL,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> float:
+        """Waits until `look` counts so many, as long as the count grows; returns how long it took. Raises
+        `Stuck`.
+        """
+        loop = asyncio.get_running_loop()
+        began = progress = loop.time()
+        most = -1
+        while (seen := await look()) < wanted:
+            if seen > most:
+                most, progress = seen, loop.time()
+                say(f"{what}: {seen:,} of {wanted:,}")
+            if loop.time() - progress > stall:
+                raise Stuck(f"{what}: {seen} of {wanted}, no more in {stall:.0f} s")
+            await asyncio.sleep(min(3.0, 0.2 + (loop.time() - began) / 20))
+        say(f"{what}: {seen:,} of {wanted:,}")
         return loop.time() - began
 
 

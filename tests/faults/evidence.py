@@ -11,7 +11,7 @@ from uuid import UUID
 from aiokafka import AIOKafkaConsumer
 
 from shared.events import Envelope, Undecodable
-from tests.faults.cluster import ALL, Cluster
+from tests.faults.cluster import ALL, Cluster, Stuck
 from tests.faults.journal import Command
 
 LOG: Final = """
@@ -19,6 +19,7 @@ LOG: Final = """
       headers ->> 'correlation_id' AS correlation, headers ->> 'causation_id' AS causation,
       convert_from(payload, 'UTF8') AS payload
     FROM msg.event_log ORDER BY pos"""
+EVENTS: Final = "SELECT count(*) FROM msg.event_log"
 HEADS: Final = "SELECT aggregatetype, aggregateid, last_seq FROM msg.aggregate_head"
 INBOX: Final = """
     SELECT consumer, source, aggregatetype, aggregateid, last_seq, state FROM msg.inbox_head"""
@@ -40,6 +41,7 @@ NUMBERS: Final = """
     SELECT collectivity, split_part(reference, '/', 2)::int, split_part(reference, '/', 3)::int
     FROM rokhas.dossier WHERE reference ~ '^[0-9.]+/[0-9]{4}/[0-9]{5}$' ORDER BY 1, 2, 3"""
 READ_PATIENCE: Final = 30.0
+AGAIN: Final = 6
 
 Place = tuple[str, str, str]
 """(service, aggregate type, aggregate id)"""
@@ -137,7 +139,23 @@ def reads() -> dict[str, frozenset[tuple[str, str]]]:
 
 
 async def gather(cluster: Cluster, commands: Sequence[Command]) -> Evidence:
-    """Reads everything. Nobody works meanwhile: what is still on its way would look lost."""
+    """Reads everything. Nobody works meanwhile: what is still on its way would look lost. When something was
+    announced all the same while it was read, it is read again.
+    """
+    for _ in range(AGAIN):
+        seen = await _read(cluster, commands)
+        if await _announced(cluster) == len(seen.log):
+            return seen
+        await asyncio.sleep(2)
+    raise Stuck(f"there is always something more announced: {len(seen.log)} events at last")
+
+
+async def _announced(cluster: Cluster) -> int:
+    """How many events all logs have."""
+    return sum([await cluster.value(service.name, EVENTS) for service in ALL])
+
+
+async def _read(cluster: Cluster, commands: Sequence[Command]) -> Evidence:
     seen = Evidence(commands=list(commands), reads=reads())
     log: list[Logged] = []
     heads: dict[Place, int] = {}

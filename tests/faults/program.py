@@ -34,7 +34,6 @@ from shared.inbox.reader import GAP_AGE, LATER
 from shared.outbox import Relay
 from shared.service import Service
 from tests.faults import witness
-from tests.faults.broken import BROKEN
 
 POINTS: Final = {
     "relay.sent": "acknowledged by the broker, not yet deleted",
@@ -134,6 +133,8 @@ def main() -> None:
     if os.environ.get("FAULTS_NEWER"):
         newer()
     if name := os.environ.get("FAULTS_BREAK"):
+        from tests.faults.broken import BROKEN  # a third of a second at every other start
+
         BROKEN[name].apply()
     work = _audit(scale) if told.what == "auditor" else _serve(LISTED[told.service], told.port)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

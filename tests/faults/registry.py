@@ -72,9 +72,11 @@ class Scenario:
     quiet: bool = False
     """Without people at work: it brings its own load."""
     catches: frozenset[str] | None = None
-    """Of a broken variant: promises of which the checker must find one not kept. Each has a platform of its
-    own. Empty for a sound one tried in the same way.
+    """Of a broken variant: promises of which the checker must find one not kept. It is the last on its
+    platform. Empty for a sound one tried in the same way.
     """
+    apart: bool = False
+    """It touches nothing of the platform: it runs beside the others."""
 
 
 def scenarios() -> list[Scenario]:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import random
 import secrets
 import sys
@@ -9,7 +10,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -79,30 +80,37 @@ class Run:
         trial.sound, self.observer.scenario = not scenario.catches, scenario.number
         trial.figures, before = {}, self.observer.counter("jamaa_inbox_applied_total")
         result = Result(scenario, "passed", 0, figures=trial.figures)
-        if not scenario.quiet:
+        if scenario.quiet:
+            trial.crowd.busy.clear()  # people worked while the platform warmed up
+        else:
             trial.crowd.busy.set()
-        try:
-            await scenario.run(trial)
-        except NotRun as missing:
-            result.verdict, result.why = "not run", [str(missing)]
-        except (Stuck, Toothless, Wrong, EngineError) as wrong:
-            result.why = [f"{type(wrong).__name__}: {wrong}"]
-        except Exception as bug:  # noqa: BLE001  # the others are still run; one that breaks has not passed
-            traceback.print_exc()
-            result.why = [f"the trial itself broke: {bug!r}"]
+        await _tried(scenario, trial, result)
         if result.verdict != "not run":
             judged(result, await self._count())
         trial.figures["applied"] = self.observer.counter("jamaa_inbox_applied_total") - before
+        self._told(result, began)
+        return result
+
+    async def beside(self, scenario: Scenario) -> None:
+        """One that touches nothing of this platform, while others are tried on it."""
+        began, trial = time.monotonic(), replace(self.trial, figures={})
+        result = Result(scenario, "passed", 0, figures=trial.figures)
+        await _tried(scenario, trial, result)
+        if result.verdict != "not run":
+            judged(result, [])
+        self._told(result, began)
+
+    def _told(self, result: Result, began: float) -> None:
         result.seconds = round(time.monotonic() - began, 1)
         self.results.append(result)
         for line in result.why:
             self.say(f"     ! {line}")
-        self.say(f"     {result.verdict.upper()} in {result.seconds:.0f} s {trial.figures or ''}")
-        return result
+        which = f"{result.scenario.name} " if result.scenario.apart else ""
+        self.say(f"     {which}{result.verdict.upper()} in {result.seconds:.0f} s {result.figures or ''}")
 
     async def _count(self) -> list[Finding]:
         """Heal, let people finish, drain, and compare."""
-        trial = self.trial
+        trial, found = self.trial, list[Finding]()
         trial.crowd.busy.clear()
         try:
             await healed(self.cluster)
@@ -110,8 +118,11 @@ class Run:
             trial.figures["drained_in"] = round(await drained(self.cluster, trial, within=patience), 1)
             await self.observer.settled()
         except (Stuck, EngineError) as stuck:
-            return [Finding("drain", str(stuck)), *findings(await self._evidence())]
-        return findings(await self._evidence())
+            found = [Finding("drain", str(stuck))]
+        try:
+            return found + findings(await self._evidence())
+        except (Stuck, TimeoutError) as stuck:
+            return [*found, Finding("evidence", f"{type(stuck).__name__}: {stuck}")]
 
     async def _evidence(self) -> Any:
         seen = await gather(self.cluster, list(self.journal))
@@ -120,6 +131,19 @@ class Run:
         self.trial.figures |= {"commands": len(seen.commands), "events": len(seen.log)}
         self.count = seen.count()
         return seen
+
+
+async def _tried(scenario: Scenario, trial: Trial, result: Result) -> None:
+    """Runs it; what it raises is why it has not passed."""
+    try:
+        await scenario.run(trial)
+    except NotRun as missing:
+        result.verdict, result.why = "not run", [str(missing)]
+    except (Stuck, Toothless, Wrong, EngineError) as wrong:
+        result.why = [f"{type(wrong).__name__}: {wrong}"]
+    except Exception as bug:  # noqa: BLE001  # the others are still run; one that breaks has not passed
+        traceback.print_exc()
+        result.why = [f"the trial itself broke: {bug!r}"]
 
 
 def judged(result: Result, found: Sequence[Finding]) -> None:
@@ -166,11 +190,17 @@ async def run(
         trial = Trial(running, working, observer, chance)
         this = Run(running, journal, observer, trial, say)
         await asyncio.sleep(WARM_UP)
+        here = [scenario for scenario in chosen if not scenario.apart]
+        sound = [scenario for scenario in here if not scenario.catches]
         try:
-            for scenario in chosen:
-                await this.attempt(scenario)
-            while ended and time.monotonic() < ended:
-                await this.attempt(chance.choice(chosen))
+            async with asyncio.TaskGroup() as apart:
+                for scenario in chosen:
+                    if scenario.apart:
+                        apart.create_task(this.beside(scenario))
+                for scenario in here:
+                    await this.attempt(scenario)
+                while ended and sound and time.monotonic() < ended:
+                    await this.attempt(chance.choice(sound))
         finally:
             counts = {str(outcome): count for outcome, count in journal.counts().items()}
             more = observer.as_json() | {"commands": counts, "count": this.count}
@@ -212,19 +242,24 @@ def main() -> None:
         sys.exit(f"error: no scenario {told.fault or told.set!r}: python -m tests.faults --list")
     seed = secrets.randbelow(10**8) if told.seed == "random" else int(told.seed)
     tell(f"Jamaa under faults: {len(chosen)} scenarios, seed {seed}, scale {told.scale}")
-    alone = [scenario for scenario in chosen if scenario.catches is not None]
-    groups = [[s for s in chosen if s.catches is None], *([scenario] for scenario in alone)]
+    # What a broken variant leaves behind nobody can heal: it comes last, or has a platform of its own.
+    broken = [scenario for scenario in chosen if scenario.catches]
+    groups = [[s for s in chosen if not s.catches] + broken[:1], *([scenario] for scenario in broken[1:])]
+    began = time.monotonic()
     results: list[Result] = []
     timeline: dict[str, Any] = {}
-    for group in filter(None, groups):
-        out = told.out / group[0].name if group[0].catches is not None else told.out
+    for number, group in enumerate(filter(None, groups)):
+        out = told.out / group[0].name if number else told.out
         out.mkdir(parents=True, exist_ok=True)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             found, more = runner.run(run(group, told, seed, out))
         results += found
-        timeline = more if group[0].catches is None else timeline
-    if alone:  # each of these has a report and a timeline of its own; this one has all results
+        timeline = timeline or more
+    if len(groups) > 1:  # the others have a report and a timeline of their own; this one has all results
         write(told.out, seed=seed, told=vars(told), results=results, more=timeline)
     counts = {v: sum(r.verdict == v for r in results) for v in ("passed", "failed", "not run")}
-    tell("  ".join(f"{count} {verdict}" for verdict, count in counts.items()))
+    minutes, seconds = divmod(round(time.monotonic() - began), 60)
+    # How long it took says little without what else the machine did.
+    took = f"{minutes} min {seconds} s, load {os.getloadavg()[2]:.0f} on {os.cpu_count()} cores"
+    tell("  ".join(f"{count} {verdict}" for verdict, count in counts.items()) + f"  ({took})")
     sys.exit(1 if counts["failed"] else 0)

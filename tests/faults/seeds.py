@@ -6,9 +6,9 @@ cores: they are copies in SQL of a clock that the domain opened, announced by `m
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -20,7 +20,8 @@ from tests.faults.people.rokhas import COMMUNES, PROCEDURE
 
 TABLE: Final = 500  # lines of one import
 PATIENCE: Final = 120.0
-ONE_DAY: Final = timedelta(days=1)
+PORTION: Final = 2500  # clocks of one transaction
+HANDS: Final = 4  # sessions that copy side by side
 KNOWN: Final = """
     SELECT count(*) FROM rokhas.dossier
     WHERE id = ANY($1::uuid[]) AND answer_by IS NOT NULL"""
@@ -58,7 +59,13 @@ class Batch:
         return [str(file) for file in self.files]
 
 
-async def imported(cluster: Cluster, amount: int, *, commune: str = COMMUNES[0]) -> Batch:
+async def imported(
+    cluster: Cluster,
+    amount: int,
+    *,
+    commune: str = COMMUNES[0],
+    say: Callable[[str], None] = lambda _: None,
+) -> Batch:
     """Complete files submitted now, over HTTP; returns once each knows its date."""
     mark = uuid4().hex[:8]
     now = (await cluster.value("rokhas", "SELECT msg.legal_now()")).replace(microsecond=0)
@@ -75,10 +82,10 @@ async def imported(cluster: Cluster, amount: int, *, commune: str = COMMUNES[0])
             await _import(client, url, headers, table)
     files = [identity(commune, reference) for reference in references]
 
-    async def known() -> bool:
-        return bool(await cluster.value("rokhas", KNOWN, files) == amount)
+    async def known() -> int:
+        return int(await cluster.value("rokhas", KNOWN, files))
 
-    await cluster.until(f"{amount} files know their date", known, within=PATIENCE + amount / 15)
+    await cluster.reaches("files that know their date", known, amount, say=say)
     async with cluster.sql("deadlines") as sql:
         (due,) = await sql.fetch(DUE, [str(file) for file in files])
     return Batch(files=files, commune=commune, answer_by=due["answer_by"], certain=due["certain"])
@@ -110,5 +117,11 @@ async def copied(cluster: Cluster, batch: Batch, amount: int) -> None:
         pattern = await sql.fetchval(
             "SELECT id FROM deadlines.clock WHERE aggregate_id = $1 AND role = 'decision'", batch.ids[0]
         )
-        for start in range(0, amount, 5000):
-            await sql.execute(COPY, pattern, min(5000, amount - start))
+    portions = [min(PORTION, amount - start) for start in range(0, amount, PORTION)]
+
+    async def copy() -> None:
+        async with cluster.sql("deadlines") as sql:
+            while portions:
+                await sql.execute(COPY, pattern, portions.pop())
+
+    await asyncio.gather(*(copy() for _ in range(HANDS)))

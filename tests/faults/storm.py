@@ -8,7 +8,6 @@ import contextlib
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +19,7 @@ from shared.time import casablanca
 from tests.faults.checker import findings
 from tests.faults.cluster import Cluster, Stuck, cluster, disks, workplace
 from tests.faults.evidence import gather
+from tests.faults.heal import settled
 from tests.faults.run import tell
 from tests.faults.seeds import Batch, imported
 
@@ -77,20 +77,6 @@ class Show:
         if not right:
             self.wrong.append(f"{what}: {seen}, expected {expected}")
 
-    async def progress(
-        self, what: str, amount: int, look: Callable[[], Awaitable[int]], within: float
-    ) -> None:
-        """Says how many, until all; raises Stuck."""
-        deadline, said = time.monotonic() + within, -1
-        while (seen := await look()) < amount:
-            if time.monotonic() > deadline:
-                raise Stuck(f"{what}: {seen} of {amount} after {within:.0f} s")
-            if seen != said:
-                self(f"{what}: {seen:,} of {amount:,}")
-                said = seen
-            await asyncio.sleep(3)
-        self(f"{what}: {amount:,} of {amount:,}")
-
 
 def local(instant: datetime) -> str:
     return f"{instant.astimezone(casablanca()):%d/%m/%Y %H:%M:%S}"
@@ -99,7 +85,7 @@ def local(instant: datetime) -> str:
 async def storm(running: Cluster, show: Show) -> None:
     files = running.amount(FILES, least=100)
     show.act("الإيداع", "Le dépôt", f"{files:,} files are submitted, all due at one midnight")
-    batch = await imported(running, files)
+    batch = await imported(running, files, say=show)
     victim = batch.ids[files // 2]
     version = await running.value("deadlines", VERSION, victim)
     async with running.sql("deadlines") as sql:
@@ -121,23 +107,23 @@ async def storm(running: Cluster, show: Show) -> None:
     await running.start_services()
     show(f"{local(await _now(running))}: brokers and processes run again")
 
-    async def settled() -> int:
+    async def approved() -> int:
         return int(await running.value("rokhas", SETTLED, batch.files))
 
-    await show.progress("approved by silence", files - 1, settled, within=180 + files / 15)
+    await running.reaches("approved by silence", approved, files - 1, say=show)
     await _count(running, show, batch, victim, files - 1)
 
     show.act("الإصلاح", "La réparation", "The poisoned one is mended")
     async with running.sql("deadlines") as sql:
         await sql.execute(CURE, victim, version)
-    await show.progress("approved by silence", files, settled, within=90)
+    await running.reaches("approved by silence", approved, files, say=show)
     await _count(running, show, batch, None, files)
     await _holiday(running, show)
 
 
 async def _count(running: Cluster, show: Show, batch: Batch, victim: str | None, amount: int) -> None:
     declared = frozenset({victim}) if victim else frozenset()
-    await _quiet(running, batch, declared)
+    await settled(running, declared)
     async with running.sql("rokhas") as sql:
         approved = await sql.fetch(APPROVED, batch.ids)
         told = {row["about"]: row["times"] for row in await sql.fetch(TOLD, batch.ids, "approved_by_silence")}
@@ -161,33 +147,10 @@ async def _count(running: Cluster, show: Show, batch: Batch, victim: str | None,
     )
 
 
-async def _quiet(running: Cluster, batch: Batch, declared: frozenset[str]) -> None:
-    """Until what the services have to say to each other has been said."""
-    pending = "SELECT count(*) FROM msg.outbox_pending"
-    behind = """
-        SELECT (SELECT coalesce(sum(last_seq), 0) FROM msg.aggregate_head)"""
-    applied = "SELECT coalesce(sum(events), 0) FROM witness.total"
-    heads = """
-        SELECT coalesce(sum(last_seq), 0) FROM msg.inbox_head WHERE consumer = $1"""
-
-    async def still() -> bool:
-        left = sum([await running.value(name, pending) for name in ("rokhas", "deadlines")])
-        rokhas, deadlines = [int(await running.value(name, behind)) for name in ("rokhas", "deadlines")]
-        seen = int(await running.value("witness", applied))
-        clocks = int(await running.value("rokhas", heads, "rokhas.clocks"))
-        own = "SELECT coalesce(sum(last_seq), 0) FROM msg.aggregate_head WHERE aggregatetype = $1"
-        said = int(await running.value("deadlines", own, "clock"))
-        files = int(await running.value("rokhas", own, "dossier"))
-        told = int(await running.value("rokhas", heads, "rokhas.notices"))
-        return not left and (seen, clocks, told) == (rokhas + deadlines, said, files)
-
-    await running.until("the services fall silent", still, within=240 + len(batch.files) / 10)
-
-
 async def _holiday(running: Cluster, show: Show) -> None:
     amount = running.amount(OPEN, least=50)
     show.act("عطلة معلنة متأخرة", "Un congé annoncé tardivement", "Tomorrow becomes a holiday")
-    batch = await imported(running, amount)
+    batch = await imported(running, amount, say=show)
     async with running.sql("deadlines") as sql:
         (before,) = await sql.fetch(LAST_DAYS, batch.ids)
     day = before["last_day"]
@@ -215,8 +178,8 @@ async def _holiday(running: Cluster, show: Show) -> None:
             rows = await sql.fetch(LAST_DAYS, batch.ids)
         return int(sum(row["files"] for row in rows if row["last_day"] > day))
 
-    await show.progress("moved", amount, moved, within=120 + amount / 10)
-    await _quiet(running, batch, frozenset())
+    await running.reaches("moved", moved, amount, say=show)
+    await settled(running, ())
     async with running.sql("deadlines") as sql:
         rows = await sql.fetch(LAST_DAYS, batch.ids)
         reasons = Counter(row["reason"] for row in await sql.fetch(MOVED))

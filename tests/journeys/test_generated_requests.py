@@ -17,22 +17,18 @@ from shared.http import create_app
 from shared.log import configure
 from shared.territory import territory
 from shared.tokens import Tokens
-from tests.security.conftest import civil_status, deadlines, rokhas, watiqa
 from tests.support.contract import conforms
-from tests.support.databases import ServiceDatabase
+from tests.support.databases import Databases
 from tests.support.http import settings_of
-
-__all__ = ["civil_status", "deadlines", "rokhas", "watiqa"]
 
 
 @pytest.fixture
-def served(
-    rokhas: ServiceDatabase,
-    deadlines: ServiceDatabase,
-    civil_status: ServiceDatabase,
-    watiqa: ServiceDatabase,
-    tmp_path: Path,
-) -> Iterator[tuple[str, Issuer]]:
+async def dsns(databases: Databases) -> dict[str, str]:
+    return {service.name: (await databases.of(service)).api_dsn for service in SERVICES}
+
+
+@pytest.fixture
+def served(dsns: dict[str, str], tmp_path: Path) -> Iterator[tuple[str, Issuer]]:
     """All services on a port of their own, in a thread with its own loop."""
     configure(level="ERROR")
     port = free_port()
@@ -40,8 +36,7 @@ def served(
     tokens = Tokens(
         jwks_url=issuer.jwks_url, issuer=issuer.url, audience=issuer.audience, within=territory().within
     )
-    databases = {"rokhas": rokhas, "deadlines": deadlines, "civil_status": civil_status, "watiqa": watiqa}
-    pools = {name: Database(database.api_dsn) for name, database in databases.items()}
+    pools = {name: Database(dsn) for name, dsn in dsns.items()}
 
     @asynccontextmanager
     async def lifespan(app: object) -> AsyncIterator[None]:
@@ -66,21 +61,26 @@ COVERED = ("--phases", "coverage,fuzzing")
 FUZZED = ("--phases", "fuzzing")
 
 
-@pytest.mark.parametrize(
-    ("service", "persona", "options"),
-    [
-        ("rokhas", "citizen", FUZZED),
-        ("rokhas", "instructor", FUZZED),
-        ("rokhas", "president", (*COVERED, "--exclude-path-regex", "dossier_id")),
-        ("deadlines", "president", FUZZED),
-        ("deadlines", "operator", COVERED),
-        ("civil_status", "citizen", FUZZED),
-        ("civil_status", "civil_status_officer", COVERED),
-        ("civil_status", "administration", FUZZED),
-        ("watiqa", "citizen", FUZZED),
-        ("watiqa", "civil_status_officer", FUZZED),
-    ],
-)
+CASES = [
+    ("rokhas", "citizen", FUZZED),
+    ("rokhas", "instructor", FUZZED),
+    ("rokhas", "president", (*COVERED, "--exclude-path-regex", "dossier_id")),
+    ("deadlines", "president", FUZZED),
+    ("deadlines", "operator", COVERED),
+    ("civil_status", "citizen", FUZZED),
+    ("civil_status", "civil_status_officer", COVERED),
+    ("civil_status", "administration", FUZZED),
+    ("watiqa", "citizen", FUZZED),
+    ("watiqa", "civil_status_officer", FUZZED),
+]
+
+
+def test_every_service_is_asked() -> None:
+    missing = {service.name for service in SERVICES} - {name for name, *_ in CASES}
+    assert not missing, f"add to CASES who works with {sorted(missing)}"
+
+
+@pytest.mark.parametrize(("service", "persona", "options"), CASES)
 def test_no_server_error_and_no_undocumented_answer(
     served: tuple[str, Issuer], tmp_path: Path, service: str, persona: str, options: tuple[str, ...]
 ) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from services.rokhas.api import queue
 from services.rokhas.domain.values import ClockRule
@@ -320,9 +321,11 @@ async def test_a_long_queue_is_exported_whole_and_every_line_read_is_on_the_regi
     lines = (await api.get("/v1/queue.csv", "agent")).text.splitlines()
     assert {line.rpartition(",")[2] for line in lines[1:]} == files
     async with rokhas.worker.transaction() as tx:
-        sent = await tx.connection.exec_driver_sql(
-            "SELECT convert_from(payload, 'UTF8')::json -> 'ids' FROM msg.event_log"
-            " WHERE type = 'ma.jamaa.rokhas.access.read.v1' AND aggregateid = 'agent'"
+        sent = await tx.execute(
+            text(
+                "SELECT convert_from(payload, 'UTF8')::json -> 'ids' FROM msg.event_log"
+                " WHERE type = 'ma.jamaa.rokhas.access.read.v1' AND aggregateid = 'agent'"
+            )
         )
         assert sorted(one for ids in sent.scalars() for one in ids) == sorted(files)
 
@@ -344,8 +347,8 @@ async def test_messages_stay_on_the_file_and_their_event_only_refers_to_them(
     assert problem(await api.get(f"/v1/dossiers/{file}/messages", "citizen2")) == (404, "dossier_unknown")
     assert (await happened(file))[-2:] == ["message_posted", "message_posted"]
     async with rokhas.worker.transaction() as tx:
-        sent = await tx.connection.exec_driver_sql(
-            "SELECT convert_from(payload, 'UTF8') FROM msg.event_log WHERE type LIKE '%message_posted%'"
+        sent = await tx.execute(
+            text("SELECT convert_from(payload, 'UTF8') FROM msg.event_log WHERE type LIKE '%message_posted%'")
         )
         assert all(page["items"][0]["text"] not in payload for payload in sent.scalars())
 

@@ -17,7 +17,6 @@ from services.rokhas.events import DOSSIER
 from shared.documents import desk
 from shared.documents.desk import seal_once
 from shared.documents.seal import sealer_of
-from shared.events import Envelope
 from shared.files import Files, StoredFile
 from shared.settings import Settings
 from tests.documents.conftest import pdfsig
@@ -26,6 +25,7 @@ from tests.rokhas.conftest import At, Deliver, Says
 from tests.rokhas.filed import filed
 from tests.support.databases import ServiceDatabase
 from tests.support.http import Api, settings_of
+from tests.support.services import envelope_of
 
 FILED = datetime(2026, 3, 2, 10, tzinfo=UTC)
 ANSWER_BY = datetime(2026, 3, 19, tzinfo=UTC)
@@ -131,17 +131,7 @@ async def test_the_same_event_twice_is_one_document(
         (row,) = (
             await tx.execute(text("SELECT * FROM msg.event_log WHERE type LIKE '%dossier.submitted%'"))
         ).all()
-    again = Envelope(
-        id=row.id,
-        source=row.source,
-        type=row.type,
-        aggregate=row.aggregatetype,
-        subject=row.aggregateid,
-        sequence=row.seq,
-        time=row.occurred_at,
-        collectivity=row.collectivity,
-        data=bytes(row.payload),
-    )
+    again = envelope_of(row)
     assert again.type in DOSSIER.types
     async with rokhas.worker.transaction() as tx:
         await certify(tx, again)
@@ -267,6 +257,17 @@ async def test_a_store_that_is_away_is_tried_again(
         await tx.execute(text("UPDATE msg.document SET next_try = clock_timestamp()"))
     assert await seal() == 1
     assert len(await issued(api, file)) == 1
+
+
+async def test_a_database_clock_that_is_set_back_delays_no_document(
+    rokhas: ServiceDatabase, deliver: Deliver
+) -> None:
+    """An order that carries an instant of the clock before would wait until the clock has caught up."""
+    await filed(rokhas)
+    await deliver()
+    async with rokhas.worker.transaction() as tx:
+        ordered = (await tx.execute(text("SELECT next_try = '-infinity' FROM msg.document"))).scalars().all()
+    assert ordered == [True]
 
 
 async def test_what_it_says_is_forgotten_once_it_is_sealed(

@@ -1,7 +1,6 @@
 """The tables: every state, every action, every pair of them."""
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -11,9 +10,6 @@ from services.rokhas.events import DELEGATION, DOSSIER, DecisionAttemptedLate
 from shared.auth import Role
 from shared.errors import Conflict
 from tests.rokhas.cases import REACH, TAKE
-from tests.support.diagrams import mermaid
-
-README = Path(__file__).parents[2] / "services" / "rokhas" / "README.md"
 
 
 def test_the_tables_are_closed() -> None:
@@ -93,10 +89,6 @@ def test_a_409_lists_what_the_caller_may_do(state: State) -> None:
         with pytest.raises(Conflict) as refusal:
             take(dossier)
         assert refusal.value.extra["actions"] == dossier.actions(by, dossier.drafted_at)
-
-
-def test_the_readme_draws_the_table() -> None:
-    assert mermaid(State.DRAFT, NEXT) in README.read_text(encoding="utf-8")
 
 
 def test_types_are_named_by_the_law_of_the_house() -> None:

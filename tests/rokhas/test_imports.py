@@ -77,7 +77,7 @@ async def test_importing_twice_imports_nothing_twice(api: Api, rokhas: ServiceDa
     report = await take_over(api, *GOOD)
     assert (report["imported"], report["already"], report["refused"]) == (0, 5, [])
     async with rokhas.worker.transaction() as tx:
-        counted = await tx.connection.exec_driver_sql("SELECT count(*) FROM msg.event_log")
+        counted = await tx.execute(text("SELECT count(*) FROM msg.event_log"))
         assert counted.scalar_one() == 5 + 2, "one submission each, two outcomes"
 
 

@@ -6,8 +6,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from pydantic_core import to_json
 from sqlalchemy import text
 
+from services.rokhas.api.common import SummaryOut
 from services.rokhas.domain import State
 from services.rokhas.store import dossiers, lists
 from shared.auth import Actor
@@ -58,6 +60,14 @@ async def test_a_line_says_what_the_file_says(rokhas: ServiceDatabase) -> None:
     assert [(a.id, a.site, a.procedure, a.missing, a.state, a.version) for a in lines] == [
         (b.id, b.site, b.procedure.code, list(b.missing), State(b.state), b.version) for b in files
     ]
+
+
+async def test_a_line_is_written_as_the_contract_has_it(rokhas: ServiceDatabase) -> None:
+    await filed(rokhas)
+    async with rokhas.api.transaction(CITIZEN) as tx:
+        (line,) = await lists.find(tx, lists.Filter(own=True), urgent=False, after=None, limit=9)
+    written = to_json(SummaryOut.of(line))
+    assert written.decode() == SummaryOut.model_validate_json(written).model_dump_json()
 
 
 async def test_who_is_nowhere_and_asks_for_nothing_of_his_own_sees_nothing(rokhas: ServiceDatabase) -> None:

@@ -10,6 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
+from sqlalchemy import text
 
 from deploy.issuer import Issuer
 from deploy.registry import SERVICES
@@ -28,7 +29,7 @@ from tests.civil_status.paper import digitised
 from tests.deadlines.conftest import Tell, deadlines, tell
 from tests.rokhas.conftest import Deliver, Says, clock_says, deliver, rokhas
 from tests.rokhas.filed import CASABLANCA, filed
-from tests.support.databases import ServiceDatabase
+from tests.support.databases import Databases, ServiceDatabase
 from tests.support.http import ISSUER, settings_of
 from tests.watiqa.conftest import watiqa
 from tests.watiqa.filed import asked_for
@@ -120,6 +121,7 @@ def doors(services: tuple[Service, ...] = SERVICES) -> list[Door]:
 
 @pytest.fixture
 async def world(
+    databases: Databases,
     rokhas: ServiceDatabase,
     deadlines: ServiceDatabase,
     civil_status: ServiceDatabase,
@@ -139,10 +141,10 @@ async def world(
         audience="jamaa",
         within=lambda code: territory().within(code),
     )
-    databases = {"rokhas": rokhas, "deadlines": deadlines, "civil_status": civil_status, "watiqa": watiqa}
+    of_services = {service.name: await databases.of(service) for service in SERVICES}
     app = create_app(
         SERVICES,
-        {name: database.api for name, database in databases.items()},
+        {name: database.api for name, database in of_services.items()},
         tokens,
         settings={service.name: settings_of(service, tmp_path) for service in SERVICES},
     )
@@ -162,7 +164,7 @@ async def world(
         )
         await tell("submitted", file, submitted_at=datetime.now(UTC), complete=True, missing=[])
         ids = {"dossier_id": str(file), "document": "site_plan", "sha256": stored.json()["sha256"]}
-        made = World(client, issuer, databases, ids)
+        made = World(client, issuer, of_services, ids)
 
         async def sent(path: str, persona: str, body: dict[str, Any]) -> httpx.Response:
             headers = {"Authorization": f"Bearer {issuer.token(persona)}", "Idempotency-Key": uuid4().hex}
@@ -187,7 +189,7 @@ async def world(
                 tx, Question(request="r1", collectivity=CASABLANCA, sealed="", reply_key=None, output=None)
             )
         async with deadlines.worker.transaction() as tx:
-            clock = await tx.connection.exec_driver_sql("SELECT id FROM deadlines.clock LIMIT 1")
+            clock = await tx.execute(text("SELECT id FROM deadlines.clock LIMIT 1"))
             made.ids["clock_id"] = str(clock.scalar_one())
         made.ids.update(
             request=asked["requests"][0]["id"],

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from deploy.engines import Postgres
 from deploy.issuer import Issuer
@@ -54,9 +55,11 @@ class Toy:
     async def counts(self) -> Mapping[str, int]:
         """Rows that a request may leave behind, seen by the worker, whom no policy hides anything from."""
         async with self.worker.transaction() as tx:
-            found = await tx.connection.exec_driver_sql(
-                "SELECT (SELECT count(*) FROM msg.event_log) events,"
-                " (SELECT count(*) FROM msg.event_log WHERE type LIKE '%.access.%') reads"
+            found = await tx.execute(
+                text(
+                    "SELECT (SELECT count(*) FROM msg.event_log) events,"
+                    " (SELECT count(*) FROM msg.event_log WHERE type LIKE '%.access.%') reads"
+                )
             )
             return dict(found.one()._mapping)
 

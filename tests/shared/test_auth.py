@@ -22,6 +22,7 @@ import pytest
 from fastapi import APIRouter
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
+from sqlalchemy import text
 
 from deploy.issuer import Issuer, NotDevelopment, UnknownPersona, issuer_app
 from shared import tokens as tokens_module
@@ -328,9 +329,11 @@ async def test_reads_of_others_data_are_on_the_register(toy: Toy) -> None:
     await toy.client.get(path, headers=toy.headers("president") | {"Access-Purpose": "complaint.1234"})
     assert (await toy.counts())["reads"] == before["reads"] + 1
     async with toy.worker.transaction() as tx:
-        row = await tx.connection.exec_driver_sql(
-            "SELECT aggregateid, collectivity, convert_from(payload, 'UTF8')::json AS event"
-            " FROM msg.event_log WHERE type = 'ma.jamaa.toy.access.read.v1' ORDER BY pos DESC LIMIT 1"
+        row = await tx.execute(
+            text(
+                "SELECT aggregateid, collectivity, convert_from(payload, 'UTF8')::json AS event"
+                " FROM msg.event_log WHERE type = 'ma.jamaa.toy.access.read.v1' ORDER BY pos DESC LIMIT 1"
+            )
         )
         found = row.one()
     event = found.event

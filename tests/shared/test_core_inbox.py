@@ -41,12 +41,12 @@ from tests.support.databases import ServiceDatabase
 class World:
     """A producer with its relay, and one consumer, on one database and a broker made of a list."""
 
-    def __init__(self, database: ServiceDatabase) -> None:
+    def __init__(self, database: ServiceDatabase, *, behind: bool = False) -> None:
         self.database = database
         self.bus = MemoryBus()
         self.relay = UnfencedRelay("toy", database.worker, self.bus)
         self.handler = Handler()
-        self.inbox = inbox_of(database.worker, self.bus, self.handler)
+        self.inbox = inbox_of(database.worker, self.bus, self.handler, behind=behind)
 
     async def publish(self, *subjects: str) -> list[Delivery]:
         """One event for each of the subjects, in this order, sent; returns them as a consumer gets them."""
@@ -95,7 +95,9 @@ async def test_what_comes_too_early_waits_its_turn(world: World) -> None:
     assert await world.parked() == []
 
 
-async def test_a_poisoned_event_holds_its_own_aggregate_only(world: World) -> None:
+@pytest.mark.parametrize("behind", [False, True])
+async def test_a_poisoned_event_holds_its_own_aggregate_only(database: ServiceDatabase, behind: bool) -> None:
+    world = World(database, behind=behind)
     world.handler.poison = {("a", 2)}
     await world.inbox.receive(await world.publish("a", "b", "a", "b", "a", "c"))
     assert await world.trace() == {"a": [1], "b": [1, 2], "c": [1]}

@@ -17,7 +17,7 @@ from shared.bus import Delivery
 from shared.db import Tx
 from shared.events import Envelope
 from shared.inbox import HandlerFailed, Inbox, Key, key_of
-from shared.outbox import BATCH, Relay, record
+from shared.outbox import BATCH, COLUMNS, Relay, record
 from tests.support.core import (
     COMMUNE,
     CONSUMER,
@@ -38,7 +38,7 @@ from tests.support.core import (
 )
 from tests.support.databases import ServiceDatabase
 
-LOG = "SELECT e.*, 0 AS age FROM msg.event_log e "
+LOG = f"SELECT {COLUMNS} FROM msg.event_log e "
 
 
 class ByCursor(UnfencedRelay):
@@ -46,7 +46,7 @@ class ByCursor(UnfencedRelay):
 
     cursor = 0
 
-    async def _read(self) -> Sequence[Any]:
+    async def _read(self, _held: Sequence[int] = ()) -> Sequence[Any]:
         async with self.database.transaction() as tx:
             found = (
                 await tx.execute(
@@ -65,10 +65,10 @@ class ByTransaction(UnfencedRelay):
 
     cursor = (0, 0)
 
-    async def _read(self) -> Sequence[Any]:
+    async def _read(self, _held: Sequence[int] = ()) -> Sequence[Any]:
         xid = "e.xmin::text::bigint"
         statement = (
-            f"SELECT e.*, 0 AS age, {xid} AS xid FROM msg.event_log e WHERE ({xid}, pos) > (:xid, :pos)"
+            f"SELECT {COLUMNS}, {xid} AS xid FROM msg.event_log e WHERE ({xid}, pos) > (:xid, :pos)"
             f" AND {xid} < pg_snapshot_xmin(pg_current_snapshot())::text::bigint ORDER BY {xid}, pos"
         )
         async with self.database.transaction() as tx:
@@ -92,7 +92,7 @@ class ByHint(UnfencedRelay):
 
     hint = 0
 
-    async def _read(self) -> Sequence[Any]:
+    async def _read(self, _held: Sequence[int] = ()) -> Sequence[Any]:
         statement = LOG + "JOIN msg.outbox_pending p USING (pos) WHERE pos >= :hint ORDER BY pos LIMIT :batch"
         async with self.database.transaction() as tx:
             found = (await tx.execute(text(statement), {"hint": self.hint, "batch": BATCH})).all()

@@ -7,11 +7,15 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from aiokafka.partitioner import DefaultPartitioner
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from shared.bus import Bus, Record
+from shared.bus import Bus, Record, partition_of
 from shared.errors import Unavailable
+from shared.events import Envelope
 from shared.outbox import Relay, RepairRequest, Unsent, require_room, resend
 from tests.support.core import COMMUNE, THING, Echoed, Made, MemoryBus, UnfencedRelay, drain, make, rows
 from tests.support.databases import ServiceDatabase
@@ -55,14 +59,13 @@ async def test_an_event_of_another_stream_is_refused(database: ServiceDatabase) 
 
 
 async def test_an_oversize_event_is_refused_when_it_is_announced(database: ServiceDatabase) -> None:
-    async with database.api.engine.connect() as connection:
-        with pytest.raises(DBAPIError, match="object store"):
-            await connection.execute(
-                text(
-                    "SELECT msg.emit('thing', 'a', 'ma.jamaa.toy.thing.made.v1', 'c',"
-                    " repeat('x', 262145)::bytea, '{}', now())"
-                )
+    with pytest.raises(DBAPIError, match="object store"):
+        await database.api.look(
+            text(
+                "SELECT msg.emit('thing', 'a', 'ma.jamaa.toy.thing.made.v1', 'c',"
+                " repeat('x', 262145)::bytea, '{}', now())"
             )
+        )
     assert await rows(database.worker, "SELECT pos FROM msg.event_log") == []
 
 
@@ -93,6 +96,18 @@ async def test_what_the_broker_refuses_stays_and_what_came_before_goes(database:
         with pytest.raises(Unsent, match=r"made\.v1 at position 2"):
             await relay.relay_once(sender)
     assert await pending(database) == [2, 3, 4]
+
+
+async def test_what_was_read_ahead_of_a_refusal_is_not_sent_before_it(database: ServiceDatabase) -> None:
+    for n in range(6):
+        await make(database.api, "a", n)
+    bus = MemoryBus(refuse=[RuntimeError("refused")])  # the first record, whose batch is not the last
+    relay = UnfencedRelay("toy", database.worker, bus)
+    with pytest.raises(Unsent, match="position 1"):
+        await relay.relay_once(bus)
+    await drain(relay, bus)
+    assert [Envelope.parse(r.headers, r.value).sequence for r in bus.sent] == [1, 2, 1, 2, 3, 4, 5, 6]
+    assert await pending(database) == []
 
 
 async def test_a_relay_that_lost_its_lease_deletes_nothing(database: ServiceDatabase) -> None:
@@ -170,6 +185,12 @@ async def test_the_log_gets_its_next_partition_in_time(database: ServiceDatabase
     await admin.close()
     await make(database.api, "a")
     assert await pending(database) == [20000001]
+
+
+@given(st.binary(max_size=64), st.integers(1, 60))
+def test_a_key_goes_where_every_client_of_kafka_puts_it(key: bytes, partitions: int) -> None:
+    places = list(range(partitions))
+    assert partition_of(key, partitions) == DefaultPartitioner()(key, places, places)
 
 
 # --- legal time -----------------------------------------------------------------------------------

@@ -86,7 +86,9 @@ class Machine:
         self.bus = MemoryBus()
         self.relays = [UnfencedRelay("toy", database.worker, self.bus) for _ in range(2)]
         self.handler = Handler()
-        self.inboxes = [inbox_of(database.worker, self.bus, self.handler) for _ in range(2)]
+        self.inboxes = [
+            inbox_of(database.worker, self.bus, self.handler, behind=behind) for behind in (False, True)
+        ]
         self.auditor = Auditor(
             [
                 Watch(

@@ -179,7 +179,7 @@ async def test_a_rebuild_may_last(world: World, owner: Database) -> None:
     seen: list[str] = []
 
     async def looking(tx: Tx, _envelope: Envelope) -> None:
-        seen.extend([await tx.connection.scalar(text(f"SHOW {limit}")) for limit in limits])
+        seen.extend([(await tx.execute(text(f"SHOW {limit}"))).scalar_one() for limit in limits])
 
     world.inbox.consumer = Consumer(CONSUMER, (THING.topic,), summing)
     await world.inbox.receive(await world.publish("a"))

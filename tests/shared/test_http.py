@@ -6,19 +6,19 @@ import json
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from openapi_spec_validator import validate
-from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from shared.db import Database
 from shared.errors import Malformed
-from shared.http import Body, Instant, Paging, create_app, forget_keys
+from shared.http import Paging, create_app, forget_keys
 from shared.http.context import preferred
 from shared.http.values import encode_cursor
 from tests.shared.conftest import Toy
@@ -67,14 +67,15 @@ async def test_a_problem_speaks_the_readers_language(toy: Toy, language: str, ti
     ("content", "content_type", "status", "code"),
     [
         (b"{", "application/json", 400, "malformed_json"),
-        (b'{"body": "\xff"}', "application/json", 400, "malformed"),
+        (b'{"body": "\xff"}', "application/json", 400, "malformed_json"),
+        (b'{"body": "\\ud800"}', "application/json", 400, "malformed_json"),
         (b'{"commune": "06.1", "body": "\\u0000"}', "application/json", 400, "nul_character"),
         (b'{"commune": "06.1", "body": "\\\\u0000"}', "application/json", 200, None),
         (b"[]", "application/json", 422, "invalid"),
         (b"", "application/json", 422, "invalid"),
         (b"a=1", "application/x-www-form-urlencoded", 415, "unsupported_media_type"),
         (b"{}", None, 415, "unsupported_media_type"),
-        (b"[" * 100_000, "application/json", 400, "malformed"),
+        (b"[" * 100_000, "application/json", 400, "malformed_json"),
         (b'{"body": "' + b"x" * 1_048_576 + b'"}', "application/json", 413, "too_large"),
     ],
 )
@@ -99,7 +100,6 @@ async def test_a_body_that_cannot_be_read(
         ({"at": "2026-03-02T10:00:00"}, "body.at", "timezone_aware"),
         ({"at": 1_767_225_600}, "body.at", "datetime_type"),
         ({"at": "0001-01-01T00:00:00+23:00"}, "body.at", "value_error"),
-        ({"body": "\ud800"}, "body", "value_error"),
     ],
 )
 async def test_an_invalid_body_says_where_and_never_what(
@@ -191,10 +191,10 @@ async def test_old_keys_are_forgotten_by_the_worker_only(toy: Toy, toy_dsns: dic
     key = uuid4().hex
     await toy.post("/toy/v1/notes", key=key, json=NOTE)
     admin = Database(toy_dsns["admin"])
-    async with admin.engine.begin() as connection:
-        await connection.exec_driver_sql(
-            f"UPDATE msg.idempotency SET created_at = created_at - interval '8 days' WHERE key = '{key}'"
-        )
+    await admin.look(
+        text("UPDATE msg.idempotency SET created_at = created_at - interval '8 days' WHERE key = :key"),
+        {"key": key},
+    )
     await admin.close()
     with pytest.raises(DBAPIError, match="permission denied"):
         await forget_keys(toy.database)
@@ -334,9 +334,7 @@ async def test_correlation_and_trace_travel_into_the_event(
     ids = {"X-Correlation-ID": uuid4().hex, "traceparent": trace, "tracestate": sent}
     await toy.post("/toy/v1/notes", json=NOTE, headers=ids)
     async with toy.worker.transaction() as tx:
-        found = await tx.connection.exec_driver_sql(
-            "SELECT headers FROM msg.event_log ORDER BY pos DESC LIMIT 1"
-        )
+        found = await tx.execute(text("SELECT headers FROM msg.event_log ORDER BY pos DESC LIMIT 1"))
         headers = found.scalar_one()
     assert headers["correlation_id"] == ids["X-Correlation-ID"]
     assert (headers.get("traceparent"), headers.get("tracestate")) == (trace if follow else None, kept)
@@ -350,10 +348,8 @@ async def test_health(toy: Toy) -> None:
 
 
 async def test_a_service_without_its_database_is_alive_and_not_ready(toy: Toy) -> None:
-    from sqlalchemy.ext.asyncio import create_async_engine
-
     await toy.database.close()
-    toy.database.engine = create_async_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none")
+    toy.database.pool.dsn = "postgresql://nobody@127.0.0.1:1/none"
     assert (await toy.client.get("/toy/livez")).status_code == 200
     ready = await toy.client.get("/toy/readyz")
     assert (ready.status_code, ready.json()["status"]) == (503, "not_ready")
@@ -364,7 +360,7 @@ async def test_a_service_without_its_database_is_alive_and_not_ready(toy: Toy) -
 async def test_a_failover_under_way_is_503(toy: Toy, database: ServiceDatabase) -> None:
     """The primary has ended, its standby is none yet: no server is what `target_session_attrs` asks for."""
     await toy.database.close()
-    toy.database.engine = Database(f"{database.admin_dsn}?target_session_attrs=standby").engine
+    toy.database.pool.dsn = f"{database.admin_dsn}?target_session_attrs=standby"
     answer = await toy.client.get("/toy/v1/notes", headers=toy.headers())
     assert (answer.status_code, answer.json()["code"]) == (503, "busy")
 
@@ -432,22 +428,3 @@ async def test_the_documentation_needs_no_other_server(toy: Toy) -> None:
     assert "src=" not in page
     assert "http://" not in page
     assert "https://jamaa.ma" not in page.partition("<h2>")[0]
-
-
-def test_bodies_nest_and_stay_strict() -> None:
-    class Inner(Body):
-        at: Instant
-        ids: tuple[UUID, ...]
-
-    class Outer(Body):
-        inner: Inner
-
-    east = timezone(timedelta(hours=1))
-    read = TypeAdapter(Outer).validate_python(
-        {"inner": {"at": "2026-03-02T10:00:00+01:00", "ids": [str(UUID(int=1))]}}
-    )
-    assert read.inner.ids == (UUID(int=1),)
-    assert read.inner.at == datetime(2026, 3, 2, 10, tzinfo=east)
-    with pytest.raises(ValidationError) as wrong:
-        TypeAdapter(Outer).validate_python({"inner": {"at": "2026-03-02T10:00:00+01:00", "ids": [], "x": 1}})
-    assert wrong.value.errors()[0]["loc"] == ("inner", "x")

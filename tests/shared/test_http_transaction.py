@@ -90,11 +90,11 @@ async def test_a_database_that_cannot_now_is_503_at_once(toy: Toy, state: str, c
 
 
 async def test_requests_wait_for_a_connection_and_then_say_so(toy: Toy) -> None:
-    toy.database.engine.pool._timeout = 0.05  # type: ignore[attr-defined]  # ten seconds in production
-    held = [await toy.database.engine.connect() for _ in range(8)]
+    toy.database.pool.patience = 0.05
+    held = [await toy.database.pool.take() for _ in range(8)]
     answer = await toy.client.get("/toy/v1/notes", headers=toy.headers())
-    for connection in held:
-        await connection.close()
+    for session in held:
+        await toy.database.pool.give(session)
     assert (answer.status_code, answer.json()["code"]) == (503, "busy")
     assert answer.headers["Retry-After"] == "1"
     assert (await toy.client.get("/toy/v1/notes", headers=toy.headers())).status_code == 200
@@ -129,9 +129,9 @@ KILL = """
 
 async def test_connections_that_died_in_the_pool_cost_no_request(toy: Toy, toy_dsns: dict[str, str]) -> None:
     """PostgreSQL restarted, or somebody ended every session: nothing was done yet, so it is done anew."""
-    held = [await toy.database.engine.connect() for _ in range(8)]
-    for connection in held:
-        await connection.close()
+    held = [await toy.database.pool.take() for _ in range(8)]
+    for session in held:
+        await toy.database.pool.give(session)
     administrator = await asyncpg.connect(toy_dsns["admin"])
     killed = await administrator.fetchval(KILL, toy_dsns["admin"].rpartition("/")[2])
     assert killed >= 8

@@ -1,11 +1,21 @@
 """Instants and days as clients write them."""
 
-from datetime import UTC, date, datetime
+import json
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import TypeVar
+from uuid import UUID
 
 import pytest
 from pydantic import ValidationError
 
 from shared.http import Body, Day, Instant
+
+B = TypeVar("B", bound=Body)
+
+
+def read(model: type[B], sent: object) -> B:
+    """As a route does."""
+    return model.model_validate_json(json.dumps(sent), strict=True)
 
 
 class Dated(Body):
@@ -22,7 +32,7 @@ class Dated(Body):
     ],
 )
 def test_an_instant_has_an_offset_and_becomes_utc(written: str, instant: datetime) -> None:
-    assert Dated.model_validate({"at": written}).at == instant
+    assert read(Dated, {"at": written}).at == instant
 
 
 @pytest.mark.parametrize(
@@ -43,5 +53,22 @@ def test_an_instant_has_an_offset_and_becomes_utc(written: str, instant: datetim
 )
 def test_what_pydantic_alone_would_take_for_a_date_is_refused(sent: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        Dated.model_validate(sent)
-    assert Dated.model_validate({"on": "2026-03-02"}).on == date(2026, 3, 2)
+        read(Dated, sent)
+    assert read(Dated, {"on": "2026-03-02"}).on == date(2026, 3, 2)
+
+
+def test_bodies_nest_and_stay_strict() -> None:
+    class Inner(Body):
+        at: Instant
+        ids: tuple[UUID, ...]
+
+    class Outer(Body):
+        inner: Inner
+
+    east = timezone(timedelta(hours=1))
+    outer = read(Outer, {"inner": {"at": "2026-03-02T10:00:00+01:00", "ids": [str(UUID(int=1))]}})
+    assert outer.inner.ids == (UUID(int=1),)
+    assert outer.inner.at == datetime(2026, 3, 2, 10, tzinfo=east)
+    with pytest.raises(ValidationError) as wrong:
+        read(Outer, {"inner": {"at": "2026-03-02T10:00:00+01:00", "ids": [], "x": 1}})
+    assert wrong.value.errors()[0]["loc"] == ("inner", "x")

@@ -42,6 +42,7 @@ SHOWN: dict[str, set[str]] = {
     "shared/settings.py": {"Basic Auth Credentials"},  # user:password, in a description
     "shared/documents/page/seal.js": {"Base64 High Entropy String"},  # an alphabet
     "deploy/compose.yaml": {"Basic Auth Credentials"},  # ${VARIABLES}
+    "deploy/derived.py": {"Basic Auth Credentials"},  # the same, before they are written there
 }
 """What looks like a secret outside the tests, and is none. Tests sign, mask and refuse what they make up."""
 

@@ -18,7 +18,7 @@ from shared.bus import Bus, Delivery, Record, Sender
 from shared.db import Database, Tx
 from shared.events import Envelope, Event, Stream
 from shared.inbox import Inbox
-from shared.outbox import Relay, RepairRequest, resend
+from shared.outbox import Announcements, Relay, RepairRequest, resend
 from shared.service import Consumer
 from tests.support.databases import ServiceDatabase
 
@@ -72,6 +72,26 @@ class Handler:
         if (envelope.subject, envelope.sequence) in self.poison:
             raise Poisoned(f"{envelope.subject} {envelope.sequence}")
 
+    @asynccontextmanager
+    async def together(self, tx: Tx, envelopes: Sequence[Envelope]) -> AsyncIterator[Any]:
+        """The same, written at the end for all of them."""
+        places: list[dict[str, Any]] = []
+        echoes = Announcements(tx)
+
+        async def one(_: Tx, envelope: Envelope) -> None:
+            assert envelope in envelopes
+            made = envelope.read(Made)
+            place = {"subject": envelope.subject, "seq": envelope.sequence, "n": made.n}
+            places.append(place | {"consumer": self.consumer})
+            echoes.add(ECHO, envelope.subject, envelope.collectivity, Echoed(n=made.n))
+            if (envelope.subject, envelope.sequence) in self.poison:
+                raise Poisoned(f"{envelope.subject} {envelope.sequence}")
+
+        yield one
+        await tx.execute(TRACE, places)
+        await tx.execute(TOTAL, places)
+        await echoes.write()
+
 
 @dataclass(frozen=True, slots=True)
 class MemoryBus(Bus):
@@ -121,14 +141,15 @@ class UnfencedRelay(Relay):
     and sending, as a process can.
     """
 
+    batch = 2  # so that a few events are a backlog, and what comes next is read while they are sent
     held: Sequence[Any] | None = None
 
     async def hold(self) -> None:
         self.held = await super()._read()
 
-    async def _read(self) -> Sequence[Any]:
-        held, self.held = self.held, None
-        return await super()._read() if held is None else held
+    async def _read(self, held: Sequence[int] = ()) -> Sequence[Any]:
+        mine, self.held = self.held, None
+        return await super()._read(held) if mine is None else mine
 
     async def _forget(self, sent: Sequence[int]) -> None:
         async with self.database.transaction() as tx:
@@ -138,10 +159,18 @@ class UnfencedRelay(Relay):
 
 
 def inbox_of(
-    database: Database, bus: Bus, handler: Handler, *, kind: type[Inbox] = Inbox, gap_age: float = 0.0
+    database: Database,
+    bus: Bus,
+    handler: Handler,
+    *,
+    kind: type[Inbox] = Inbox,
+    gap_age: float = 0.0,
+    behind: bool = False,
 ) -> Inbox:
-    """Fails fast and retries only when told: the schedules have a test of their own."""
-    consumer = Consumer(handler.consumer, (THING.topic,), handler)
+    """Fails fast and retries only when told: the schedules have a test of their own. `behind` writes at the
+    end of a batch.
+    """
+    consumer = Consumer(handler.consumer, (THING.topic,), handler, handler.together if behind else None)
     return kind("toy", consumer, database, bus, in_place=(), later=(3600.0,), gap_age=gap_age)
 
 

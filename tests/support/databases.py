@@ -18,6 +18,7 @@ import pytest_asyncio
 from deploy.engines import Postgres
 from shared import migrate, territory
 from shared.db import Database
+from shared.service import Service
 
 TOY = Path(__file__).parent / "toy"
 PRISTINE = Path(__file__).with_name("pristine.sql")
@@ -56,6 +57,13 @@ class Databases:
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
         self._lent: list[tuple[str, ServiceDatabase]] = []
+        self._of: dict[str, ServiceDatabase] = {}
+
+    async def of(self, service: Service) -> ServiceDatabase:
+        """The service's database in this test, the same whoever asks."""
+        if service.name not in self._of:
+            self._of[service.name] = await self.clone(service.name, service.migrations)
+        return self._of[service.name]
 
     async def clone(self, service: str, migrations: Path) -> ServiceDatabase:
         """A database with this service's schema, the territory and nothing else, in development's profile."""
@@ -85,6 +93,7 @@ class Databases:
             else:
                 await _drop(self._postgres.dsn(), database.name)
         self._lent.clear()
+        self._of.clear()
 
     async def _new(self, template: str) -> str:
         name = f"jamaa_test_{os.getpid()}_{next(_numbers)}"

@@ -1,10 +1,10 @@
 """The window and the register behind it, each on its database, told of each other what they announce."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import pytest
@@ -16,32 +16,28 @@ from services.watiqa.app import SERVICE
 from services.watiqa.consumers.questions import ask_once, forget_once, write_once
 from shared.documents.desk import seal_once
 from shared.documents.seal import sealer_of
-from shared.events import Envelope, topic_of
+from shared.events import Envelope
 from shared.files import Files
 from shared.sealing import KeyFiles, keys_of
-from shared.service import Consumer
+from shared.service import Service
 from tests.civil_status.conftest import Says, civil_status, register_clock_says
 from tests.support.databases import Databases, ServiceDatabase
 from tests.support.http import Api, api_of, settings_of
-from tests.watiqa.filed import clock_event
+from tests.support.services import Happened, api, clock_event, envelope_of, happened, hear, own
 
-__all__ = ["civil_status", "register_clock_says"]
+__all__ = ["Happened", "api", "civil_status", "happened", "own", "register_clock_says"]
 
 SINCE: Final = text("SELECT * FROM msg.event_log WHERE pos > :pos ORDER BY pos")
-LOG: Final = text("SELECT type FROM msg.event_log WHERE aggregateid = :id ORDER BY seq")
 
-Happened = Callable[[str | UUID], Awaitable[list[str]]]
+
+@pytest.fixture
+def service() -> Service:
+    return SERVICE
 
 
 @pytest.fixture
 async def watiqa(databases: Databases) -> ServiceDatabase:
-    return await databases.clone("watiqa", SERVICE.migrations)
-
-
-@pytest.fixture
-async def api(watiqa: ServiceDatabase, tmp_path: Path) -> AsyncIterator[Api]:
-    async with api_of(SERVICE, watiqa, tmp_path) as served:
-        yield served
+    return await databases.of(SERVICE)
 
 
 @pytest.fixture
@@ -83,16 +79,15 @@ class World:
         """Every event that is new, to everybody who listens to it."""
         told = 0
         databases = {"watiqa": self.watiqa, "civil_status": self.civil_status}
-        consumers = {"watiqa": SERVICE.consumers, "civil_status": REGISTER.consumers}
+        services = {"watiqa": SERVICE, "civil_status": REGISTER}
         for name, database in databases.items():
             async with database.worker.transaction() as tx:
                 rows = (await tx.execute(SINCE, {"pos": self.heard[name]})).all()
             for row in reversed(rows) if self.backwards else rows:
-                envelope = _envelope(row)
+                envelope = envelope_of(row)
                 self.delivered.append(envelope)
-                topic = topic_of(name, row.aggregatetype)
-                for listener, its in consumers.items():
-                    await _hear(databases[listener], set(its), topic, envelope)
+                for listener, service in services.items():
+                    await hear(service, databases[listener], envelope)
                 self.heard[name] = max(self.heard[name], row.pos)
                 told += 1
         return told
@@ -111,50 +106,18 @@ class World:
         return done
 
 
-def _envelope(row: Any) -> Envelope:
-    return Envelope(
-        id=row.id,
-        source=row.source,
-        type=row.type,
-        aggregate=row.aggregatetype,
-        subject=row.aggregateid,
-        sequence=row.seq,
-        time=row.occurred_at,
-        collectivity=row.collectivity,
-        data=bytes(row.payload),
-    )
-
-
-async def _hear(database: ServiceDatabase, its: set[Consumer], topic: str, envelope: Envelope) -> None:
-    for consumer in its:
-        if topic in consumer.topics:
-            async with database.worker.transaction() as tx:
-                await consumer.handle(tx, envelope)
-
-
 @pytest.fixture
 def world(watiqa: ServiceDatabase, civil_status: ServiceDatabase, tmp_path: Path) -> World:
     return World(watiqa, civil_status, tmp_path)
 
 
 @pytest.fixture
-def happened(watiqa: ServiceDatabase) -> Happened:
-    """The events of an aggregate in their order, each by the last word of its type."""
-
-    async def read(aggregate: str | UUID) -> list[str]:
-        async with watiqa.worker.transaction() as tx:
-            rows = await tx.execute(LOG, {"id": str(aggregate)})
-            return [row.type.split(".")[-2] for row in rows]
-
-    return read
-
-
-@pytest.fixture
-async def clock_says(watiqa: ServiceDatabase) -> Says:
+def clock_says(watiqa: ServiceDatabase) -> Says:
     """One event of the authority's clock."""
 
     async def says(subject: str | UUID, change: str, answer_by: datetime) -> None:
-        envelope = clock_event(subject, change, answer_by)
-        await _hear(watiqa, set(SERVICE.consumers), topic_of("deadlines", "clock"), envelope)
+        of = {"service": "watiqa", "aggregate": "request", "aggregate_id": str(subject)}
+        of["rule"] = "watiqa.authorisation"
+        await hear(SERVICE, watiqa, clock_event(of, change, answer_by=answer_by))
 
     return says

@@ -1,16 +1,11 @@
 """Bodies as people send them, and requests that are there."""
 
-import json
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
 
 import httpx
 
-from shared.events import Envelope
-from shared.time import civil_day
-from tests.civil_status.filed import CASABLANCA, OFFICE
+from tests.civil_status.filed import OFFICE
 from tests.support.http import Api
 
 BORN = "2026-11-18"
@@ -102,30 +97,6 @@ async def noted(register: Api, act: str, body: dict[str, Any]) -> None:
 
 def problem(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["code"]
-
-
-def clock_event(subject: str | UUID, change: str, answer_by: datetime) -> Envelope:
-    """What the deadlines service says of the authority's period."""
-    data = {
-        "service": "watiqa",
-        "aggregate": "request",
-        "aggregate_id": str(subject),
-        "rule": "watiqa.authorisation",
-        "answer_by": answer_by.isoformat(),
-        "last_day": (civil_day(answer_by) - timedelta(days=1)).isoformat(),
-        "effective_at": answer_by.isoformat(),
-    }
-    return Envelope(
-        id=uuid4(),
-        source="/deadlines",
-        type=f"ma.jamaa.deadlines.clock.{change}.v1",
-        aggregate="clock",
-        subject=str(uuid4()),
-        sequence=1,
-        time=answer_by,
-        collectivity=CASABLANCA,
-        data=json.dumps(data).encode(),
-    )
 
 
 BODIES: dict[str, Any] = {

@@ -1,7 +1,6 @@
 """The tables: every state, every action, every pair of them; who may not; and the page that draws them."""
 
 import re
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -12,10 +11,8 @@ from services.watiqa.domain.words import WORDS
 from services.watiqa.events import REQUEST
 from shared.auth import Actor, Role
 from shared.errors import Conflict
-from tests.support.diagrams import mermaid
 from tests.watiqa import cases
 
-README: Final = Path(__file__).parents[2] / "services" / "watiqa" / "README.md"
 READS: Final = {Action.READ, Action.PREVIEW}
 OF_NOTHING: Final = {Action.SUBMIT, Action.LIST, Action.UPLOAD, Action.CLOSE_OFFICE, Action.REOPEN_OFFICE}
 PAIRS: Final = [
@@ -67,10 +64,6 @@ def test_every_action_in_every_state(state: State, action: Action) -> None:
 def test_who_has_no_business_there_does_nothing(outsider: Actor) -> None:
     for state, reach in cases.REACH.items():
         assert reach().actions(outsider) == [], state
-
-
-def test_the_readme_draws_the_table() -> None:
-    assert mermaid(State.RECEIVED, NEXT) in README.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("state", State)

@@ -4,7 +4,7 @@ transaction.
 
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from uuid import UUID, uuid5
 
 from sqlalchemy import text
@@ -244,12 +244,10 @@ async def finished(tx: Tx, import_: UUID) -> None:
 
 
 async def _copied(tx: Tx, takings: Mapping[int, Taking], names: Mapping[Spelled, int]) -> None:
-    raw: Any = await tx.connection.get_raw_connection()
-
     async def content() -> AsyncIterator[bytes]:
         yield "".join(rows(takings, names)).encode()
 
-    await raw.driver_connection.copy_to_table(
+    await tx.session.connection.copy_to_table(
         "staged", schema_name="civil_status", source=content(), columns=STAGED, format="text"
     )
 

@@ -8,6 +8,7 @@ committed; whoever sends the same acts in another file finds them there.
 import asyncio
 import csv
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -30,6 +31,10 @@ UNIQUE: Final = "23505"
 TRIES: Final = 3  # of a chunk that somebody's act of the same number came before
 DENSE: Final = 100_000
 """Up to here the numbers of a yearly register are bits, in a trial: no office draws up more a year."""
+
+
+class _OnlyTried(Exception):
+    """No error: it rolls back what a trial wrote."""
 
 
 @dataclass(slots=True)
@@ -100,9 +105,10 @@ async def try_out(
         )
         async with database.transaction(by) as tx:
             await _learn(tx, known, chunk.takings.values())
-        async with database.transaction(by) as tx:
-            outcome = await imports.lay(tx, chunk, known)
-            await tx.connection.rollback()
+        with suppress(_OnlyTried):
+            async with database.transaction(by) as tx:
+                outcome = await imports.lay(tx, chunk, known)
+                raise _OnlyTried
         tell(outcome.rejects)
         _add(done, chunk, outcome)
         if seen:

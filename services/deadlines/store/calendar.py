@@ -9,7 +9,6 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Row, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.deadlines.domain.calendar import Calendar, CalendarDay, Kind, Status, load_fixed, load_seed
 from services.deadlines.domain.clock import NAMESPACE
@@ -18,6 +17,7 @@ from services.deadlines.events import CALENDAR_DAYS, CalendarDayEvent
 from shared.data import Names
 from shared.db import Tx
 from shared.errors import NotFound
+from shared.pool import Pool
 
 SEEDER: Final = "seed"
 NATIONWIDE: Final = "00"  # the collectivity of what concerns the whole country
@@ -59,17 +59,17 @@ REVISE = text("""
     SELECT max(revision) + 1, CAST(:reason AS jsonb), :source, :announced_at, :made_at
     FROM deadlines.calendar_revision RETURNING revision""")
 
-_calendars: WeakKeyDictionary[AsyncEngine, tuple[int, Calendar]] = WeakKeyDictionary()
+_calendars: WeakKeyDictionary[Pool, tuple[int, Calendar]] = WeakKeyDictionary()
 
 
 async def current(tx: Tx) -> tuple[int, Calendar]:
     """The revision in force and its calendar, which is read again only when it has changed."""
     revision: int = (await tx.execute(REVISION)).scalar_one()
-    known = _calendars.get(tx.connection.engine)
+    known = _calendars.get(tx.session.pool)
     if known is None or known[0] != revision:
         days = [entry.day for entry in map(from_row, await tx.execute(IN_FORCE)) if entry.off]
         recorded = (await tx.execute(RECORDED)).scalars()
-        known = _calendars[tx.connection.engine] = (
+        known = _calendars[tx.session.pool] = (
             revision,
             Calendar(days, load_fixed(), recorded=recorded),
         )

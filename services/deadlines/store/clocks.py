@@ -1,10 +1,12 @@
-"""Clocks in PostgreSQL. Whoever loads one to change it holds its row until the transaction ends."""
+"""Clocks in PostgreSQL. Whoever loads one to change it holds its row until the transaction ends; what became
+of those of a transaction is written at its end, by `Clocks.write`.
+"""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Row, Text, text
@@ -17,8 +19,10 @@ from services.deadlines.domain.loading import rulebook
 from services.deadlines.domain.rules import Meaning, Warn
 from services.deadlines.events import CLOCKS, ClockEvent
 from services.deadlines.store import calendar
+from shared.data import Names
 from shared.db import Tx
 from shared.errors import NotFound
+from shared.outbox import Announcements
 from shared.time import civil_day
 
 COLUMNS: Final = (
@@ -64,21 +68,24 @@ SAVE = text(
     + ", failures = 0, last_error = NULL, next_try = '-infinity'"
 )
 BY_ID = _read(f"SELECT {COLUMNS} FROM deadlines.clock WHERE id = :id")
-LOCK_ONE = _read(f"""
-    SELECT {COLUMNS}, (SELECT headers FROM msg.event_log e WHERE aggregatetype = 'clock'
-      AND aggregateid = CAST(clock.id AS text) ORDER BY seq DESC LIMIT 1) AS origin
-    FROM deadlines.clock WHERE id = :id FOR UPDATE""")
-LOCK_FILE = _read(
-    f"SELECT {COLUMNS} FROM deadlines.clock WHERE service = :service AND aggregate = :aggregate"
-    " AND aggregate_id = :aggregate_id ORDER BY id FOR UPDATE"
-)
+LOCK = _read(f"""
+    SELECT {COLUMNS}, origin ->> 'correlation_id' AS correlation_id, origin ->> 'traceparent' AS traceparent
+    FROM deadlines.clock c LEFT JOIN LATERAL (SELECT headers AS origin FROM msg.event_log e
+        WHERE e.aggregatetype = 'clock' AND e.aggregateid = CAST(c.id AS text) ORDER BY seq DESC LIMIT 1
+      ) AS o ON true
+    WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE OF c""")
+LOCK_FILES = _read(f"""
+    SELECT {COLUMNS} FROM deadlines.clock c JOIN (SELECT DISTINCT * FROM
+      unnest(CAST(:services AS text[]), CAST(:aggregates AS text[]), CAST(:ids AS text[]))
+        AS w (service, aggregate, aggregate_id)) w USING (service, aggregate, aggregate_id)
+    ORDER BY id FOR UPDATE OF c""")
 DUE = text("""
     SELECT id FROM deadlines.clock WHERE next_at <= :now AND next_try <= clock_timestamp()
     ORDER BY next_at, id LIMIT :limit""")
 STALE = text("""
     SELECT id FROM deadlines.clock WHERE state = 'running' AND calendar_revision < :revision
       AND next_try <= clock_timestamp() ORDER BY calendar_revision, id LIMIT :limit""")
-COUNTED = text("UPDATE deadlines.clock SET calendar_revision = :revision WHERE id = :id")
+COUNTED = text("UPDATE deadlines.clock SET calendar_revision = :revision WHERE id = ANY(:ids)")
 REST = text("UPDATE deadlines.clock SET next_at = :next_at, warned = :warned WHERE id = :id")
 FAILED = text("""
     UPDATE deadlines.clock SET failures = failures + 1, last_error = :error,
@@ -104,40 +111,77 @@ LIST = _read(f"""
 HISTORY = text("SELECT seq, type, payload, occurred_at FROM msg.history('clock', :id)")
 
 
+class Origin(NamedTuple):
+    """What a clock's last event said of where it came from: what happens to the clock now goes on from it, in
+    the same correlation, in a trace linked to it. None where its part of the log has been archived.
+    """
+
+    correlation_id: str | None
+    traceparent: str | None
+
+
 class Clocks:
-    """Clocks inside one transaction. `revision` is the calendar's."""
+    """Clocks inside one transaction, any number of them. `revision` is the calendar's.
+
+    Nothing is written before `write`: then every event and every row, each in one statement for all.
+    """
 
     def __init__(self, tx: Tx, revision: int) -> None:
         self.tx = tx
         self.revision = revision
         self._counted: dict[UUID, int] = {}  # the revision under which each locked clock was counted
+        self._files: dict[tuple[str, str, str], list[Clock]] = {}
+        self._why: dict[int, tuple[Names, str, datetime] | None] = {}
+        self._events = Announcements(tx)
+        self._changed: list[Clock] = []  # one for each event
+        self._unmoved: list[UUID] = []
+        self._rested: list[dict[str, Any]] = []
+        self._milestones: list[dict[str, Any]] = []
 
-    async def save(self, clock: Clock, *, because: ClockEvent) -> None:
+    def save(self, clock: Clock, *, because: ClockEvent) -> None:
         """The row and its event, in one transaction: neither exists without the other."""
-        clock.version = await self.tx.emit(CLOCKS, clock.id, clock.file.collectivity, because)
-        await self.tx.execute(SAVE, to_row(clock) | {"calendar_revision": self.revision})
+        self._events.add(CLOCKS, clock.id, clock.file.collectivity, because)
+        self._changed.append(clock)
         self._counted[clock.id] = self.revision
+
+    async def write(self) -> int:
+        """To be called once, at the end. Returns how many events there were."""
+        for clock, sequence in zip(self._changed, await self._events.write(), strict=True):
+            clock.version = sequence
+        rows = {clock.id: to_row(clock) | {"calendar_revision": self.revision} for clock in self._changed}
+        for statement, values in (
+            (SAVE, list(rows.values())),
+            (REST, self._rested),
+            (MILESTONE, self._milestones),
+        ):
+            if values:
+                await self.tx.execute(statement, values)
+        if self._unmoved:
+            await self.tx.execute(COUNTED, {"ids": self._unmoved, "revision": self.revision})
+        return len(self._changed)
 
     def stale(self, clock: Clock) -> bool:
         """Whether the calendar changed since a clock that runs was counted."""
         return clock.state is State.RUNNING and self._counted.get(clock.id, self.revision) < self.revision
 
-    async def recount(self, clock: Clock, days: Calendar) -> bool:
-        """Counts a stale clock again; returns whether there was something to announce."""
+    async def recount(self, clock: Clock, days: Calendar) -> None:
+        """Counts a stale clock again."""
         if not self.stale(clock):
-            return False
-        why = await calendar.changes(self.tx, self._counted[clock.id])
+            return
+        since = self._counted[clock.id]
+        if since not in self._why:
+            self._why[since] = await calendar.changes(self.tx, since)
+        why = self._why[since]
         if why and (moved := clock.recount(days, *why, self.tx.now)):
-            await self.save(clock, because=moved)
-            return True
-        await self.tx.execute(COUNTED, {"id": clock.id, "revision": self.revision})
-        self._counted[clock.id] = self.revision
-        return False
+            self.save(clock, because=moved)
+        else:
+            self._unmoved.append(clock.id)
+            self._counted[clock.id] = self.revision
 
-    async def rest(self, clock: Clock) -> None:
+    def rest(self, clock: Clock) -> None:
         """Nothing to announce after all, for instance a warning whose date has passed."""
         values = {"id": clock.id, "next_at": clock.next_at, "warned": sorted(map(str, clock.warned))}
-        await self.tx.execute(REST, values)
+        self._rested.append(values)
 
     async def get(self, clock_id: UUID) -> Clock:
         """Raises `NotFound`, also for what row-level security hides."""
@@ -146,26 +190,42 @@ class Clocks:
             raise NotFound("clock_unknown_id", "There is no such clock in your territory.")
         return from_row(row)
 
-    async def locked(self, clock_id: UUID) -> Clock:
-        """What happens to it now goes on from its last event: the same correlation, a trace linked to it."""
-        row = (await self.tx.execute(LOCK_ONE, {"id": clock_id})).one()
-        origin = row.origin or {}  # its part of the log may have been archived
-        self.tx.correlation_id = origin.get("correlation_id")
-        self.tx.traceparent = origin.get("traceparent")
-        return self._locked(row)
+    async def locked(self, ids: Sequence[UUID]) -> list[tuple[Clock, Origin]]:
+        """In this order; what was deleted meanwhile is left out."""
+        rows = {row.id: row for row in await self.tx.execute(LOCK, {"ids": list(ids)})}
+        return [
+            (self._locked(row), Origin(row.correlation_id, row.traceparent))
+            for row in (rows[clock_id] for clock_id in ids if clock_id in rows)
+        ]
 
-    async def of_file(self, file: File) -> list[Clock]:
-        """All clocks of one file in the order of their identifiers, locked."""
-        key = {"service": file.service, "aggregate": file.aggregate, "aggregate_id": file.id}
-        return [self._locked(row) for row in await self.tx.execute(LOCK_FILE, key)]
+    async def hold(self, files: Collection[File]) -> None:
+        """Loads and locks the clocks of these files, in the order of their identifiers."""
+        keys = list(dict.fromkeys(_key(file) for file in files))
+        if not keys:
+            return
+        self._files |= {key: [] for key in keys}
+        columns = dict(
+            zip(("services", "aggregates", "ids"), map(list, zip(*keys, strict=True)), strict=True)
+        )
+        for row in await self.tx.execute(LOCK_FILES, columns):
+            clock = self._locked(row)
+            self._files[_key(clock.file)].append(clock)
+
+    def of_file(self, file: File) -> list[Clock]:
+        """All clocks of a file that was loaded; whoever opens one adds it here."""
+        return self._files[_key(file)]
 
     def _locked(self, row: Row[*tuple[Any, ...]]) -> Clock:
         clock = from_row(row)
         self._counted[clock.id] = row.calendar_revision
         return clock
 
-    async def milestone(self, clock: Clock, meaning: Meaning, at: datetime) -> None:
-        await self.tx.execute(MILESTONE, {"clock": clock.id, "meaning": meaning, "at": at})
+    def milestone(self, clock: Clock, meaning: Meaning, at: datetime) -> None:
+        self._milestones.append({"clock": clock.id, "meaning": meaning, "at": at})
+
+
+def _key(file: File) -> tuple[str, str, str]:
+    return file.service, file.aggregate, file.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

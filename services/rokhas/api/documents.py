@@ -18,7 +18,6 @@ from services.rokhas.api.common import (
     read_by_another,
 )
 from services.rokhas.api.dossiers import ReceiptOut
-from services.rokhas.api.files import DOWNLOAD, served
 from services.rokhas.domain import Action, Dossier
 from services.rokhas.domain.certificates import KINDS
 from services.rokhas.store import dossiers
@@ -29,6 +28,7 @@ from shared.documents import Standing
 from shared.errors import NotFound
 from shared.files import StoredFile
 from shared.http import Caller, Configured, Instant, Router, Texts, etag
+from shared.http.files import DOWNLOAD, served
 
 router = Router(prefix="/dossiers/{dossier_id}")
 

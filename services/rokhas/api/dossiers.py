@@ -134,7 +134,7 @@ async def list_dossiers(
     procedure: Code | None = None,
     collectivity: Collectivity | None = None,
     mine: Annotated[bool, Query(description="only those where the caller is applicant or proxy")] = False,
-) -> Page[SummaryOut]:
+) -> Page[SummaryOut] | Response:
     """The newest first: one's own and those held by proxy; for officers, those of their territory."""
     staff = tx.actor.holds(*OFFICERS, Role.GOVERNOR, Role.AUDITOR)
     within = None if collectivity is None else territory().within(collectivity)
@@ -151,14 +151,14 @@ async def list_dossiers(
         tx, where, urgent=False, after=after and (after[0], after[1]), limit=paging.fetch
     )
     await read_by_another(tx, Action.LIST, *found[: paging.limit])
-    return paging.page(found, key=lambda line: (line.drafted_at, line.id), to=SummaryOut.of)
+    return paging.written(found, key=lambda line: (line.drafted_at, line.id), to=SummaryOut.of)
 
 
 @router.get("/dossiers/{dossier_id}")
 async def read(tx: Annotated[Tx, authorize(Action.READ)], dossier_id: UUID, response: Response) -> DossierOut:
     """With what the caller may do now."""
     dossier = await dossiers.get(tx, dossier_id)
-    lent = await delegations.lent_to(tx, tx.actor.subject, dossier.collectivity)
+    lent = await delegations.lent_to(tx, tx.actor, dossier.collectivity)
     await read_by_another(tx, Action.READ, dossier)
     return show(tx, response, dossier, lent)
 

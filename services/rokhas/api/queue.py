@@ -70,7 +70,7 @@ async def read_queue(
     procedure: Code | None = None,
     collectivity: Collectivity | None = None,
     mine: Mine = False,
-) -> Page[SummaryOut]:
+) -> Page[SummaryOut] | Response:
     """What is due first comes first, what has no date last. Of one's territory only, whatever else one may
     read as an applicant.
     """
@@ -89,7 +89,7 @@ class SearchIn(Body):
 @router.post("/queue/search")
 async def search_queue(
     tx: Annotated[Tx, authorize(Action.EXPORT, idempotent=False)], paging: Listing, body: SearchIn
-) -> Page[SummaryOut]:
+) -> Page[SummaryOut] | Response:
     """The files of one instructor, for instance of an absent one, to be given to others. A person's reference
     stands in a body, never in an address, which proxies and browsers write down.
     """
@@ -97,11 +97,11 @@ async def search_queue(
     return await _page(tx, paging, replace(where, instructor=body.instructor))
 
 
-async def _page(tx: Tx, paging: Paging, where: Filter) -> Page[SummaryOut]:
+async def _page(tx: Tx, paging: Paging, where: Filter) -> Response:
     after = paging.after(datetime, UUID)
     found = await lists.find(tx, where, urgent=True, after=after and (after[0], after[1]), limit=paging.fetch)
     await read_by_another(tx, Action.EXPORT, *found[: paging.limit])
-    return paging.page(found, key=_place, to=SummaryOut.of)
+    return paging.written(found, key=_place, to=SummaryOut.of)
 
 
 @router.get("/queue.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})

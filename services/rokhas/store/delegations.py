@@ -7,6 +7,7 @@ from sqlalchemy import Row, text
 
 from services.rokhas.domain import Delegation, DelegationKind
 from services.rokhas.events import DELEGATION, DelegationGiven, DelegationRevoked
+from shared.auth import OFFICERS, Actor
 from shared.db import Tx
 from shared.errors import NotFound
 
@@ -27,9 +28,13 @@ LIST = text(f"""
     ORDER BY id LIMIT :limit""")
 
 
-async def lent_to(tx: Tx, holder: str, collectivity: str) -> list[Delegation]:
-    """What others have lent to one person in one commune, in force now."""
-    values = {"holder": holder, "collectivity": collectivity, "now": tx.now}
+async def lent_to(tx: Tx, holder: Actor, collectivity: str) -> list[Delegation]:
+    """What others have lent to one person in one commune, in force now: to an officer, for nobody else may
+    use it (`api.common.authorize`).
+    """
+    if not holder.holds(*OFFICERS):
+        return []
+    values = {"holder": holder.subject, "collectivity": collectivity, "now": tx.now}
     return [from_row(row) for row in await tx.execute(LENT, values)]
 
 

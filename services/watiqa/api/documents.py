@@ -4,11 +4,9 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Header, Request, Response
-from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from services.watiqa.api.common import Sha256, authorize, read_by_another, readable
-from services.watiqa.api.files import files
 from services.watiqa.domain import Action
 from services.watiqa.domain.papers import KINDS
 from services.watiqa.store import register, requests
@@ -18,6 +16,7 @@ from shared.db import Tx
 from shared.documents import Standing
 from shared.errors import Conflict, Malformed, NotFound
 from shared.http import Caller, Configured, Instant, Router, Texts
+from shared.http.files import DOWNLOAD, served
 from shared.sealing import Damaged, KeyGone, keys_of
 
 router = Router(prefix="/requests/{request_id}")
@@ -65,11 +64,7 @@ async def issued_documents(tx: Annotated[Tx, authorize(Action.READ)], request_id
     return IssuedOut(items=[SealedOut.of(request_id, one) for one in await documents.issued(tx, request_id)])
 
 
-@router.get(
-    "/contents/{sha256}",
-    response_class=StreamingResponse,
-    responses={200: {"content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}}},
-)
+@router.get("/contents/{sha256}", **DOWNLOAD)
 async def download(
     caller: Annotated[Caller, authorize.caller(Action.READ)],
     request_id: UUID,
@@ -95,11 +90,7 @@ async def download(
             },
         )
     await caller.commit()
-    tag = f'"{known.sha256}"'
-    if tag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers={"ETag": tag})
-    content = await files(settings).open(known.sha256)
-    return StreamingResponse(content, headers=known.headers | {"ETag": tag})
+    return await served(request, settings, known)
 
 
 @router.get("/preview")

@@ -9,11 +9,9 @@ from tests.faults.registry import CI, DEFAULT, Scenario, Trial
 
 async def run(trial: Trial) -> None:
     cluster = trial.cluster
-    process, before = cluster.processes["rokhas"], trial.observer.counter("jamaa_inbox_duplicates_total")
-    process.more = {"JAMAA_KAFKA_BOOTSTRAP": cluster.kafka.proxied}
+    before = trial.observer.counter("jamaa_inbox_duplicates_total")
     try:
-        await process.down(hard=False)
-        await process.up(cluster.note)
+        await cluster.again("rokhas", JAMAA_KAFKA_BOOTSTRAP=cluster.kafka.proxied)
         async with trial.fault("answers of the brokers to rokhas are swallowed"):
             cluster.kafka.wires(Mode.SWALLOW)
             await asyncio.sleep(cluster.seconds(20, least=8))
@@ -38,9 +36,7 @@ async def run(trial: Trial) -> None:
         )
     finally:
         cluster.kafka.wires(Mode.PASS)
-        process.more = {}
-        await process.down(hard=False)
-        await process.up(cluster.note)
+        await cluster.again("rokhas")
     trial.figures["duplicates"] = trial.observer.counter("jamaa_inbox_duplicates_total") - before
 
 

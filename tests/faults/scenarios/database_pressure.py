@@ -88,25 +88,23 @@ async def clocks(trial: Trial) -> None:
     shifted = {"rokhas": "+1d", "deadlines": "-1d", "witness": "+1d"}
     try:
         async with trial.fault("processes' clocks a day off: rokhas tomorrow, deadlines yesterday"):
-            for name, shift in shifted.items():
-                process = cluster.processes[name]
-                process.more = {
-                    "LD_PRELOAD": str(FAKETIME[0]),
-                    "FAKETIME": shift,
-                    "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-                    "DONT_FAKE_MONOTONIC": "1",
-                }
-                await process.down(hard=False)
-                await process.up(cluster.note)
+            await asyncio.gather(
+                *(
+                    cluster.again(
+                        name,
+                        LD_PRELOAD=str(FAKETIME[0]),
+                        FAKETIME=shift,
+                        FAKETIME_DONT_FAKE_MONOTONIC="1",
+                        DONT_FAKE_MONOTONIC="1",
+                    )
+                    for name, shift in shifted.items()
+                )
+            )
             await asyncio.sleep(cluster.seconds(25, least=8))
             said = cluster.processes["rokhas"].log.read_text(errors="replace").splitlines()[-1]
             trial.figures["rokhas believes it is"] = said.rpartition('"timestamp": "')[2][:10]
     finally:
-        for name in shifted:
-            process = cluster.processes[name]
-            process.more = {}
-            await process.down(hard=False)
-            await process.up(cluster.note)
+        await asyncio.gather(*(cluster.again(name) for name in shifted))
 
 
 async def stepped(trial: Trial) -> None:

@@ -7,8 +7,11 @@ from typing import Final
 
 import httpx
 
+from tests.faults.cluster import Stuck
 from tests.faults.registry import DEFAULT, Scenario, Trial, Wrong
 from tests.support.launching import Launcher
+
+PATIENCE: Final = 300.0
 
 
 def _story(home: str, times: int) -> dict[str, int]:
@@ -20,7 +23,7 @@ def _story(home: str, times: int) -> dict[str, int]:
     drafts: list[str] = []
     left = 0
     try:
-        launcher.start()
+        _start(launcher)
         for _ in range(times):
             drafts += [launcher.draft() for _ in range(5)]
             launcher.process.kill()
@@ -32,7 +35,7 @@ def _story(home: str, times: int) -> dict[str, int]:
                 time.sleep(0.1)
             else:
                 raise Wrong(f"{left} processes outlived the launcher")
-            launcher.start()
+            _start(launcher)
         url, headers = launcher.variables()["JAMAA_ROKHAS_URL"], launcher.citizen()
         for draft in drafts:
             answer = httpx.get(f"{url}/v1/dossiers/{draft}", headers=headers)
@@ -44,12 +47,23 @@ def _story(home: str, times: int) -> dict[str, int]:
     return {"killed": times, "files kept": len(drafts)}
 
 
+def _start(launcher: Launcher) -> None:
+    """Beside a cluster that is being broken it takes its time."""
+    launcher.launch()
+    deadline = time.monotonic() + PATIENCE
+    while "Ready in" not in launcher.said():
+        if launcher.process.poll() is not None:
+            raise Wrong(f"the launcher ended: {launcher.said()[-500:]}")
+        if time.monotonic() > deadline:
+            raise Stuck(f"the launcher is not ready after {PATIENCE:.0f} s: {launcher.said()[-500:]}")
+        time.sleep(0.2)
+
+
 async def run(trial: Trial) -> None:
+    """On a platform of its own: ours goes on meanwhile."""
     cluster = trial.cluster
-    async with trial.fault("the launcher of a platform killed"):
-        trial.figures |= await asyncio.to_thread(
-            _story, str(cluster.home / "launcher"), cluster.amount(3, least=1)
-        )
+    home = str(cluster.home / "launcher")
+    trial.figures |= await asyncio.to_thread(_story, home, cluster.amount(3, least=1))
 
 
 SCENARIOS: Final = (
@@ -59,6 +73,7 @@ SCENARIOS: Final = (
         what="kill -9 of the launcher of a platform on embedded engines",
         asks="nothing outlives it, nothing that was answered is lost",
         run=run,
+        apart=True,
         sets=frozenset({DEFAULT}),
     ),
 )

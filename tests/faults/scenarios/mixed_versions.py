@@ -50,7 +50,9 @@ async def run(trial: Trial) -> None:
     tree = cluster.home / f"release-{revision}"
     _unpack(revision, tree)
     trial.figures["older release"] = revision
-    for name in ("rokhas", "deadlines"):
+    stay = cluster.seconds(8, least=4)
+
+    async def rolled(name: str) -> None:
         old = Older(name, cluster.variables, label=f"{name}-older")
         old.tree = tree
         new = cluster.processes[name]
@@ -58,21 +60,23 @@ async def run(trial: Trial) -> None:
             async with trial.fault(f"{name}: the older release beside the newer one, then alone"):
                 await old.up(cluster.note)
                 cluster.processes[old.label] = old
-                await asyncio.sleep(cluster.seconds(8, least=4))
+                await asyncio.sleep(stay)
                 await new.down(hard=False)
-                await asyncio.sleep(cluster.seconds(8, least=4))
+                await asyncio.sleep(stay)
                 new.more = {"FAULTS_NEWER": "1"}  # back as a release whose events have a field more
                 await new.up(cluster.note)
-                await asyncio.sleep(cluster.seconds(8, least=4))
+                await asyncio.sleep(stay)
         finally:
             cluster.processes.pop(old.label, None)
             await old.down(hard=False)
-    await asyncio.sleep(cluster.seconds(8, least=4))
-    for name in ("rokhas", "deadlines"):
-        process = cluster.processes[name]
-        process.more = {}
-        await process.down(hard=False)
-        await process.up(cluster.note)
+
+    # One service starts while the other stays as it is, so that each pair of releases meets.
+    async with asyncio.TaskGroup() as both:
+        both.create_task(rolled("rokhas"))
+        await asyncio.sleep(stay / 2)
+        both.create_task(rolled("deadlines"))
+    await asyncio.sleep(stay)
+    await asyncio.gather(*(cluster.again(name) for name in ("rokhas", "deadlines")))
     newer = "SELECT count(*) FROM msg.event_log WHERE convert_from(payload, 'UTF8') LIKE '%faults_newer%'"
 
     async def announced() -> int:

@@ -13,12 +13,12 @@ EMIT: Final = """
 AGE: Final = """
     SELECT coalesce(max(extract(epoch FROM clock_timestamp() - e.recorded_at)), 0)
     FROM msg.outbox_pending p JOIN msg.event_log e USING (pos)"""
-LIMIT: Final = 15.0  # seconds that others' events may wait: they have nothing to wait for
+LIMIT: Final = 0.5  # of that time others' events may wait at most: a busy machine holds them up, nothing else
 
 
 async def run(trial: Trial) -> None:
     cluster = trial.cluster
-    subject, oldest = str(uuid4()), 0.0
+    subject, oldest, is_open = str(uuid4()), 0.0, cluster.seconds(OPEN, least=30)
     trial.declared.add(subject)  # a probe has no row: it is an event that no release knows
     loop = asyncio.get_running_loop()
     async with (
@@ -31,13 +31,13 @@ async def run(trial: Trial) -> None:
         await writer.fetchval(EMIT, subject)
         async with reader.transaction(isolation="repeatable_read"):
             await reader.fetchval("SELECT count(*) FROM msg.outbox_pending")
-            until = loop.time() + cluster.seconds(OPEN, least=15)
+            until = loop.time() + is_open
             while loop.time() < until:
                 oldest = max(oldest, float(await cluster.value("rokhas", AGE)))
                 await asyncio.sleep(1)
         await late.commit()
     trial.figures["oldest event meanwhile, s"] = round(oldest, 1)
-    if oldest > LIMIT:
+    if oldest > is_open * LIMIT:
         raise Wrong(f"others' events waited {oldest:.0f} s for a transaction that is not theirs")
 
     async def arrived() -> bool:

@@ -3,6 +3,21 @@
 {{- else -}}{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{- end -}}
 {{- end -}}
 
+{{- /* What runs: services.json, which `make contracts` writes from the code, with what the installation chose. */ -}}
+{{- define "jamaa.services" -}}
+{{- $known := .Files.Get "services.json" | fromJson }}
+{{- range $name, $_ := .Values.services }}
+{{- if not (hasKey $known $name) }}{{ fail (printf "services.%s: there is no such service" $name) }}{{ end }}
+{{- end }}
+{{- $services := dict }}
+{{- range $name, $derived := $known }}
+{{- $own := index $.Values.services $name | default dict | deepCopy }}
+{{- $secret := dict "secret" (printf "jamaa-%s" ($name | replace "_" "-")) }}
+{{- $_ := set $services $name (mergeOverwrite $secret (deepCopy $.Values.each) $derived $own) }}
+{{- end }}
+{{- toJson $services }}
+{{- end -}}
+
 {{- define "jamaa.labels" -}}
 app.kubernetes.io/part-of: jamaa
 app.kubernetes.io/instance: {{ .root.Release.Name }}

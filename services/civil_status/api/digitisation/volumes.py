@@ -21,7 +21,6 @@ from services.civil_status.api.digitisation.common import (
     hold_of,
     show_volume,
 )
-from services.civil_status.api.files import MULTIPART, files
 from services.civil_status.domain.digitisation.entry import Entry
 from services.civil_status.domain.digitisation.rules import rules
 from services.civil_status.domain.digitisation.scans import Image, image_of
@@ -35,9 +34,10 @@ from services.civil_status.events.digitisation import Damage, LotRefused, Return
 from services.civil_status.store.digitisation import entries, progress, volumes
 from shared.access import recorded
 from shared.db import Tx
-from shared.files import StoredFile
+from shared.files import StoredFile, files_of
 from shared.http import Body, Caller, Configured, Instant, Listing, Page, Router
-from shared.settings import MOST_UPLOAD, Settings
+from shared.http.files import MOST_FORM
+from shared.settings import Settings
 
 router = Router(prefix="/volumes")
 
@@ -171,7 +171,7 @@ async def list_pages(
     )
 
 
-@router.post("/{volume_id}/pages/{page}", status_code=201, max_body_size=MOST_UPLOAD + MULTIPART)
+@router.post("/{volume_id}/pages/{page}", status_code=201, max_body_size=MOST_FORM)
 async def add_page(
     caller: Annotated[Caller, authorize.caller(Action.ADD_PAGE)],
     volume_id: UUID,
@@ -191,7 +191,7 @@ async def add_page(
     return await show_volume(tx, response, volume)
 
 
-@router.post("/{volume_id}/pages/{page}/replacement", max_body_size=MOST_UPLOAD + MULTIPART)
+@router.post("/{volume_id}/pages/{page}/replacement", max_body_size=MOST_FORM)
 async def replace_page(
     caller: Annotated[Caller, authorize.caller(Action.REPLACE_PAGE)],
     volume_id: UUID,
@@ -216,7 +216,7 @@ async def _stored(file: UploadFile, settings: Settings) -> tuple[StoredFile, Ima
     content = await file.read()
     image = await asyncio.to_thread(image_of, content, rules().scan)
     name = "page.png" if image.media_type == "image/png" else "page.jpg"
-    return await files(settings).put(content, name=name, content_type=file.content_type), image
+    return await files_of(settings).put(content, name=name, content_type=file.content_type), image
 
 
 @router.get(
@@ -258,7 +258,7 @@ async def read_page(
         media_type=known.media_type,
         name=f"{volume.kind}-{volume.year}-{volume.volume}-{page}.{known.media_type.rpartition('/')[2]}",
     )
-    return StreamingResponse(await files(settings).open(known.sha256), headers=stored.headers)
+    return StreamingResponse(await files_of(settings).open(known.sha256), headers=stored.headers)
 
 
 @router.post("/{volume_id}/listing")

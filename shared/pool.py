@@ -1,0 +1,210 @@
+"""Connections to one database, and statements run on them by the driver itself."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import lru_cache
+from typing import Any, Final
+
+import asyncpg
+from asyncpg import InterfaceError, InternalClientError, PostgresError
+from pydantic_core import from_json
+from sqlalchemy import TextClause, TextualSelect
+from sqlalchemy.dialects.postgresql import asyncpg as adapter
+from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
+from sqlalchemy.exc import DBAPIError, InternalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+
+SERVER_SETTINGS: Final = {
+    "timezone": "UTC",  # civil time is computed in shared.time from the pinned tzdata, never by the server
+    "idle_in_transaction_session_timeout": "30s",
+    "lock_timeout": "10s",
+    "statement_timeout": "60s",
+    "jit": "off",  # every statement here is short
+}
+CONNECT_SECONDS: Final = 10.0
+FAILURES: Final = (PostgresError, InterfaceError, InternalClientError, OSError)
+DIALECT: Final = adapter.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own lacks types
+PLACE: Final = re.compile(r"\$(\d+)")
+NOTHING: Final = SimpleResultMetaData([])
+
+Statement = TextClause | TextualSelect
+Params = Mapping[str, Any] | list[dict[str, Any]]
+
+
+class Fetched(IteratorResult[*tuple[Any, ...]]):
+    """The rows of one statement, all of them here. `rowcount` is how many it returned or changed."""
+
+    rowcount: int = -1
+
+
+@lru_cache(maxsize=1024)
+def positional(statement: Statement) -> tuple[str, tuple[str, ...]]:
+    """As PostgreSQL numbers parameters: the text, and their names in order."""
+    compiled = statement.compile(dialect=DIALECT)
+    return str(compiled), tuple(compiled.positiontup or ())
+
+
+@lru_cache(maxsize=256)
+def _merged(statements: tuple[Statement, ...]) -> str:
+    """All but the last are parts of its WITH; each one's parameters follow those of the one before."""
+    parts: list[str] = []
+    before = 0
+    for statement in statements:
+        sql, names = positional(statement)
+        parts.append(PLACE.sub(lambda found, n=before: f"${int(found[1]) + n}", sql))  # type: ignore[misc]
+        before += len(names)
+    *writes, last = parts
+    named = ", ".join(f"write_{n} AS ({sql})" for n, sql in enumerate(writes))
+    return f"WITH {named} {last}" if named else last
+
+
+class Session:
+    """One connection, and what was prepared on it."""
+
+    __slots__ = ("connection", "pool", "prepared")
+
+    def __init__(self, connection: asyncpg.Connection, pool: "Pool") -> None:
+        self.connection = connection
+        self.pool = pool
+        self.prepared: dict[str, tuple[Any, SimpleResultMetaData]] = {}
+
+    async def run(self, statement: Statement, params: Params) -> Fetched:
+        """One statement, many times for a list of parameters. Raises DBAPIError, which hides its parameters:
+        they are people's data.
+        """
+        sql, names = positional(statement)
+        if not isinstance(params, list):
+            return await self._fetch(sql, [params[name] for name in names])
+        try:
+            await self.connection.executemany(sql, [[one[name] for name in names] for one in params])
+        except FAILURES as error:
+            raise self._failed(sql, error) from error
+        return Fetched(NOTHING, iter(()))
+
+    async def together(self, writes: Sequence[tuple[Statement, Mapping[str, Any]]]) -> Fetched:
+        """Several statements in one round trip: the last one answers, and none sees what another one did."""
+        sql = _merged(tuple(statement for statement, _ in writes))
+        return await self._fetch(sql, [params[name] for one, params in writes for name in positional(one)[1]])
+
+    async def _fetch(self, sql: str, values: Sequence[Any]) -> Fetched:
+        try:
+            if sql not in self.prepared:
+                ready = await self.connection.prepare(sql)
+                columns = SimpleResultMetaData([column.name for column in ready.get_attributes()])
+                self.prepared[sql] = ready, columns
+            ready, columns = self.prepared[sql]
+            fetched = Fetched(columns, map(tuple, await ready.fetch(*values)))
+        except FAILURES as error:
+            self.prepared.clear()  # a migration may have changed what a statement returns
+            raise self._failed(sql, error) from error
+        changed = ready.get_statusmsg().rpartition(" ")[2]
+        fetched.rowcount = int(changed) if changed.isdecimal() else -1
+        return fetched
+
+    async def say(self, command: str) -> None:
+        """BEGIN, COMMIT or ROLLBACK. A COMMIT that PostgreSQL answers with a rollback is an error: something
+        in the transaction failed, and nobody said so.
+        """
+        try:
+            status = await self.connection.execute(command)
+        except FAILURES as error:
+            raise self._failed(command, error) from error
+        if status != command:
+            raise RuntimeError(f"{command} was answered with {status}: an error before it was swallowed")
+
+    def _failed(self, sql: str, error: Exception) -> DBAPIError:
+        if isinstance(error, InternalClientError):  # the server's farewell is there, and only half read
+            self.connection.terminate()
+        lost = self.connection.is_closed()
+        return DBAPIError(sql, None, error, hide_parameters=True, connection_invalidated=lost)
+
+
+class Pool:
+    """At most `size` connections; whoever finds none free waits, `patience` seconds at most.
+
+    SQLAlchemy's pool costs a greenlet and events for every use, the driver's a task and a round trip that
+    resets what is never set here (0036).
+    """
+
+    def __init__(self, dsn: str, *, name: str, size: int) -> None:
+        self.dsn = dsn
+        self.patience = 10.0
+        self._settings = SERVER_SETTINGS | {"application_name": name}
+        self._idle: list[Session] = []
+        self._free = asyncio.Semaphore(size)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """Raises SQLAlchemy's TimeoutError when none is free in time; the driver's errors of connecting."""
+        session = await self.take()
+        try:
+            yield session
+        finally:
+            await self.give(session)
+
+    async def take(self) -> Session:
+        if self._free.locked():
+            try:
+                async with asyncio.timeout(self.patience):
+                    await self._free.acquire()
+            except TimeoutError as error:
+                raise PoolExhausted(f"no connection was free for {self.patience} s") from error
+        else:
+            await self._free.acquire()
+        while self._idle:
+            session = self._idle.pop()
+            if not session.connection.is_closed():
+                return session
+        try:
+            return Session(await self._connect(), self)
+        except BaseException:
+            self._free.release()
+            raise
+
+    async def give(self, session: Session) -> None:
+        """What was not committed is rolled back; the server does so itself when the connection is gone."""
+        connection = session.connection
+        try:
+            if not connection.is_closed() and connection.is_in_transaction():
+                with suppress(*FAILURES):
+                    await connection.execute("ROLLBACK")
+        finally:
+            if connection.is_closed():
+                self._forget()  # who lost one may have lost them all
+            elif connection.is_in_transaction():
+                connection.terminate()
+            else:
+                self._idle.append(session)
+            self._free.release()
+
+    async def renew(self, session: Session) -> None:
+        """A new connection in the place of one that died while it waited."""
+        self._forget()
+        session.connection, session.prepared = await self._connect(), {}
+
+    async def close(self) -> None:
+        """The idle ones; those in use end when they are given back."""
+        while self._idle:
+            await self._idle.pop().connection.close(timeout=CONNECT_SECONDS)
+
+    def _forget(self) -> None:
+        while self._idle:
+            self._idle.pop().connection.terminate()
+
+    async def _connect(self) -> asyncpg.Connection:
+        try:
+            connection = await asyncpg.connect(
+                self.dsn, server_settings=self._settings, timeout=CONNECT_SECONDS
+            )
+        except InternalClientError as error:
+            # In a failover no server is what `target_session_attrs` asks for.
+            raise InternalError("connect", None, error) from error
+        try:
+            for name in ("json", "jsonb"):
+                await connection.set_type_codec(name, schema="pg_catalog", encoder=str, decoder=from_json)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
