@@ -18,7 +18,7 @@ from shared.http import PUBLIC, Authorizer, Body, Configured, Router
 from shared.payments.provider import (
     SIGNATURE,
     Intent,
-    Outcome,
+    PaymentOutcome,
     Word,
     intended,
     provider_of,
@@ -36,7 +36,7 @@ FORGED: Final = {
     "en": "The signature is wrong.",
 }
 
-Settle = Callable[[Tx, UUID, str, Word], Awaitable[Outcome]]
+Settle = Callable[[Tx, UUID, str, Word], Awaitable[PaymentOutcome]]
 """Puts the provider's word on an aggregate down, and says how its payment now stands; told again, it changes
 nothing. Raises NotFound `payment_unknown`, Invalid `payment_amount`. Who calls proved to be the provider, and
 has no scope of its own.
@@ -45,7 +45,7 @@ has no scope of its own.
 
 class SettledOut(BaseModel):
     payment: str
-    state: Outcome
+    state: PaymentOutcome
 
 
 def checkout_page(settings: Settings, request: Request, intent: Intent) -> str:
@@ -77,7 +77,7 @@ def payment_routes(aggregate: str, settle: Settle) -> Router:
         """From the provider, signed over the raw body (`X-Payment-Signature`: hexadecimal HMAC-SHA256). Told
         again, it changes nothing.
         """
-        word = Word(amount=body.amount, status=Outcome(body.status))
+        word = Word(amount=body.amount, status=PaymentOutcome(body.status))
         state = await settle(tx, body.about, str(body.payment), word)
         return SettledOut(payment=str(body.payment), state=state)
 
@@ -116,7 +116,7 @@ def payment_routes(aggregate: str, settle: Settle) -> Router:
         reconciliation asks.
         """
         intent = page.intent
-        status = Outcome.FAILED if outcome == "failed" else Outcome.PAID
+        status = PaymentOutcome.FAILED if outcome == "failed" else PaymentOutcome.PAID
         word = Word(amount=intent.amount, status=status)
         page.sandbox.chosen(intent.payment, word)
         if outcome != "lost":

@@ -30,7 +30,7 @@ PATIENCE: Final = timedelta(minutes=15)
 """How long a payment may be under way before its provider is asked; what it never heard of is given up."""
 
 
-class Outcome(StrEnum):
+class PaymentOutcome(StrEnum):
     STARTED = "started"
     PAID = "paid"
     FAILED = "failed"
@@ -51,7 +51,7 @@ class Word:
     """What the provider says of a payment."""
 
     amount: int
-    status: Outcome
+    status: PaymentOutcome
 
 
 class Provider(Protocol):
@@ -152,7 +152,7 @@ async def reconciled(
     for about, payment in waiting:
         try:
             word = await provider.word(payment)
-            if word is None or word.status is not Outcome.STARTED:
+            if word is None or word.status is not PaymentOutcome.STARTED:
                 await settle(about, payment, word)
         except (httpx.HTTPError, OSError, ValueError, Problem) as error:
             log.warning("payment.not_reconciled", payment=payment, error=type(error).__name__)

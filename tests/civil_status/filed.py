@@ -143,6 +143,8 @@ async def registered(sent: Sent, says: Callable[..., Awaitable[None]], secret: s
     await says("declaration", found["id"], "started", answer_by=datetime.now(UTC) + timedelta(days=9))
     act = await posted(f"/declarations/{found['id']}/judgment", officer, {"judgment": "TPI 1/2026"})
     await posted(f"/acts/{act['id']}/mentions", officer, marriage())
+    renamed = {"judgment": "TPI 5/2026", "judged_on": "2026-11-20", "changes": {"subject.given.ar": "جواد"}}
+    await posted(f"/acts/{act['id']}/judgments", officer, renamed)
     correction = await posted(f"/acts/{act['id']}/corrections", "agent", BODIES["/corrections"])
     to = {"administration": "administration", "purpose": "life", "ends_at": "2030-01-01T00:00:00Z"}
     consent = await posted(f"/acts/{act['id']}/consents", "citizen", to)

@@ -75,9 +75,13 @@ def tables(service: str) -> Iterator[tuple[str, object]]:
 
 
 @pytest.mark.parametrize("service", [service.name for service in SERVICES])
-def test_the_page_of_a_service_draws_each_table_of_states(service: str) -> None:
-    page = (ROOT / f"services/{service}/README.md").read_text(encoding="utf-8")
-    drawn = {id(resolve_name(table)) for table in re.findall(r"<!-- derived: diagram (\S+) -->", page)}
+def test_the_pages_of_a_service_draw_each_table_of_states(service: str) -> None:
+    pages = [page.read_text(encoding="utf-8") for page in sorted((ROOT / "services" / service).glob("*.md"))]
+    drawn = {
+        id(resolve_name(table))
+        for page in pages
+        for table in re.findall(r"<!-- derived: diagram (\S+) -->", page)
+    }
     missing = [where for where, table in tables(service) if id(table) not in drawn]
     assert not missing, (
         f"put '<!-- derived: diagram {missing[0]} -->' and '<!-- /derived -->'"

@@ -95,7 +95,7 @@ async def test_a_refusal_begun_in_time_that_gets_the_file_first_wins(
     assert await outcomes(happened, file) == ["refused"]
 
 
-async def test_a_refusal_begun_in_time_that_finds_the_silence_announced_is_late(
+async def test_a_refusal_sent_in_time_that_waits_until_the_silence_is_announced_is_late(
     api: Api,
     rokhas: ServiceDatabase,
     clock_says: Says,
@@ -107,11 +107,8 @@ async def test_a_refusal_begun_in_time_that_finds_the_silence_announced_is_late(
     await at(ANSWER_BY - timedelta(minutes=1))
     key = uuid4().hex
     held = other.transaction()
-    await held.start()  # the request waits on its idempotency key: its transaction and its time have begun
-    await other.execute(
-        "INSERT INTO msg.idempotency (principal, key, route, request_hash) VALUES ('president', $1, '', '')",
-        key,
-    )
+    await held.start()  # the request waits for its idempotency key, as behind its own first attempt
+    await other.execute("SELECT pg_advisory_xact_lock(hashtext('president'), hashtext($1))", key)
     path = f"/v1/dossiers/{file}/decision"
     refusal = asyncio.create_task(api.post(path, "president", key=key, json=REFUSAL))
     await waiting(other, 1)

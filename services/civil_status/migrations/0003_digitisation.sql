@@ -63,6 +63,7 @@ BEGIN
   EXECUTE format('UPDATE progress SET %1$I = %1$I + 1 WHERE volume = $1', NEW.state) USING NEW.volume;
   RETURN NULL;
 END $$;
+REVOKE EXECUTE ON FUNCTION civil_status.count_entry() FROM PUBLIC;
 CREATE TRIGGER counted_new AFTER INSERT ON civil_status.entry
   FOR EACH ROW EXECUTE FUNCTION civil_status.count_entry();
 CREATE TRIGGER counted_change AFTER UPDATE OF state ON civil_status.entry

@@ -13,7 +13,7 @@ from services.rokhas.store.payments import become_payer
 from shared.db import Tx
 from shared.errors import NotFound
 from shared.http import Configured, Router, etag
-from shared.payments import Intent, Outcome, Word
+from shared.payments import Intent, PaymentOutcome, Word
 from shared.payments.api import checkout_page, payment_routes
 
 router = Router(prefix="")
@@ -45,19 +45,19 @@ async def start(
     return PaymentOut(payment=str(payment), amount=started.amount, checkout=checkout)
 
 
-async def settle(tx: Tx, dossier_id: UUID, payment: str, word: Word) -> Outcome:
+async def settle(tx: Tx, dossier_id: UUID, payment: str, word: Word) -> PaymentOutcome:
     """The provider's word on a payment of this file."""
     if not await become_payer(tx, dossier_id):
         raise NotFound("payment_unknown", "No such payment.")
     dossier = await dossiers.locked(tx, dossier_id)
     event = (
         dossier.settle_payment(payment, word.amount, now=tx.now)
-        if word.status is Outcome.PAID
+        if word.status is PaymentOutcome.PAID
         else dossier.fail_payment(payment, now=tx.now)
     )
     if event is not None:
         await dossiers.save(tx, dossier, because=event)
-    return Outcome(dossier.payments[payment].state)
+    return PaymentOutcome(dossier.payments[payment].state)
 
 
 router.include_router(payment_routes("dossier", settle))

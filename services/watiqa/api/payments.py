@@ -13,7 +13,7 @@ from services.watiqa.store.payments import become_payer
 from shared.db import Tx
 from shared.errors import NotFound
 from shared.http import Configured, Router
-from shared.payments import Intent, Outcome, Word
+from shared.payments import Intent, PaymentOutcome, Word
 from shared.payments.api import checkout_page, payment_routes
 
 router = Router(prefix="")
@@ -40,19 +40,19 @@ async def start(
     return PaymentOut(payment=str(payment), amount=started.amount, checkout=checkout)
 
 
-async def settle(tx: Tx, request_id: UUID, payment: str, word: Word) -> Outcome:
+async def settle(tx: Tx, request_id: UUID, payment: str, word: Word) -> PaymentOutcome:
     """The provider's word on the payment of this request."""
     if not await become_payer(tx, request_id):
         raise NotFound("payment_unknown", "No such payment.")
     request = await requests.locked(tx, request_id)
     event = (
         request.settle_payment(payment, word.amount, now=tx.now)
-        if word.status is Outcome.PAID
+        if word.status is PaymentOutcome.PAID
         else request.fail_payment(payment, now=tx.now)
     )
     if event is not None:
         await requests.save(tx, request, because=event)
-    return Outcome(request.payments[payment].state)
+    return PaymentOutcome(request.payments[payment].state)
 
 
 router.include_router(payment_routes("request", settle))

@@ -9,7 +9,7 @@ from services.watiqa.events import RequestEvent
 from services.watiqa.store import requests
 from services.watiqa.store.payments import under_way
 from shared.db import Database
-from shared.payments import PATIENCE, Outcome, Provider, Word, provider_of, reconciled
+from shared.payments import PATIENCE, PaymentOutcome, Provider, Word, provider_of, reconciled
 from shared.settings import Settings
 
 EVERY: Final = 60.0  # seconds between two rounds
@@ -36,7 +36,7 @@ async def _settle(database: Database, request_id: UUID, payment: str, word: Word
     async with database.transaction() as tx:
         request = await requests.locked(tx, request_id)
         event: RequestEvent | None
-        if word is not None and word.status is Outcome.PAID:
+        if word is not None and word.status is PaymentOutcome.PAID:
             event = request.settle_payment(payment, word.amount, now=tx.now)
         else:
             event = request.fail_payment(payment, now=tx.now)
