@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.rokhas.domain.certificates import occasioned, overtaken
+from services.rokhas.domain.certificates import OCCASIONS, occasioned, overtaken
 from services.rokhas.events import DOSSIER, DossierEvent
 from services.rokhas.store import dossiers
 from shared.db import Tx
@@ -19,8 +19,11 @@ async def certify(tx: Tx, envelope: Envelope) -> None:
         return
     event = kind.read(envelope.data)
     assert isinstance(event, DossierEvent)  # the stream holds no other
+    over = overtaken(event)
+    if over is None and not isinstance(event, OCCASIONS):
+        return
     dossier = await dossiers.get(tx, UUID(envelope.subject))
-    if over := overtaken(event):
+    if over:
         kinds, reason, ended = over
         state = Standing.REVOKED if ended else Standing.SUPERSEDED
         for one in sorted(kinds):

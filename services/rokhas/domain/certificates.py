@@ -82,6 +82,10 @@ _NOTES: Final[dict[str, Names]] = {
 }
 
 
+OCCASIONS: Final = (Submitted, Completed, PermitDelivered, Attested, Transferred)
+"""Events that may give rise to a document; most of a file's do not, and need no file to be read."""
+
+
 def occasioned(event: DossierEvent, dossier: Dossier) -> list[tuple[str, Content]]:
     """The documents that the event gives rise to, by kind. A file taken over from another system has had its
     receipt there.
