@@ -18,7 +18,6 @@ from services.watiqa.events.request import ControlReason
 from services.watiqa.store import register, requests
 from shared.db import Database, Tx
 from shared.documents import order
-from shared.errors import Invalid
 from shared.sealing import Damaged, KeyGone, Keys, keys_of, sealed_for
 from shared.settings import Settings
 
@@ -93,19 +92,22 @@ async def _write(tx: Tx, request: Request, keys: Keys) -> RequestEvent:
         except (KeyGone, Damaged) as gone:
             log.warning("watiqa.answer_unopened", request=str(request.id), error=type(gone).__name__)
             return request.unopened(tx.now)
-    if said is not None and request.listed.layout is Layout.LIFE and died(said):
-        return request.unwritten(ControlReason.DECEASED, tx.now)
     try:
-        document = await order(
-            tx,
-            about=request.id,
-            collectivity=request.collectivity,
-            kind=request.document,
-            cause=request.cause,
-            content=paper(request, said, tx.now),
-        )
-    except Invalid:
+        if said is not None and request.listed.layout is Layout.LIFE and died(said):
+            return request.unwritten(ControlReason.DECEASED, tx.now)
+        content = paper(request, said, tx.now)
+        content.canonical  # noqa: B018 -- judged here: only the database's own errors are left to `order`
+    except Exception as unwritable:  # noqa: BLE001 -- an officer sees it; raised, it would hold up the others
+        log.warning("watiqa.page_unwritten", request=str(request.id), error=type(unwritable).__name__)
         return request.unwritten(ControlReason.NOT_PRINTABLE, tx.now)
+    document = await order(
+        tx,
+        about=request.id,
+        collectivity=request.collectivity,
+        kind=request.document,
+        cause=request.cause,
+        content=content,
+    )
     return request.write(str(document), tx.now)
 
 

@@ -76,5 +76,8 @@ def opened(request: Request, keys: Keys) -> dict[str, Any]:
     """What the register says of the act. Raises KeyGone, Damaged."""
     if request.answer is None:
         raise Damaged("there is no answer")
-    said: dict[str, Any] = json.loads(keys.unseal(request.answer))
+    try:
+        said: dict[str, Any] = json.loads(keys.unseal(request.answer))
+    except ValueError as bad:
+        raise Damaged("what is under the seal is no JSON") from bad
     return said
