@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 from joserfc.jwk import ECKey
 from sqlalchemy import text
@@ -18,10 +19,14 @@ from services.civil_status.consumers.matching import (
     take_questions,
 )
 from services.civil_status.store.matching import GRACE, LIFE
+from services.civil_status.take_over import take_over
+from services.civil_status.take_over.reading import digest, opened
+from shared.auth import Actor
 from shared.events import Envelope
 from shared.sealing import KeyFiles, KeyGone, sealed_for, unsealed
 from tests.civil_status.conftest import At, Happened, Says
 from tests.civil_status.filed import DECLARED_ON, OFFICE, an_act, marriage, own_act
+from tests.civil_status.files import line, written
 from tests.support.databases import ServiceDatabase
 from tests.support.http import Api
 
@@ -227,6 +232,38 @@ async def test_a_question_that_is_no_seal_holds_up_no_other(
         outcome, said = await asked(civil_status, keys, {}, sealed=sealed)
         assert (outcome, said["reason"]) == ("unreadable", reason)
     assert (await asked(civil_status, keys, {}, sealed=good))[0] == "found"
+
+
+async def test_an_act_drawn_up_later_today_is_found_and_holds_up_no_question(
+    civil_status: ServiceDatabase, keys: KeyFiles, at: At, tmp_path: Path
+) -> None:
+    """An imported act knows its day, not its hour: it lies at noon, and is asked for in the morning."""
+    await at(datetime(2030, 5, 14, 8, tzinfo=UTC))
+    row = line(1, year="2030", event_on="2030-05-02", drawn_up_on="2030-05-14")
+    path = written(tmp_path / "acts.csv", [row])
+    await take_over(civil_status.worker, opened(path), digest(path), Actor(subject="operator-1"), limit=1000)
+    reply = ECKey.generate_key("P-256")
+    outcome, said = await asked(
+        civil_status,
+        keys,
+        {"kind": "birth", "given": "Mohamed", "event_on": "2030-05-02"},
+        output="extract",
+        reply_key=reply.as_dict(private=False),
+    )
+    assert (outcome, said["act_version"]) == ("found", 0)
+    assert json.loads(unsealed(said["sealed"], reply))["blocks"]["subject"]["given"]["latin"] == "Mohamed"
+
+
+async def test_an_act_that_cannot_be_read_holds_up_no_question(
+    api: Api, civil_status: ServiceDatabase, keys: KeyFiles
+) -> None:
+    act = await an_act(api)
+    connection = await asyncpg.connect(civil_status.admin_dsn)
+    await connection.execute("UPDATE civil_status.act SET body = '{}' WHERE id = $1", act)
+    await connection.close()
+    numbered = {"office": OFFICE, "year": datetime.now(UTC).year, "number": 1}
+    outcome, said = await asked(civil_status, keys, NAMES | numbered)
+    assert (outcome, said["reason"]) == ("unreadable", "damaged")
 
 
 async def test_asked_again_it_answers_again(

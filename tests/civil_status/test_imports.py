@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -26,6 +26,7 @@ from services.civil_status.take_over.reading import digest, opened
 from shared.auth import Actor
 from shared.errors import Conflict, Invalid, Unavailable
 from tests.civil_status.cases import AGENT
+from tests.civil_status.conftest import At
 from tests.civil_status.files import COLUMNS, OFFICE, line, lines, written
 from tests.support.databases import ServiceDatabase
 
@@ -220,6 +221,18 @@ async def test_one_percent_of_broken_lines_costs_one_percent(
     path = written(tmp_path / "acts.csv", rows)
     assert await imported(civil_status, path) == Sum(400, 396, 0, 4)
     assert [at for at, _, _ in await rejected(civil_status, path)] == [52, 152, 252, 352]
+
+
+async def test_nothing_was_drawn_up_tomorrow(civil_status: ServiceDatabase, tmp_path: Path, at: At) -> None:
+    await at(datetime(2030, 5, 14, 8, tzinfo=UTC))
+    days = {1: "2030-05-14", 2: "2030-05-15", 3: "2030-12-31"}
+    rows = [line(number, year="2030", event_on="2030-05-02", drawn_up_on=day) for number, day in days.items()]
+    path = written(tmp_path / "acts.csv", rows)
+    assert await imported(civil_status, path) == Sum(3, 1, 0, 2)
+    assert await rejected(civil_status, path) == [
+        (3, "drawn_up_elsewhen", "drawn_up_on"),
+        (4, "drawn_up_elsewhen", "drawn_up_on"),
+    ]
 
 
 @pytest.mark.parametrize("trial", [True, False])

@@ -129,9 +129,9 @@ async def output(
 ) -> OutputOut:
     """Copy, full copy or extract, as the register said `at` an instant, now by default."""
     act = await _readable(tx, act_id)
-    instant = min(at or tx.now, tx.now)
+    past = at if at is not None and at < tx.now else None
     await read_by_another(tx, Action.READ_ACT, act)
-    return OutputOut(act=act.id, version=act.version, at=instant, content=fold(act, output, instant))
+    return OutputOut(act=act.id, version=act.version, at=past or tx.now, content=fold(act, output, past))
 
 
 @router.post("/{act_id}/mentions")

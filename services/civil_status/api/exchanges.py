@@ -179,7 +179,7 @@ async def exchange(
         await consents.exchanged(tx, exchange_id, where, because=refusal, outcome=ground)
         await consents.missed(tx, body.purpose)
         return refused(_no_consent())
-    content = minimised(act, body.purpose, tx.now)
+    content = minimised(act, body.purpose)
     answered = ExchangeAnswered(
         administration=asker,
         purpose=body.purpose,

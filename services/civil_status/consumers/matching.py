@@ -11,8 +11,10 @@ from datetime import timedelta
 from typing import Any, Final, Literal
 from uuid import uuid4
 
+import structlog
 from pydantic import TypeAdapter, ValidationError
 
+from services.civil_status.domain.act import Act
 from services.civil_status.domain.identifier import checked
 from services.civil_status.domain.matching import Criteria, answer
 from services.civil_status.domain.outputs import Output, fold
@@ -25,6 +27,8 @@ from shared.errors import Problem
 from shared.events import Envelope
 from shared.sealing import Damaged, KeyGone, Keys, keys_of, sealed_for
 from shared.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 ASKED: Final = "ma.jamaa.watiqa.request.matching_asked.v1"
 EVERY: Final = 0.5  # seconds between two looks for a question
@@ -96,7 +100,11 @@ async def _answer(tx: Tx, question: Question, keys: Keys) -> MatchingEvent:
         return Unreadable(answered_at=tx.now, reason=Unread.KEY_GONE)
     except (Damaged, ValidationError, Problem):
         return Unreadable(answered_at=tx.now, reason=Unread.DAMAGED)
-    event, act = answer(await matching.candidates(tx, wanted), wanted, now=tx.now)
+    try:
+        event, act = answer(await matching.candidates(tx, wanted), wanted, now=tx.now)
+    except (ValidationError, Problem) as error:  # its text would say what the act says
+        log.error("matching.act_unreadable", request=question.request, error=type(error).__name__)  # noqa: TRY400
+        return Unreadable(answered_at=tx.now, reason=Unread.DAMAGED)
     if act is None or not isinstance(event, Found):
         return event
     PURPOSE.set("watiqa.request")
@@ -108,13 +116,18 @@ async def _answer(tx: Tx, question: Question, keys: Keys) -> MatchingEvent:
         owners={str(act.id): ""},
         collectivity=act.collectivity,
     )
+    return _told(event, act, question)
+
+
+def _told(event: Found, act: Act, question: Question) -> Found | Unreadable:
+    """With what was asked to be read of the act."""
     if question.output is None or question.reply_key is None:
         return event
-    content = json.dumps(fold(act, Output(question.output), tx.now), ensure_ascii=False).encode()
+    content = json.dumps(fold(act, Output(question.output)), ensure_ascii=False).encode()
     try:
         sealed = sealed_for(question.reply_key, content)
     except Damaged:
-        return Unreadable(answered_at=tx.now, reason=Unread.DAMAGED)
+        return Unreadable(answered_at=event.answered_at, reason=Unread.DAMAGED)
     return Found(**{name: getattr(event, name) for name in _KEPT}, output=question.output, sealed=sealed)
 
 

@@ -50,9 +50,9 @@ def purpose(code: str) -> Purpose:
     return known[code]
 
 
-def minimised(act: Act, code: str, at: datetime) -> dict[str, Any]:
+def minimised(act: Act, code: str) -> dict[str, Any]:
     """What the purpose needs of the act as it now reads, by field, and nothing besides."""
-    extract = fold(act, Output.EXTRACT, at)
+    extract = fold(act, Output.EXTRACT)
     said: dict[str, Any] = {}
     for field in purpose(code).fields:
         if field == "died_on":

@@ -44,11 +44,11 @@ class Criteria:
         return self.office is not None and self.year is not None and self.number is not None
 
 
-def fits(act: Act, wanted: Criteria, at: datetime) -> bool:
+def fits(act: Act, wanted: Criteria) -> bool:
     """Whether all that is wanted is what the act says, as it was drawn up or as it now reads, in any
     script. A number with another name is a mistyped number, never a match.
     """
-    now, then = fold(act, Output.FULL_COPY, at)["blocks"], fold(act, Output.COPY, at)["blocks"]
+    now, then = fold(act, Output.FULL_COPY)["blocks"], fold(act, Output.COPY)["blocks"]
     named = {
         ("subject", "given"): wanted.given,
         ("subject", "family"): wanted.family,
@@ -83,7 +83,7 @@ def answer(
     acts: Sequence[Act], wanted: Criteria, *, now: datetime
 ) -> tuple[Found | Ambiguous | Missing, Act | None]:
     """The one act that fits, or why there is none. A disputed act is nobody's to issue of."""
-    fitting = [act for act in acts if act.state is not ActState.ANNULLED and fits(act, wanted, now)]
+    fitting = [act for act in acts if act.state is not ActState.ANNULLED and fits(act, wanted)]
     if not fitting:
         return Missing(answered_at=now), None
     if len(fitting) > 1 or fitting[0].state is ActState.DISPUTED:

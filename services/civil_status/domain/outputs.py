@@ -30,11 +30,15 @@ ESSENTIAL: Final[dict[str, tuple[str, ...]]] = {
 """What an extract shows (2-99-665 art. 36, 2-22-04 art. 45): identity, event, parents, and a death."""
 
 
-def fold(act: Act, output: Output, at: datetime) -> dict[str, Any]:
-    """What the output says at that instant, as plain values. Raises NotFound `act_not_yet` before the act."""
-    if at < act.drawn_up_at:
+def fold(act: Act, output: Output, at: datetime | None = None) -> dict[str, Any]:
+    """What the output says, as plain values: of the version that was loaded, or at that instant.
+
+    The present is no instant: an imported act knows its day, not its hour, and lies at noon of a morning;
+    and an act is read after its transaction has begun. Raises NotFound `act_not_yet` before the act.
+    """
+    if at is not None and at < act.drawn_up_at:
         raise NotFound("act_not_yet", "The register did not hold this act at that instant.")
-    noted = [one for one in act.mentions if one.entered_at <= at]
+    noted = [one for one in act.mentions if at is None or one.entered_at <= at]
     head = {
         "output": output.value,
         "kind": act.kind.value,

@@ -77,9 +77,9 @@ REMEDIES: Final[dict[str, Names]] = {
         "The Hijri date is not that of the day: correct it or leave it empty.",
     ),
     "drawn_up_elsewhen": _remedy(
-        "يوم التحرير يوم كامل من سنة السجل، لا يسبق الواقعة.",
-        "Le jour de rédaction est un jour de l'année du registre, pas avant l'événement.",
-        "The day of drafting is a full day in the register's year, not before the event.",
+        "يوم التحرير يوم كامل من سنة السجل، لا يسبق الواقعة ولا يتأخر عن اليوم.",
+        "Le jour de rédaction est un jour de l'année du registre, ni avant l'événement ni à venir.",
+        "The day of drafting is a full day in the register's year, not before the event nor to come.",
     ),
     "time_malformed": _remedy("تكتب الساعة 06:40.", "Une heure s'écrit 06:40.", "An hour is written 06:40."),
     "sex_unknown": _remedy(

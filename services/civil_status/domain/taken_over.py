@@ -226,7 +226,7 @@ class _Reader:
             raise Refused("event_after_register", "event_on")
         if cells[hijri_]:
             on = _with_hijri(first, cells[on_], cells[hijri_])
-        drawn = _drawn(cells[drawn_], year, first, self._days) if cells[drawn_] else f"{year}-01-01"
+        drawn = self._drawn(cells[drawn_], year, first) if cells[drawn_] else f"{year}-01-01"
         event = f'{{"on":{on},"place":{self._text(cells[place_], "place")}'
         if time := cells[time_]:
             if not HOUR.fullmatch(time):
@@ -235,6 +235,12 @@ class _Reader:
         if cells[facility_]:
             event += f',"facility":{self._text(cells[facility_], "facility")}'
         return first, drawn, event + "}"
+
+    def _drawn(self, cell: str, year: int, event: str) -> str:
+        first, _, drawn_year = _known(self._days[cell], "drawn_up_on")
+        if len(cell) != 10 or drawn_year != year or not event <= first <= self._last:
+            raise Refused("drawn_up_elsewhen", "drawn_up_on")
+        return str(first)
 
     def _about(self, cells: list[str], *, died: bool) -> tuple[str | None, str]:
         """The identifier, and the JSON of what is known of the person beside the names."""
@@ -351,13 +357,6 @@ def _with_hijri(first: str, cell: str, hijri: str) -> str:
         return _compact(RegisterDate.of(date.fromisoformat(first), hijri))
     except Problem as problem:
         raise Refused(problem.code, "hijri") from None
-
-
-def _drawn(cell: str, year: int, event: str, days: _Remembered) -> str:
-    first, _, drawn_year = _known(days[cell], "drawn_up_on")
-    if len(cell) != 10 or drawn_year != year or first < event:
-        raise Refused("drawn_up_elsewhen", "drawn_up_on")
-    return str(first)
 
 
 def _identifier(cell: str) -> str:

@@ -30,9 +30,9 @@ class MatchingEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found(MatchingEvent):
-    """One act, at this version. `sealed` is what was asked to be read of it (an output, folded at
-    `answered_at`), for the key that the request brought; None when nothing was. `linked`: the register knows
-    that the act is of whoever asks.
+    """One act, at this version. `sealed` is what was asked to be read of it (an output of this
+    version), for the key that the request brought; None when nothing was. `linked`: the register knows that
+    the act is of whoever asks.
     """
 
     TYPE: ClassVar = "ma.jamaa.civil_status.matching.found.v1"

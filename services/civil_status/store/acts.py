@@ -136,7 +136,7 @@ async def save(tx: Tx, act: Act, *, because: ActEvent) -> None:
             },
         )
         if last.changes:
-            await names.renamed(tx, act, fold(act, Output.FULL_COPY, tx.now)["blocks"])
+            await names.renamed(tx, act, fold(act, Output.FULL_COPY)["blocks"])
 
 
 def _found(row: Row[*tuple[Any, ...]] | None) -> Act:

@@ -74,7 +74,7 @@ async def search(tx: Tx, wanted: Wanted, *, most: int) -> Answer:
     ids = await _walk(tx, wanted, meant)
     rows = [acts.from_row(row) for row in await tx.execute(FULL, {"ids": list(ids)})] if ids else []
     ranked = sorted(
-        ((act, score(wanted, _readings(tx, act))) for act in rows),
+        ((act, score(wanted, _readings(act))) for act in rows),
         key=lambda one: (-one[1], one[0].blocks.event.on.first, one[0].id),
     )
     good = [one for one in ranked if one[1] >= LEAST]
@@ -116,7 +116,7 @@ def _places(by: Actor) -> list[str]:
     return sorted(by.communes.union(*(territory().within(province) for province in by.provinces)))
 
 
-def _readings(tx: Tx, act: Act) -> list[dict[str, Any]]:
+def _readings(act: Act) -> list[dict[str, Any]]:
     drawn_up = tree(act.blocks)
     renamed = any(one.changes for one in act.mentions)
-    return [drawn_up, fold(act, Output.FULL_COPY, tx.now)["blocks"]] if renamed else [drawn_up]
+    return [drawn_up, fold(act, Output.FULL_COPY)["blocks"]] if renamed else [drawn_up]
