@@ -1,18 +1,21 @@
 """What the register answers, whatever it answers: one page holds up no other."""
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from services.watiqa.app import SERVICE
 from services.watiqa.consumers.questions import write_once
-from services.watiqa.consumers.register import FOUND
+from services.watiqa.consumers.register import FOUND, NOTED, hear_register
 from shared.events import Envelope
 from shared.sealing import sealed_for
 from tests.support.http import Api
+from tests.support.probes import eventually
 from tests.support.services import hear
 from tests.watiqa.cases import ACT, CASABLANCA
 from tests.watiqa.conftest import Happened, World
@@ -22,22 +25,27 @@ from tests.watiqa.test_papers import said
 NAMELESS: Final = {"given": None, "family": None, "occupation": "أستاذ"}
 
 
+def of_register(kind: str, subject: str, said: dict[str, Any]) -> Envelope:
+    """One event of the register; its aggregate is in its type."""
+    return Envelope(
+        id=uuid4(),
+        source="/civil_status",
+        type=kind,
+        aggregate=kind.split(".")[3],
+        subject=subject,
+        sequence=1,
+        time=datetime.now(UTC),
+        collectivity=CASABLANCA,
+        data=json.dumps(said).encode(),
+    )
+
+
 def found(world: World, request: str, content: Any, *, version: int = 1) -> Envelope:
     """The register's answer to the first question about a request, sealed as it seals it."""
     written = content if isinstance(content, bytes) else json.dumps(content).encode()
     sealed = sealed_for(world.keys.make(f"{request}-0"), written)
     answer = {"act": ACT, "act_version": version, "linked": True, "sealed": sealed}
-    return Envelope(
-        id=uuid4(),
-        source="/civil_status",
-        type=FOUND,
-        aggregate="matching",
-        subject=request,
-        sequence=1,
-        time=datetime.now(UTC),
-        collectivity=CASABLANCA,
-        data=json.dumps(answer).encode(),
-    )
+    return of_register(FOUND, request, answer)
 
 
 @pytest.fixture
@@ -84,3 +92,33 @@ async def test_an_answer_that_is_none_is_asked_for_again(
         pass
     assert (await happened(broken))[-2:] == ["matched", "match_unreadable"]
     assert (await happened(whole))[-2:] == ["matched", "paper_ordered"]
+
+
+WAITING: Final = """
+    SELECT count(*) > 0 FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'"""
+
+
+@pytest.mark.parametrize("answered_first", [True, False])
+async def test_a_change_that_races_the_answer_is_never_missed(
+    api: Api, world: World, asked: list[str], happened: Happened, answered_first: bool
+) -> None:
+    """Two replicas, two topics: each handler runs before the other one's transaction commits."""
+    request, _ = asked
+    change = of_register(NOTED, ACT, {"version": 2, "supersedes": True})
+    first, second = found(world, request, said()), change
+    if not answered_first:
+        first, second = second, first
+    watch = await asyncpg.connect(world.watiqa.admin_dsn)
+    async with world.watiqa.worker.transaction() as tx:
+        await hear_register(tx, first)
+        other = asyncio.create_task(hear(SERVICE, world.watiqa, second))
+
+        async def stands() -> bool:
+            return other.done() or bool(await watch.fetchval(WAITING))
+
+        await eventually(stands, expected=True)
+    await other
+    await watch.close()
+    assert (await happened(request))[-1] == "overtaken"
+    assert (await shown(api, request))["state"] == "matching"

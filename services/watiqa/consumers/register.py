@@ -65,14 +65,16 @@ async def hear_register(tx: Tx, envelope: Envelope) -> None:
 
 
 async def _answered(tx: Tx, envelope: Envelope) -> None:
+    """The act before the request, as `_changed` locks them."""
     facts = envelope.read(AnswerFacts)
+    newest = await register.newest(tx, facts.act) if facts.act is not None else 0
     request = await requests.locked(tx, UUID(envelope.subject))
     event: RequestEvent | None
     if envelope.type == FOUND:
         assert facts.act is not None  # every found event has it, and its version
         assert facts.act_version is not None
         match = Match(act=facts.act, act_version=facts.act_version, linked=facts.linked)
-        if facts.sealed is None or await register.newest(tx, facts.act) > facts.act_version:
+        if facts.sealed is None or newest > facts.act_version:
             event = request.outdated(match, tx.now)
         else:
             event = request.found(match, facts.sealed, tx.now)

@@ -24,7 +24,9 @@ PRESENT = text("""
 CHANGED = text("""
     INSERT INTO watiqa.act_version AS known (act, version) VALUES (CAST(:act AS uuid), :version)
     ON CONFLICT (act) DO UPDATE SET version = greatest(known.version, excluded.version)""")
-NEWEST = text("SELECT version FROM watiqa.act_version WHERE act = CAST(:act AS uuid)")
+NEWEST = text("""
+    INSERT INTO watiqa.act_version AS known (act, version) VALUES (CAST(:act AS uuid), 0)
+    ON CONFLICT (act) DO UPDATE SET version = known.version RETURNING version""")
 MADE = text("""
     INSERT INTO watiqa.reply_key (kid, request, made_at) VALUES (:kid, :request, :at)
     ON CONFLICT DO NOTHING""")
@@ -54,8 +56,12 @@ async def changed(tx: Tx, act: str, version: int) -> None:
 
 
 async def newest(tx: Tx, act: str) -> int:
-    """The version of an act whose change was heard of; 0 for one that has not changed."""
-    return (await tx.execute(NEWEST, {"act": act})).scalar_one_or_none() or 0
+    """The version of an act whose change was heard of; 0 for one that has not changed. No change of it is
+    heard until this transaction ends: one that is being heard is waited for, and the next one finds what this
+    one has written.
+    """
+    version: int = (await tx.execute(NEWEST, {"act": act})).scalar_one()
+    return version
 
 
 async def made(tx: Tx, kid: str, request: UUID) -> None:
