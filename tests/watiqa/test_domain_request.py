@@ -184,6 +184,44 @@ def test_a_document_that_stands_is_not_issued_twice() -> None:
     assert (again.state, again.to_ask, again.paid_at) == (State.MATCHING, True, None)
 
 
+def approved(made: Request) -> Request:
+    """By an officer, of what the register found; issued since, and the act has changed."""
+    found(made)
+    made.approve(by=OFFICER, now=NOW)
+    made.write("d1", NOW)
+    made.issued("d1", NOW)
+    made.overtaken(ACT, 2, NOW)
+    assert made.state is State.SUPERSEDED
+    return made
+
+
+ATTORNEY: Final = {"identity": "0" * 64, "power_of_attorney": "1" * 64}
+
+
+def test_an_approval_is_for_one_issue_and_the_register_knows_its_people_again() -> None:
+    proxy = approved(asked(delivery=DOWNLOAD, capacity="proxy", proofs=ATTORNEY))
+    made = cases.superseded()
+    for one in (proxy, made):
+        one.reissue(by=CITIZEN, now=NOW)
+        one.ask("sealed", {}, NOW)
+    assert found(proxy, version=2).state is State.UNDER_CONTROL
+    assert found(made, version=2, linked=True).state is State.UNPAID
+
+
+def test_who_was_seen_or_authorised_once_files_anew() -> None:
+    other = cases.unauthorised()
+    other.authorise(by=cases.AUTHORITY, now=NOW)
+    other.ask("sealed", {}, NOW)
+    other.fee = 0
+    for made, by in (
+        (approved(counted(document="life_certificate")), cases.AGENT),
+        (approved(other), CITIZEN),
+    ):
+        assert Action.REISSUE not in made.actions(by)
+        with pytest.raises(Conflict, match="action_not_permitted"):
+            made.reissue(by=by, now=NOW)
+
+
 def test_an_answer_that_nobody_waits_for_changes_nothing() -> None:
     for state in set(State) - {State.MATCHING}:
         made, untouched = cases.REACH[state](), cases.REACH[state]()

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
-from services.watiqa.domain.catalogue import Capacity, Listed, catalogue
+from services.watiqa.domain.catalogue import Capacity, Layout, Listed, catalogue
 from services.watiqa.domain.permissions import APPLICANTS, OWN, not_allowed, serves
 from services.watiqa.domain.states import ACTIONS, NEXT, STANDING, UNDER_WAY, Action, State
 from services.watiqa.domain.values import (
@@ -451,11 +451,13 @@ class Request:
         return self._announce(told.Returned, to=S.RETURNED, returned_at=now)
 
     def reissue(self, *, by: Actor, now: datetime) -> told.ReissueRequested | None:
-        """Of the act as it now reads. Nothing while what was issued still stands: it is the same document."""
+        """Of the act as it now reads. Nothing while what was issued still stands: it is the same document. An
+        officer's approval was of one issue: what is not issued by itself is looked at again.
+        """
         self._may(A.REISSUE, by)
         if self.state is not S.SUPERSEDED:
             return None
-        self.paid_at = self.tracking = None
+        self.paid_at = self.tracking = self.approved_act = None
         self._ask_again()
         return self._announce(told.ReissueRequested, to=S.MATCHING, requested_at=now)
 
@@ -486,8 +488,12 @@ class Request:
 
     @property
     def available(self) -> frozenset[Action]:
-        """What its state and its delivery allow anybody."""
+        """What its state, its delivery and its document allow anybody. Who was seen alive was seen that day,
+        and what the central authority weighed was one issue: those are asked for anew.
+        """
         moot = {A.POST} if self.delivery is not Delivery.POST else set()
+        if self.listed.layout is Layout.LIFE or self.known.authorisation:
+            moot |= {A.REISSUE}
         if self.listed.register is None:
             moot |= {A.PREVIEW}
         return ACTIONS[self.state] - moot

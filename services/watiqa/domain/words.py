@@ -112,9 +112,9 @@ WORDS: Final[dict[State, Words]] = {
         "تغير الرسم منذ تسليم الوثيقة: لم تعد تطابق السجل.",
         "L'acte a changé depuis : le document ne dit plus ce que dit le registre.",
         "The act changed since: the document no longer says what the register says.",
-        "اطلبوا وثيقة جديدة من هذا الطلب نفسه.",
-        "Demandez une nouvelle délivrance sur cette même demande.",
-        "Ask for a new issue on this same request.",
+        "اطلبوا وثيقة جديدة من هذا الطلب نفسه، أو قدموا طلبا جديدا إن تعذر ذلك.",
+        "Demandez une nouvelle délivrance sur cette demande, ou à défaut déposez-en une autre.",
+        "Ask for a new issue on this same request, or where none is offered file another one.",
     ),
     S.REVOKED: _w(
         "ألغيت الوثيقة ولا يعتد بها.",
