@@ -126,6 +126,10 @@ MARRIED: Final = Note(
 )
 
 
+def _judgment(field: str) -> Note:
+    return replace(MARRIED, kind=MentionKind.JUDGMENT, reference=field, spouse=None, changes={field: "علي"})
+
+
 @pytest.mark.parametrize(
     ("margin", "kind", "year", "code"),
     [
@@ -137,6 +141,13 @@ MARRIED: Final = Note(
         ([MARRIED, MARRIED], ActKind.BIRTH, YEAR, "mention_repeated"),
         ([replace(MARRIED, changes={"subject.sex": "male"})], ActKind.BIRTH, YEAR, "changes_missing"),
         ([replace(MARRIED, kind=MentionKind.JUDGMENT)], ActKind.BIRTH, YEAR, "changes_missing"),
+        ([_judgment("father.occupation")], ActKind.BIRTH, YEAR, "person_unknown"),
+        (
+            [_judgment("mother.given.ar"), _judgment("spouse.family.ar")],
+            ActKind.BIRTH,
+            YEAR,
+            "person_unknown",
+        ),
         ([replace(MARRIED, spouse=person("مريم\u202e"))], ActKind.BIRTH, YEAR, "name_characters"),
     ],
 )

@@ -11,7 +11,14 @@ from uuid import UUID
 from services.civil_status.domain.mentions import sentence
 from services.civil_status.domain.permissions import demand, may_read, serves
 from services.civil_status.domain.states import ACT_ACTIONS, ACT_NEXT, Action, ActState
-from services.civil_status.domain.values import Basis, Blocks, Mention, Person, restated
+from services.civil_status.domain.values import (
+    Basis,
+    Blocks,
+    Mention,
+    Person,
+    demand_named,
+    restated,
+)
 from services.civil_status.events import (
     ActEvent,
     ActKind,
@@ -244,6 +251,7 @@ class Act:
             raise Conflict("already_dead", "The margin holds a death already.")
         spouse = None if spouse is None else spouse.checked("spouse")
         changes = {name: restated(name, value) for name, value in sorted(changes.items())}
+        demand_named(self.blocks, (one.changes for one in self.mentions), changes)
         mention = Mention(
             id=id,
             ordinal=len(self.mentions) + 1,

@@ -1,6 +1,7 @@
 """What an act says: the blocks of decree 2-22-04 art. 21, which those of the legacy registers fit into."""
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -191,6 +192,27 @@ def restated(field: str, value: str) -> str:
     if field == "event.time" and not HOUR.fullmatch(value):
         raise Invalid("time_malformed", "An hour is written 06:40.", field=field)
     return plain(value, field)
+
+
+def demand_named(blocks: Blocks, earlier: Iterable[Mapping[str, str]], changes: Mapping[str, str]) -> None:
+    """Nothing is restated of a person without a name: of one whom neither the act nor `earlier` changes know,
+    the given name in Arabic comes with it. Every output can so name who stands in it.
+
+    Raises Invalid `person_unknown`.
+    """
+    said = {field for one in (*earlier, changes) for field in one}
+    for field in changes:
+        person = field.partition(".")[0]
+        if person != "event" and getattr(blocks, person) is None and f"{person}.given.ar" not in said:
+            raise Invalid(
+                "person_unknown",
+                {
+                    "ar": "الرسم لا يذكر هذا الشخص: بينوا أولا اسمه الشخصي بالعربية.",
+                    "fr": "L'acte ne connaît pas cette personne : donnez aussi son prénom en arabe.",
+                    "en": "The act does not know this person: give the given name in Arabic too.",
+                },
+                field=field,
+            )
 
 
 def tree(value: Any) -> Any:

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any, Final
 
 from services.civil_status.domain.act import ON
-from services.civil_status.domain.values import Blocks, Person, restated, tree
+from services.civil_status.domain.values import Blocks, Person, demand_named, restated, tree
 from services.civil_status.events import ActKind, MentionKind
 from shared.errors import Invalid
 
@@ -72,6 +72,8 @@ class Transcription:
             )
             for at, note in enumerate(self.margin, 1)
         )
+        for at, note in enumerate(margin):
+            demand_named(self.blocks, (one.changes or {} for one in margin[:at]), note.changes or {})
         return Transcription(blocks=self.blocks.checked(), margin=margin)
 
 
