@@ -97,7 +97,11 @@ def configure(
         severity = NAME_TO_LEVEL[method]
         for handler, renderer in outlets:
             if severity >= handler.level:
-                handler.handle(_Line(str(renderer(_logger, method, dict(line)))))
+                ready = _Line(line["logger"], severity, str(renderer(_logger, method, dict(line))))
+                try:
+                    handler.handle(ready)
+                except Exception:  # noqa: BLE001  # a filter's: a line never ends the work that it tells of
+                    handler.handleError(ready)
         raise structlog.DropEvent
 
     structlog.configure(
@@ -120,7 +124,8 @@ def configure(
 class _Line(logging.LogRecord):
     """Rendered already: what a record finds out about files and threads, nobody reads."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, name: str, severity: int, text: str) -> None:
+        self.name, self.levelno, self.levelname = name, severity, logging.getLevelName(severity)
         self.msg, self.args = text, None
 
 

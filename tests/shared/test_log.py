@@ -213,3 +213,26 @@ def test_a_developer_at_a_terminal_reads_lines_and_secrets_stay_masked(
     assert "dossier.submitted" in screen.getvalue()
     assert MASK in screen.getvalue()
     assert "f@example.ma" not in screen.getvalue()
+
+
+def test_a_filter_reads_whose_line_it_is(out: io.StringIO) -> None:
+    """As the launcher's does, which spares the screen one library's lines."""
+    logging.getLogger().handlers[0].addFilter(
+        lambda record: record.name != "noisy" and record.levelno >= logging.WARNING
+    )
+    structlog.get_logger("noisy").error("left out")
+    structlog.get_logger("rokhas").info("left out too")
+    structlog.get_logger("rokhas").error("said")
+    assert [line["event"] for line in lines(out)] == ["said"]
+
+
+def test_a_line_that_cannot_be_written_ends_nobodys_work(
+    out: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(record: logging.LogRecord) -> bool:
+        raise LookupError(record.name)
+
+    logging.getLogger().handlers[0].addFilter(broken)
+    structlog.get_logger("rokhas").error("a consumer is blocked")
+    assert lines(out) == []
+    assert "LookupError: rokhas" in capsys.readouterr().err
