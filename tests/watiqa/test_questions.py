@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
@@ -17,7 +18,7 @@ from shared.sealing import sealed_for
 from tests.support.http import Api
 from tests.support.probes import eventually
 from tests.support.services import hear
-from tests.watiqa.cases import ACT, CASABLANCA
+from tests.watiqa.cases import ACT, CASABLANCA, OFFICE
 from tests.watiqa.conftest import Happened, World
 from tests.watiqa.filed import shown, submitted
 from tests.watiqa.test_papers import said
@@ -40,11 +41,11 @@ def of_register(kind: str, subject: str, said: dict[str, Any]) -> Envelope:
     )
 
 
-def found(world: World, request: str, content: Any, *, version: int = 1) -> Envelope:
+def found(world: World, request: str, content: Any, *, linked: bool = True) -> Envelope:
     """The register's answer to the first question about a request, sealed as it seals it."""
     written = content if isinstance(content, bytes) else json.dumps(content).encode()
     sealed = sealed_for(world.keys.make(f"{request}-0"), written)
-    answer = {"act": ACT, "act_version": version, "linked": True, "sealed": sealed}
+    answer = {"act": ACT, "act_version": 1, "linked": linked, "sealed": sealed}
     return of_register(FOUND, request, answer)
 
 
@@ -99,6 +100,21 @@ WAITING: Final = """
     WHERE datname = current_database() AND wait_event_type = 'Lock'"""
 
 
+async def before(world: World, first: Envelope, second: Coroutine[Any, Any, None]) -> None:
+    """The first is handled; the second goes as far as it can, until the first one's transaction commits."""
+    watch = await asyncpg.connect(world.watiqa.admin_dsn)
+    async with world.watiqa.worker.transaction() as tx:
+        await hear_register(tx, first)
+        other = asyncio.create_task(second)
+
+        async def stands() -> bool:
+            return other.done() or bool(await watch.fetchval(WAITING))
+
+        await eventually(stands, expected=True)
+    await other
+    await watch.close()
+
+
 @pytest.mark.parametrize("answered_first", [True, False])
 async def test_a_change_that_races_the_answer_is_never_missed(
     api: Api, world: World, asked: list[str], happened: Happened, answered_first: bool
@@ -109,16 +125,37 @@ async def test_a_change_that_races_the_answer_is_never_missed(
     first, second = found(world, request, said()), change
     if not answered_first:
         first, second = second, first
-    watch = await asyncpg.connect(world.watiqa.admin_dsn)
-    async with world.watiqa.worker.transaction() as tx:
-        await hear_register(tx, first)
-        other = asyncio.create_task(hear(SERVICE, world.watiqa, second))
-
-        async def stands() -> bool:
-            return other.done() or bool(await watch.fetchval(WAITING))
-
-        await eventually(stands, expected=True)
-    await other
-    await watch.close()
+    await before(world, first, hear(SERVICE, world.watiqa, second))
     assert (await happened(request))[-1] == "overtaken"
     assert (await shown(api, request))["state"] == "matching"
+
+
+async def closed(api: Api, world: World) -> None:
+    """The office says that it is closed, and everybody has heard of it."""
+    body = {"reason": "works"}
+    answer = await api.post(f"/v1/offices/{OFFICE}/closure", "civil_status_officer", json=body)
+    assert answer.status_code == 200, answer.text
+    await world.settle()
+
+
+async def test_what_comes_to_wait_for_an_officer_of_a_closed_office_waits_elsewhere(
+    api: Api, world: World, asked: list[str], happened: Happened
+) -> None:
+    not_linked, unwritten = asked
+    await closed(api, world)
+    await hear(SERVICE, world.watiqa, found(world, not_linked, said(), linked=False))
+    await hear(SERVICE, world.watiqa, found(world, unwritten, said(kind="marriage")))
+    await world.settle()
+    for request in asked:
+        assert (await happened(request))[-2:] == ["control_required", "held_by_closure"]
+        held = await shown(api, request)
+        assert (held["state"], held["actions"]) == ("office_closed", ["read", "redirect", "withdraw"])
+
+
+async def test_a_closure_that_races_the_answer_holds_the_request(
+    api: Api, world: World, asked: list[str]
+) -> None:
+    request, _ = asked
+    await before(world, found(world, request, said(), linked=False), closed(api, world))
+    await world.settle()
+    assert (await shown(api, request))["state"] == "office_closed"

@@ -8,7 +8,9 @@ from services.watiqa.events.office import ClosureReason
 from shared.db import Tx
 
 ONE = text("SELECT closed_at, reason, until, version FROM watiqa.office WHERE code = :code")
-LOCK = text("SELECT closed_at, reason, until, version FROM watiqa.office WHERE code = :code FOR UPDATE")
+# By its code: an office of which nothing was ever said has no row to lock.
+ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended('watiqa.office ' || :code, 0))")
+STILL = text("SELECT pg_advisory_xact_lock_shared(hashtextextended('watiqa.office ' || :code, 0))")
 SAVE = text("""
     INSERT INTO watiqa.office (code, closed_at, reason, until, version)
     VALUES (:code, :closed_at, :reason, :until, :version)
@@ -20,11 +22,20 @@ CLOSED = text("""
 
 
 async def get(tx: Tx, code: str, *, lock: bool = False) -> Office:
-    row = (await tx.execute(LOCK if lock else ONE, {"code": code})).one_or_none()
+    """With `lock`, to close it or open it: it waits for every request that is coming to wait there."""
+    if lock:
+        await tx.execute(ALONE, {"code": code})
+    row = (await tx.execute(ONE, {"code": code})).one_or_none()
     if row is None:
         return Office(code=code)
     reason = ClosureReason(row.reason) if row.reason else None
     return Office(code=code, closed_at=row.closed_at, reason=reason, until=row.until, version=row.version)
+
+
+async def shut(tx: Tx, code: str) -> bool:
+    """Whether it is closed, and stays so, or open, until this transaction ends."""
+    await tx.execute(STILL, {"code": code})
+    return (await get(tx, code)).closed
 
 
 async def closed(tx: Tx) -> list[Office]:

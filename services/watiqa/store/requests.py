@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.watiqa.domain import Request, State
 from services.watiqa.events import REQUEST, RequestEvent
+from services.watiqa.store import offices
 from shared.db import Tx
 from shared.errors import NotFound, Stale, TooMany
 from shared.time import civil_day, midnight
@@ -140,6 +141,15 @@ async def patient(tx: Tx) -> None:
 
 
 async def save(tx: Tx, request: Request, *, because: RequestEvent) -> None:
+    """What is left waiting for an officer of a closed office is held there, by an event of its own."""
+    await _written(tx, request, because)
+    if request.state is State.UNDER_CONTROL and await offices.shut(tx, request.office):
+        held = request.hold(tx.now)
+        assert held is not None  # it waits for an officer
+        await _written(tx, request, held)
+
+
+async def _written(tx: Tx, request: Request, because: RequestEvent) -> None:
     sequence = await tx.emit(REQUEST, request.id, request.collectivity, because)
     assert sequence == request.version  # the row was locked when it was loaded
     await tx.execute(INSERT if request.version == 1 else UPDATE, to_row(request))
