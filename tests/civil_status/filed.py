@@ -62,18 +62,20 @@ def declared(
     relation: str | None = "father",
     on: str = DECLARED_ON,
     annexed: list[str] | None = None,
+    *,
+    announced_by_declarant: bool = False,
 ) -> dict[str, Any]:
     """What the declarant states at the office."""
     said = blocks(on, annexed=[proof] if annexed is None else annexed)
     if relation is not None:
         said["declarant"] = {"person": said["father"], "relation": relation}
-    return {"blocks": said}
+    return {"blocks": said, "announced_by_declarant": announced_by_declarant}
 
 
 async def announced(
-    api: Api, persona: str, kind: str = "birth", *, unclaimed: bool = False
+    api: Api, persona: str, kind: str = "birth", *, unclaimed: bool = False, **changes: Any
 ) -> dict[str, Any]:
-    body = declaration(kind, unclaimed=unclaimed)
+    body = declaration(kind, unclaimed=unclaimed, **changes)
     answer = await api.post("/v1/declarations", persona, json=body)
     assert answer.status_code == 201, answer.text
     found: dict[str, Any] = answer.json()
@@ -91,7 +93,9 @@ async def own_act(
     await says("declaration", found["id"], "started", answer_by=datetime.now(UTC) + timedelta(days=9))
     path = f"/v1/declarations/{found['id']}"
     proof = await certificate(api, "agent")
-    answer = await api.post(f"{path}/completion", "agent", json=declared(proof, relation))
+    answer = await api.post(
+        f"{path}/completion", "agent", json=declared(proof, relation, announced_by_declarant=True)
+    )
     assert answer.status_code == 200, answer.text
     act = await api.post(f"{path}/act", "civil_status_officer", json={})
     assert act.status_code == 201, act.text
@@ -141,7 +145,8 @@ async def registered(sent: Sent, says: Callable[..., Awaitable[None]], secret: s
     body["blocks"]["declarant"] = {"person": body["blocks"]["father"], "relation": "father"}
     found = await posted("/declarations", "citizen", body)
     await says("declaration", found["id"], "started", answer_by=datetime.now(UTC) + timedelta(days=9))
-    act = await posted(f"/declarations/{found['id']}/judgment", officer, {"judgment": "TPI 1/2026"})
+    ordered = {"judgment": "TPI 1/2026", "announced_by_declarant": True}
+    act = await posted(f"/declarations/{found['id']}/judgment", officer, ordered)
     await posted(f"/acts/{act['id']}/mentions", officer, marriage())
     renamed = {"judgment": "TPI 5/2026", "judged_on": "2026-11-20", "changes": {"subject.given.ar": "جواد"}}
     await posted(f"/acts/{act['id']}/judgments", officer, renamed)

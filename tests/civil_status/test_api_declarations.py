@@ -44,7 +44,27 @@ async def test_a_birth_announced_is_completed_and_registered(
     assert len(act.json()["identifier"]) == 11
     assert await happened(found["id"]) == ["opened", "deadline_known", "completed", "registered"]
     own = await api.get(f"/v1/acts/{act.json()['id']}", "citizen", headers=WHY)
-    assert own.status_code == (200 if persona == "citizen" else 404)
+    assert own.status_code == 404, "nobody has said that the declarant is who announced it"
+
+
+@pytest.mark.parametrize("same", [True, False])
+@pytest.mark.parametrize("by", ["completion", "judgment"])
+async def test_an_act_is_of_the_parent_whom_the_office_has_seen_to_be_who_announced_it(
+    api: Api, clock_says: Says, by: str, *, same: bool
+) -> None:
+    """Whoever can write a form is no party to the act of another family."""
+    declarant = declared("")["blocks"]["declarant"] | {"relation": "father"}
+    found = await announced(api, "citizen", declarant=declarant)
+    path = f"/v1/declarations/{found['id']}"
+    if by == "completion":
+        await completed(api, clock_says, found, announced_by_declarant=same)
+        act = await api.post(f"{path}/act", "civil_status_officer", json={})
+    else:
+        order = {"judgment": "TPI 77/2026", "announced_by_declarant": same}
+        act = await api.post(f"{path}/judgment", "civil_status_officer", json=order)
+    assert act.status_code == 201, act.text
+    own = await api.get(f"/v1/acts/{act.json()['id']}", "citizen", headers=WHY)
+    assert own.status_code == (200 if same else 404)
 
 
 async def test_the_date_must_be_known_first(api: Api) -> None:

@@ -169,6 +169,23 @@ def test_nobody_acts_on_what_concerns_themselves() -> None:
         cases.requested().accept(made.id, by=parent, now=cases.NOW)
 
 
+@pytest.mark.parametrize(
+    ("by", "relation", "same", "theirs"),
+    [
+        (cases.CITIZEN, "father", True, True),
+        (cases.CITIZEN, "mother", True, True),
+        (cases.CITIZEN, "father", False, False),
+        (cases.CITIZEN, "brother", True, False),
+        (cases.HOSPITAL, "father", True, False),
+        (cases.AGENT, "father", True, False),
+    ],
+)
+def test_whose_act_a_declaration_becomes(by: Actor, relation: str, *, same: bool, theirs: bool) -> None:
+    made = cases.announced(by)
+    made.complete(cases.declared(relation), by=cases.AGENT, now=cases.NOW, announced_by_declarant=same)
+    assert made.parties == ({by.subject} if theirs else set())
+
+
 def test_types_are_named_by_the_law_of_the_house() -> None:
     for stream in SERVICE.streams:
         assert len(stream.types) == len(stream.events)

@@ -53,7 +53,7 @@ async def declared(on: Stage, parent: Person, name: str) -> str:
         "annexed": [proof["sha256"]],
         "declarant": {"person": MOTHER, "relation": "mother"},
     }
-    completed = await agent.post(f"{file}/completion", {"blocks": said})
+    completed = await agent.post(f"{file}/completion", {"blocks": said, "announced_by_declarant": True})
     if completed["state"] == "suspected":
         await officer.post(f"{file}/distinction", {})
     act = await officer.post(f"{file}/act", {})

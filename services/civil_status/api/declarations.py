@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from fastapi import Depends, Query, Response
@@ -36,9 +36,6 @@ from shared.http import PUBLIC, Body, IfRead, Instant, Listing, Page, Router, Te
 
 router = Router(prefix="")
 
-CONCERNED: Final = frozenset({"father", "mother", "child", "spouse"})
-"""Declarants to whom the act is theirs to read (36-21 art. 43: ascendants, descendants, the spouse)."""
-
 
 class DeclarationIn(Body):
     """`unclaimed`: a death that nobody declares, notified by a hospital or entered by the office."""
@@ -50,13 +47,20 @@ class DeclarationIn(Body):
 
 
 class CompletionIn(Body):
-    """The blocks as the declarant states them at the office, `declarant` and `annexed` included."""
+    """The blocks as the declarant states them at the office, `declarant` and `annexed` included.
+    `announced_by_declarant`: the office has seen, by their papers, that the declarant is who announced it
+    online; a parent, a child, a spouse of whom that is said may read the act.
+    """
 
     blocks: BlocksIn
+    announced_by_declarant: bool = False
 
 
 class OrderIn(Body):
+    """`announced_by_declarant` as in a completion, for what nobody completes."""
+
     judgment: JudgmentReference
+    announced_by_declarant: bool = False
 
 
 class RefusalIn(Body):
@@ -255,7 +259,13 @@ async def complete(file: Annotated[Step, stepping(Action.COMPLETE)], body: Compl
     blocks = body.blocks.value()
     await brought(file.tx, *body.blocks.annexed, held=file.declaration.blocks.annexed)
     suspects = await declarations.resembling(file.tx, file.declaration.kind, blocks)
-    return await file.answer(file.declaration.complete(blocks, suspects=suspects, **file.officer))
+    completed = file.declaration.complete(
+        blocks,
+        suspects=suspects,
+        announced_by_declarant=body.announced_by_declarant,
+        **file.officer,
+    )
+    return await file.answer(completed)
 
 
 @router.post("/declarations/{declaration_id}/distinction")
@@ -287,16 +297,14 @@ async def register(file: Annotated[Step, stepping(Action.REGISTER)], body: Nothi
 async def order(file: Annotated[Step, stepping(Action.REGISTER_JUDGMENT)], body: OrderIn) -> ActOut:
     """A court ordered the registration: of what was declared late, or not at all."""
     act_id = uuid4()
-    ordered = file.declaration.ordered(act_id, **file.officer)
+    ordered = file.declaration.ordered(
+        act_id, announced_by_declarant=body.announced_by_declarant, **file.officer
+    )
     return await _drawn_up(file, ordered, act_id, body.judgment)
 
 
 async def _drawn_up(file: Step, registered: DeclarationEvent, act_id: UUID, judgment: str | None) -> ActOut:
     tx, declaration = file.tx, file.declaration
-    declarant = declaration.blocks.declarant
-    theirs = (
-        declaration.channel is Channel.FAMILY and declarant is not None and declarant.relation in CONCERNED
-    )
     birth = declaration.kind is ActKind.BIRTH
     act, drawn_up = Act.register(
         act_id,
@@ -307,7 +315,7 @@ async def _drawn_up(file: Step, registered: DeclarationEvent, act_id: UUID, judg
         identifier=await acts.identifier(tx) if birth else declaration.blocks.subject.identifier,
         blocks=declaration.blocks,
         origin=Origin.DECLARATION if judgment is None else Origin.JUDGMENT,
-        parties=frozenset({declaration.opener}) if theirs else frozenset(),
+        parties=declaration.parties,
         declaration=declaration.id,
         judgment=judgment,
         **file.officer,

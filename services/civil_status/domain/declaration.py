@@ -40,11 +40,15 @@ S = DeclarationState
 UNCLAIMED: Final = "civil_status.unclaimed_death"
 """The one period that is the officer's own: its end makes nothing late, it reproaches."""
 
+CONCERNED: Final = frozenset({"father", "mother", "child", "spouse"})
+"""Declarants to whom the act is theirs to read (36-21 art. 43: ascendants, descendants, the spouse)."""
+
 
 @dataclass(kw_only=True)
 class Declaration:
-    """`version` is the sequence of its last event; `opener` an opaque reference of who announced it. A
-    transition raises before it changes anything.
+    """`version` is the sequence of its last event; `opener` an opaque reference of who announced it;
+    `announced_by_declarant`: the office has seen that this is who declares. A transition raises before it
+    changes anything.
     """
 
     id: UUID
@@ -62,6 +66,7 @@ class Declaration:
     completed_at: datetime | None = None
     completed_by: str | None = None
     suspects: tuple[str, ...] = ()
+    announced_by_declarant: bool = False
     act: UUID | None = None
     ground: RefusalGround | None = None
     late_since: datetime | None = None
@@ -123,8 +128,21 @@ class Declaration:
     def may_read(self, by: Actor) -> bool:
         return self._permitted(Action.READ_DECLARATION, by)
 
+    @property
+    def parties(self) -> frozenset[str]:
+        """Whose the act is to read: a form is written by anybody, so the office must have seen who did."""
+        declarant = self.blocks.declarant
+        theirs = declarant is not None and declarant.relation in CONCERNED and self.announced_by_declarant
+        return frozenset({self.opener} if theirs and self.channel is Channel.FAMILY else ())
+
     def complete(
-        self, blocks: Blocks, *, by: Actor, now: datetime, suspects: Sequence[str] = ()
+        self,
+        blocks: Blocks,
+        *,
+        by: Actor,
+        now: datetime,
+        suspects: Sequence[str] = (),
+        announced_by_declarant: bool = False,
     ) -> Completed:
         """The declarant is present, with the papers: from now on it is declared, in time or not at all.
 
@@ -148,6 +166,7 @@ class Declaration:
         if not self.unclaimed and now >= self._answer_by():
             raise late(self._answer_by())
         self.blocks = blocks.checked()
+        self.announced_by_declarant = announced_by_declarant
         self.completed_at, self.completed_by, self.suspects = now, by.subject, tuple(suspects)
         return self._announce(
             Completed,
@@ -168,9 +187,12 @@ class Declaration:
         self.act = act
         return self._announce(Registered, to=S.REGISTERED, act=str(act), registered_at=now, by_judgment=False)
 
-    def ordered(self, act: UUID, *, by: Actor, now: datetime) -> Registered:
+    def ordered(
+        self, act: UUID, *, by: Actor, now: datetime, announced_by_declarant: bool = False
+    ) -> Registered:
         """A court has ordered the registration, in time or late."""
         self._may(Action.REGISTER_JUDGMENT, by)
+        self.announced_by_declarant = announced_by_declarant
         self.act = act
         return self._announce(Registered, to=S.REGISTERED, act=str(act), registered_at=now, by_judgment=True)
 
