@@ -111,6 +111,9 @@ class Session:
             status = await self.connection.execute(command)
         except FAILURES as error:
             raise self._failed(command, error) from error
+        except asyncio.CancelledError:  # nobody knows whether a transaction began or ended
+            self.connection.terminate()
+            raise
         if status != command:
             raise RuntimeError(f"{command} was answered with {status}: an error before it was swallowed")
 
@@ -134,6 +137,7 @@ class Pool:
         self._settings = SERVER_SETTINGS | {"application_name": name}
         self._idle: list[Session] = []
         self._free = asyncio.Semaphore(size)
+        self._closed = False
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
@@ -169,11 +173,11 @@ class Pool:
         try:
             if not connection.is_closed() and connection.is_in_transaction():
                 with suppress(*FAILURES):
-                    await connection.execute("ROLLBACK")
+                    await connection.execute("ROLLBACK", timeout=CONNECT_SECONDS)
         finally:
             if connection.is_closed():
                 self._forget()  # who lost one may have lost them all
-            elif connection.is_in_transaction():
+            elif self._closed or connection.is_in_transaction():
                 connection.terminate()
             else:
                 self._idle.append(session)
@@ -186,6 +190,7 @@ class Pool:
 
     async def close(self) -> None:
         """The idle ones; those in use end when they are given back."""
+        self._closed = True
         while self._idle:
             await self._idle.pop().connection.close(timeout=CONNECT_SECONDS)
 

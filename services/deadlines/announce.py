@@ -28,6 +28,7 @@ log = structlog.get_logger()
 BATCH: Final = 1000
 TOGETHER: Final = 100  # clocks in one transaction
 AT_ONCE: Final = 4  # transactions side by side: more only wait for the same disk
+LOCKED: Final = "55P03"  # PostgreSQL's: a row's lock was not to be had within `lock_timeout`
 IDLE_SECONDS: Final = 0.5  # between two looks when nothing was due
 CALENDAR_SECONDS: Final = 1.0  # the same for changes of the calendar, which are rare
 
@@ -80,7 +81,9 @@ async def _forever(
 
 
 async def each(database: Database, found: Sequence[UUID], one: Act) -> None:
-    """Some together in a transaction, a few transactions at a time; where one fails, each clock alone."""
+    """Some together in a transaction, a few transactions at a time; where one fails, each clock alone. What
+    somebody else works on is left for the next look.
+    """
     waiting = iter([found[start : start + TOGETHER] for start in range(0, len(found), TOGETHER)])
 
     async def work() -> None:
@@ -88,7 +91,7 @@ async def each(database: Database, found: Sequence[UUID], one: Act) -> None:
             try:
                 await _together(database, ids, one)
             except Exception as error:
-                if is_infrastructure(error):
+                if is_infrastructure(error) and not _held(error):
                     raise
                 await alone(ids)
 
@@ -97,6 +100,9 @@ async def each(database: Database, found: Sequence[UUID], one: Act) -> None:
             try:
                 await _together(database, [clock_id], one)
             except Exception as error:
+                if _held(error):
+                    log.warning("clocks.held", clock=str(clock_id))
+                    continue
                 if is_infrastructure(error):
                     raise
                 await _put_aside(database, clock_id, error)
@@ -114,6 +120,11 @@ async def _together(database: Database, ids: Sequence[UUID], one: Act) -> None:
                 await one(store, clock, days)
         events = await store.write()
     ANNOUNCED.inc(events)
+
+
+def _held(error: Exception) -> bool:
+    """Whether a row's lock was not to be had in time."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) == LOCKED
 
 
 async def _put_aside(database: Database, clock_id: UUID, error: Exception) -> None:

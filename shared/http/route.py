@@ -384,7 +384,7 @@ async def _body(request: Request, most: int) -> bytes:
 
 def _refuse_unreadable(request: Request, body: bytes, known: frozenset[str]) -> None:
     """PostgreSQL's text cannot hold U+0000; and a misspelt filter must not list everything."""
-    json = request.headers.get("content-type", "").startswith("application/json")
+    json = request.headers.get("content-type", "").lower().startswith("application/json")
     if (
         "\0" in request.scope["path"]
         or b"%00" in request.scope["query_string"]

@@ -13,6 +13,8 @@ from services.deadlines.announce import announce_one, each, recount_one
 from services.deadlines.consumers import together
 from services.deadlines.domain.clock import Clock, State
 from services.deadlines.store import calendar, clocks
+from shared.db import Database
+from shared.pool import SERVER_SETTINGS
 from shared.territory import territory
 from tests.deadlines.conftest import At, Tell, all_clocks_of, clocks_of, told
 from tests.support.databases import ServiceDatabase
@@ -173,6 +175,28 @@ async def test_a_poisoned_clock_holds_up_no_other(deadlines: ServiceDatabase, at
     async with deadlines.worker.transaction() as tx:
         rows = await tx.execute(text("SELECT aggregate_id FROM deadlines.clock WHERE failures > 0"))
         assert [row.aggregate_id for row in rows] == [str(files[2])]
+
+
+async def test_a_clock_that_somebody_holds_keeps_no_other_waiting(
+    deadlines: ServiceDatabase, at: At, tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await at(FILED)
+    files = [await tell("submitted", submitted_at=FILED, complete=True) for _ in range(3)]
+    await at(DUE)
+    monkeypatch.setitem(SERVER_SETTINGS, "lock_timeout", "200ms")  # 10 s, and nobody waits so long here
+    hurried = Database(deadlines.worker_dsn)
+    holder = await asyncpg.connect(deadlines.migrator_dsn)
+    async with holder.transaction():
+        await holder.execute("SELECT FROM deadlines.clock WHERE aggregate_id = $1 FOR UPDATE", str(files[1]))
+        async with hurried.transaction() as tx:
+            found = await clocks.due(tx, 100)
+        await each(hurried, found, announce_one)
+        elapsed = "SELECT count(*) FROM msg.event_log WHERE type LIKE '%.elapsed.v1'"
+        assert await holder.fetchval(elapsed) == 2
+        assert await holder.fetchval("SELECT sum(failures) FROM deadlines.clock") == 0
+    await holder.close()
+    await hurried.close()
+    assert (await announced(deadlines)).count("elapsed") == 3
 
 
 async def test_an_instant_that_cannot_be_counted_holds_up_nothing_else_of_its_file(
