@@ -141,6 +141,29 @@ def test_nobody_decides_on_what_they_filed() -> None:
         assert Action.APPROVE in made.actions(OFFICER)
 
 
+ONES_OWN: Final = {Action.CLARIFY, Action.PAY, Action.WITHDRAW}
+
+
+@pytest.mark.parametrize("state", [state for state in State if ACTIONS[state] & ONES_OWN])
+def test_staff_take_no_step_of_who_asked_at_the_portal(state: State) -> None:
+    made = cases.REACH[state]()
+    assert ACTIONS[state] & ONES_OWN <= set(made.actions(CITIZEN))
+    for staff in (cases.AGENT, OFFICER):
+        assert not ONES_OWN & set(made.actions(staff))
+        with pytest.raises(Forbidden, match="not_allowed"):
+            made.withdraw(by=staff, now=NOW)
+
+
+def test_staff_take_every_step_for_who_stands_at_a_counter() -> None:
+    missing = counted()
+    missing.missing(NOW)
+    counter = Counter(identity=Identity.NATIONAL_CARD)
+    unpaid = found(asked(by=cases.AGENT, counter=counter))
+    assert (missing.state, unpaid.state) == (State.NOT_FOUND, State.UNPAID)
+    assert set(missing.actions(cases.AGENT)) >= {Action.CLARIFY, Action.WITHDRAW}
+    assert set(unpaid.actions(cases.AGENT)) >= {Action.PAY, Action.WITHDRAW}
+
+
 @pytest.mark.parametrize("state", [State.UNDER_CONTROL, State.UNPAID, State.ISSUING])
 def test_a_change_of_the_act_before_the_issue_asks_again(state: State) -> None:
     made = cases.REACH[state]()

@@ -16,6 +16,8 @@ _AUTHORITY: Final = frozenset({Role.CIVIL_STATUS_AUTHORITY})
 
 OWN: Final = frozenset({A.READ, A.REDIRECT, A.CLARIFY, A.ADD_PROOF, A.PAY, A.REISSUE, A.WITHDRAW})
 """What the applicant does on a request of theirs."""
+AT_COUNTER: Final = frozenset({A.CLARIFY, A.PAY, A.WITHDRAW})
+"""Of these, what the office does for a person at a counter and not for who asked at the portal."""
 
 MAY: Final[dict[Action, frozenset[Role]]] = {
     A.SUBMIT: APPLICANTS | _OFFICE,

@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 from uuid import UUID
 
 from services.watiqa.domain.catalogue import Capacity, Layout, Listed, catalogue
-from services.watiqa.domain.permissions import APPLICANTS, OWN, not_allowed, serves
+from services.watiqa.domain.permissions import APPLICANTS, AT_COUNTER, OWN, not_allowed, serves
 from services.watiqa.domain.states import ACTIONS, NEXT, STANDING, UNDER_WAY, Action, State
 from services.watiqa.domain.values import (
     Address,
@@ -566,11 +566,13 @@ class Request:
         return self.payments[payment]
 
     def _refusal(self, action: Action, by: Actor) -> Forbidden | None:
-        """Nobody decides on what they ask for, nor on what they filed for another."""
+        """Nobody decides on what they ask for, nor on what they filed for another; and what is the
+        applicant's alone, the office does only where there is none: for a person at a counter.
+        """
         mine = bool(self.applicant) and by.subject == self.applicant
         if action in OWN and mine:
             return None
-        if not serves(action, by, self.collectivity):
+        if not serves(action, by, self.collectivity) or (self.applicant and action in AT_COUNTER):
             return not_allowed()
         deciding = action not in OWN
         if (deciding and mine) or (action in {A.APPROVE, A.REFUSE} and by.subject == self.filed_by):
