@@ -25,7 +25,7 @@ from shared.auth import Actor
 from shared.events import Envelope
 from shared.sealing import KeyFiles, KeyGone, sealed_for, unsealed
 from tests.civil_status.conftest import At, Happened, Says
-from tests.civil_status.filed import DECLARED_ON, OFFICE, an_act, marriage, own_act
+from tests.civil_status.filed import DECLARED_ON, OFFICE, YASSINE, an_act, marriage, own_act, person
 from tests.civil_status.files import line, written
 from tests.support.databases import ServiceDatabase
 from tests.support.http import Api
@@ -150,6 +150,56 @@ async def test_what_does_not_fit_is_not_found(
 ) -> None:
     await an_act(api)
     assert (await asked(civil_status, keys, NAMES | criteria))[0] == "not_found"
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more than one act is looked at for one request."""
+    monkeypatch.setattr("services.civil_status.domain.matching.MOST", 1)
+    monkeypatch.setattr("services.civil_status.store.matching.MOST", 1)
+
+
+OTHERS: Final[dict[str, dict[str, Any]]] = {
+    "family": {"subject": {"given": YASSINE, "family": {"ar": "بنعلي"}}},
+    "mother": {"mother": person("خديجة")},
+    "no mother": {"mother": None},
+    "father": {"father": person("علي")},
+}
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("other", OTHERS)
+async def test_who_is_born_on_one_day_with_one_name_hides_nobody(
+    api: Api, civil_status: ServiceDatabase, keys: KeyFiles, other: str
+) -> None:
+    asks = NAMES | {"event_on": BORN, "mother_given": "Fatima", "father_given": "محمد"}
+    for _ in range(4):
+        await an_act(api, **OTHERS[other])
+    assert (await asked(civil_status, keys, asks))[0] == "not_found"
+    act = await an_act(api)
+    for _ in range(4):
+        await an_act(api, **OTHERS[other])
+    outcome, said = await asked(civil_status, keys, asks)
+    assert (outcome, said["act"]) == ("found", str(act))
+
+
+@pytest.mark.usefixtures("few")
+async def test_of_more_than_are_looked_at_a_person_chooses(
+    api: Api, civil_status: ServiceDatabase, keys: KeyFiles
+) -> None:
+    """One was named so for a while, and is so no more: it has to be read to be left out."""
+    for number in (1, 2):
+        act = await an_act(api)
+        for ordinal, name in enumerate(("يونس", "سعيد"), 1):
+            judged = {"judgment": f"TPI {ordinal}/2026", "judged_on": "2026-11-20"}
+            answer = await api.post(
+                f"/v1/acts/{act}/judgments",
+                "civil_status_officer",
+                json=judged | {"changes": {"subject.given.ar": name}},
+            )
+            assert answer.status_code == 200, answer.text
+        outcome, _ = await asked(civil_status, keys, NAMES | {"event_on": BORN, "given": "يونس"})
+        assert outcome == ("not_found" if number == 1 else "ambiguous")
 
 
 async def test_two_that_fit_and_one_in_dispute_are_a_persons_to_look_at(

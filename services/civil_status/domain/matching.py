@@ -82,11 +82,13 @@ def linked(act: Act, asker: str | None) -> bool:
 def answer(
     acts: Sequence[Act], wanted: Criteria, *, now: datetime
 ) -> tuple[Found | Ambiguous | Missing, Act | None]:
-    """The one act that fits, or why there is none. A disputed act is nobody's to issue of."""
+    """The one act that fits, or why there is none: of more than `MOST` a person chooses, whichever of them
+    were read. A disputed act is nobody's to issue of.
+    """
     fitting = [act for act in acts if act.state is not ActState.ANNULLED and fits(act, wanted)]
-    if not fitting:
+    if not fitting and len(acts) <= MOST:
         return Missing(answered_at=now), None
-    if len(fitting) > 1 or fitting[0].state is ActState.DISPUTED:
+    if len(acts) > MOST or len(fitting) > 1 or fitting[0].state is ActState.DISPUTED:
         return Ambiguous(answered_at=now, acts=tuple(sorted(str(act.id) for act in fitting))), None
     [act] = fitting
     found = Found(

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.civil_status.domain.act import Act
 from services.civil_status.domain.matching import MOST, Criteria
+from services.civil_status.domain.writing import Script
 from services.civil_status.events.matching import (
     MATCHING,
     SEALING_KEY,
@@ -39,12 +40,25 @@ NEXT = text("""
 ANSWERED = text("""
     UPDATE civil_status.asked SET sealed = NULL, reply_key = NULL, answered_at = :at, outcome = :outcome
     WHERE request = :request""")
+
+
+def _named(wanted: str, block: str, part: str) -> str:
+    """Whether somebody of the act is called that, or was ever restated so, in any script."""
+    asked = f"territory.fold(CAST(:{wanted} AS text))"
+    written = (f"territory.fold(body #>> '{{{block},{part},{script}}}')" for script in Script)
+    return f"""(CAST(:{wanted} AS text) IS NULL OR {asked} IN ({", ".join(written)})
+        OR EXISTS (SELECT FROM civil_status.mention m, jsonb_each_text(m.body -> 'changes') AS c (field, said)
+          WHERE m.act = act.id AND c.field LIKE '{block}.{part}.%' AND territory.fold(c.said) = {asked}))"""
+
+
 BY_DAY = text(f"""{SELECT} WHERE event_on = :on AND kind = :kind AND state <> 'annulled'
-      AND (territory.fold(:given) IN (territory.fold(body #>> '{{subject,given,ar}}'),
-          territory.fold(body #>> '{{subject,given,latin}}'),
-          territory.fold(body #>> '{{subject,given,tifinagh}}'))
-        OR EXISTS (SELECT FROM civil_status.mention m WHERE m.act = act.id
-          AND m.kind IN ('correction', 'judgment')))
+      AND (body #>> '{{event,on,day}}' IS NOT NULL
+        OR EXISTS (SELECT FROM civil_status.mention m
+          WHERE m.act = act.id AND jsonb_exists(m.body -> 'changes', 'event.on')))
+      AND {_named("given", "subject", "given")}
+      AND {_named("family", "subject", "family")}
+      AND {_named("mother_given", "mother", "given")}
+      AND {_named("father_given", "father", "given")}
     ORDER BY id LIMIT :most""").columns(body=JSONB, mentions=JSONB)
 PRESENT = text("""
     SELECT kid, retires_at FROM civil_status.sealing_key WHERE destroyed_at IS NULL
@@ -101,13 +115,16 @@ async def next_question(tx: Tx) -> Question | None:
 
 
 async def candidates(tx: Tx, wanted: Criteria) -> list[Act]:
-    """Acts by identifier, by number, or by the day and the given name, in any script."""
+    """Acts by identifier, by number, or by the day and all the names, in any script: one more than are looked
+    at where there are more.
+    """
     if wanted.identifier is not None:
         return await identified(tx, wanted.identifier)
     if wanted.office is not None and wanted.year is not None and wanted.number is not None:
         act = await numbered(tx, wanted.kind, wanted.office, wanted.year, wanted.number)
         return [] if act is None else [act]
-    values = {"on": wanted.event_on, "kind": wanted.kind.value, "given": wanted.given, "most": MOST}
+    names = {name: getattr(wanted, name) for name in ("given", "family", "mother_given", "father_given")}
+    values = names | {"on": wanted.event_on, "kind": wanted.kind.value, "most": MOST + 1}
     return [from_row(row) for row in await tx.execute(BY_DAY, values)]
 
 
