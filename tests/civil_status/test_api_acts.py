@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.civil_status.conftest import Happened
-from tests.civil_status.filed import ALAMI, WHY, YASSINE, an_act, by_judgment, marriage
+from tests.civil_status.filed import ALAMI, WHY, YASSINE, an_act, by_judgment, certificate, marriage
 from tests.support.databases import ServiceDatabase
 from tests.support.http import Api
 
@@ -21,6 +21,17 @@ async def test_an_act_is_registered_numbered_and_read(api: Api, happened: Happen
     assert read.status_code == 200, read.text
     assert read.json()["blocks"]["subject"]["given"]["tifinagh"] == "ⵢⴰⵙⵉⵏ"
     assert read.headers["ETag"] == '"1"'
+
+
+async def test_what_is_annexed_to_an_act_was_brought(api: Api) -> None:
+    foreign = await certificate(api, "agent")
+    for unknown in ("0" * 64, foreign):
+        body = by_judgment(annexed=[unknown])
+        refused = await api.post("/v1/acts", "civil_status_officer", json=body)
+        assert (refused.status_code, refused.json()["code"]) == (422, "file_unknown")
+    own = await certificate(api, "civil_status_officer")
+    drawn = await api.post("/v1/acts", "civil_status_officer", json=by_judgment(annexed=[own]))
+    assert (drawn.status_code, drawn.json()["number"]) == (201, 1)
 
 
 async def test_nobody_reads_without_saying_why(api: Api) -> None:

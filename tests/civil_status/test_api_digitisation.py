@@ -223,6 +223,13 @@ async def test_a_reject_says_what_to_do_next(
     assert "second copy" in missing["reject"]["next_step"]["en"]
     answer = await volume.step(1, "reject", "keying_operator1", {"ground": "page_unreadable"})
     assert answer.json()["reject"]["next_step"]["fr"].startswith("Numériser la page")
+    await volume.key(2, 1)
+    assert (
+        await volume.step(2, "reject", "keying_operator2", {"ground": "act_unfinished"})
+    ).status_code == 200
+    for who in ("adjudicator", OFFICER, "quality_controller"):
+        half = await volume.look(2, who)
+        assert (half["state"], half["keyings"]) == ("rejected", None), "a second is keyed without the first"
     nowhere = await volume.step(3, "reopening", OFFICER, {"pages": [2]}, held=False)
     assert (nowhere.status_code, nowhere.json()["code"]) == (422, "page_not_scanned")
     # Scanned again: both keyings from the start, by whomever.

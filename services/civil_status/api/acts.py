@@ -27,6 +27,7 @@ from services.civil_status.domain.outputs import Output, fold
 from services.civil_status.domain.permissions import demand, may_read
 from services.civil_status.events import ActKind, MentionKind, Origin
 from services.civil_status.store import acts
+from services.civil_status.store.uploads import brought
 from shared.db import Tx
 from shared.http import Body, Day, Instant, Router
 
@@ -86,6 +87,7 @@ async def register_judgment(
     """Numbered and signed at once."""
     collectivity = body.office.rpartition("-")[0]
     demand(Action.REGISTER_JUDGMENT, tx.actor, collectivity)  # before a number is drawn
+    await brought(tx, *body.blocks.annexed)
     act, registered = Act.register(
         uuid4(),
         kind=body.kind,
