@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -169,6 +169,14 @@ def test_nobody_acts_on_what_concerns_themselves() -> None:
         cases.requested().accept(made.id, by=parent, now=cases.NOW)
 
 
+@pytest.mark.parametrize("more", [set(), {Role.CITIZEN}, {Role.COURT_CLERK}, {Role.ADMINISTRATION}])
+def test_a_hospital_reads_what_it_announced_and_no_more_whatever_else_it_is(more: set[Role]) -> None:
+    by = replace(cases.HOSPITAL, roles=cases.HOSPITAL.roles | more)
+    assert not cases.announced().may_read(by)
+    assert cases.announced(by).may_read(by)
+    assert cases.announced().may_read(replace(by, roles=by.roles | {Role.AGENT}))
+
+
 @pytest.mark.parametrize(
     ("by", "relation", "same", "theirs"),
     [
@@ -184,6 +192,11 @@ def test_whose_act_a_declaration_becomes(by: Actor, relation: str, *, same: bool
     made = cases.announced(by)
     made.complete(cases.declared(relation), by=cases.AGENT, now=cases.NOW, announced_by_declarant=same)
     assert made.parties == ({by.subject} if theirs else set())
+
+
+def test_no_page_changes_after_its_lot_was_accepted() -> None:
+    """What a quality controller compared is what the register keeps."""
+    assert Action.REPLACE_PAGE not in VOLUME_ACTIONS[VolumeState.ACCEPTED]
 
 
 def test_types_are_named_by_the_law_of_the_house() -> None:

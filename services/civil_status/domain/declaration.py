@@ -243,9 +243,8 @@ class Declaration:
             return True
         if action is Action.WITHDRAW:
             return False
-        return serves(action, by, self.collectivity) and not (
-            action is Action.READ_DECLARATION and by.roles == {Role.HEALTH_FACILITY}
-        )
+        office = action is not Action.READ_DECLARATION or by.holds(Role.AGENT, Role.CIVIL_STATUS_OFFICER)
+        return office and serves(action, by, self.collectivity)
 
     def _may(self, action: Action, by: Actor) -> None:
         """Raises Forbidden, or Conflict `action_not_permitted` with the actions that are."""

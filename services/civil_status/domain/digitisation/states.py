@@ -32,7 +32,7 @@ VOLUME_ACTIONS: Final[dict[VolumeState, frozenset[Action]]] = {
     V.SCANNING: _SEEN | {A.ADD_PAGE, A.REPLACE_PAGE, A.CLOSE_SCANNING, A.REPORT_DAMAGE},
     V.KEYING: _SEEN | {A.REPLACE_PAGE, A.DRAW_SAMPLE, A.REPORT_DAMAGE},
     V.SAMPLED: _SEEN | {A.CHECK_ACT, A.CONCLUDE_LOT},
-    V.ACCEPTED: _SEEN | {A.REPLACE_PAGE},
+    V.ACCEPTED: _SEEN,  # nobody would compare another page with its acts
     V.DAMAGED: _SEEN | {A.RESUME_VOLUME},
 }
 
