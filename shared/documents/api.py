@@ -21,11 +21,37 @@ from shared.documents.claim import LONGEST, Verdict
 from shared.documents.desk import Standing
 from shared.documents.keys import published
 from shared.errors import Invalid
-from shared.http import PUBLIC, Authorizer, Body, Caller, Configured, Instant, Router
+from shared.http import PUBLIC, Authorizer, Body, Caller, Configured, Instant, Router, Texts
 from shared.settings import Settings
 
 authorize: Authorizer[StrEnum] = Authorizer({})
 LARGEST = 5 * 1024 * 1024  # bytes: twenty times the largest document of ours
+
+
+class SealedOut(BaseModel):
+    """A sealed PDF. `href` downloads it; `state` says whether it still stands, and `reason` why not."""
+
+    id: UUID
+    kind: str
+    title: Texts
+    state: Standing
+    state_at: Instant
+    reason: str
+    issued_at: Instant
+    expires_at: Instant | None
+    sha256: str
+    size: int
+    href: str
+
+    @classmethod
+    def of(cls, one: desk.Document, kinds: Mapping[str, Names], *, below: str) -> "SealedOut":
+        """`below` is the path of what the document is about."""
+        same = {name: getattr(one, name) for name in cls.model_fields if hasattr(one, name)}
+        return cls(title=Texts(**kinds[one.kind]), href=f"{below}/contents/{one.sha256}", **same)
+
+
+class IssuedOut(BaseModel):
+    items: list[SealedOut]
 
 
 class WithdrawnOut(BaseModel):

@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from services.rokhas.api.common import (
     AtCounter,
@@ -24,10 +24,10 @@ from services.rokhas.store import dossiers
 from services.rokhas.store.uploads import describe
 from shared import documents
 from shared.db import Tx
-from shared.documents import Standing
+from shared.documents.api import IssuedOut, SealedOut
 from shared.errors import NotFound
 from shared.files import StoredFile
-from shared.http import Caller, Configured, Instant, Router, Texts, etag
+from shared.http import Caller, Configured, Router, etag
 from shared.http.files import DOWNLOAD, served
 
 router = Router(prefix="/dossiers/{dossier_id}")
@@ -52,32 +52,6 @@ class AnswerIn(AtCounter):
     documents: Annotated[dict[Code, Sha256], Field(default_factory=dict, max_length=50)]
     substantive: bool = False
     nothing_more: bool = False
-
-
-class SealedOut(BaseModel):
-    """A sealed PDF. `href` downloads it; `state` says whether it still stands, and `reason` why not."""
-
-    id: UUID
-    kind: str
-    title: Texts
-    state: Standing
-    state_at: Instant
-    reason: str
-    issued_at: Instant
-    expires_at: Instant | None
-    sha256: str
-    size: int
-    href: str
-
-    @classmethod
-    def of(cls, dossier: UUID, one: documents.Document) -> "SealedOut":
-        same = {name: getattr(one, name) for name in cls.model_fields if hasattr(one, name)}
-        href = f"/rokhas/v1/dossiers/{dossier}/contents/{one.sha256}"
-        return cls(title=Texts(**KINDS[one.kind]), href=href, **same)
-
-
-class IssuedOut(BaseModel):
-    items: list[SealedOut]
 
 
 @router.post("/documents")
@@ -133,7 +107,8 @@ async def download_content(
 async def issued_documents(tx: Annotated[Tx, authorize(Action.READ)], dossier_id: UUID) -> IssuedOut:
     """What was sealed on this file, in its order: a receipt is there a moment after the submission."""
     dossier = await dossiers.get(tx, dossier_id)
-    items = [SealedOut.of(dossier_id, one) for one in await documents.issued(tx, dossier_id)]
+    below = f"/rokhas/v1/dossiers/{dossier_id}"
+    items = [SealedOut.of(one, KINDS, below=below) for one in await documents.issued(tx, dossier_id)]
     await read_by_another(tx, Action.READ, dossier)
     return IssuedOut(items=items)
 

@@ -13,39 +13,13 @@ from services.watiqa.store import register, requests
 from services.watiqa.store.uploads import describe
 from shared import documents
 from shared.db import Tx
-from shared.documents import Standing
+from shared.documents.api import IssuedOut, SealedOut
 from shared.errors import Conflict, Malformed, NotFound
-from shared.http import Caller, Configured, Instant, Router, Texts
+from shared.http import Caller, Configured, Router
 from shared.http.files import DOWNLOAD, served
 from shared.sealing import Damaged, KeyGone, keys_of
 
 router = Router(prefix="/requests/{request_id}")
-
-
-class SealedOut(BaseModel):
-    """A sealed PDF. `href` downloads it; `state` says whether it still stands, and `reason` why not."""
-
-    id: UUID
-    kind: str
-    title: Texts
-    state: Standing
-    state_at: Instant
-    reason: str
-    issued_at: Instant
-    expires_at: Instant | None
-    sha256: str
-    size: int
-    href: str
-
-    @classmethod
-    def of(cls, request: UUID, one: documents.Document) -> "SealedOut":
-        same = {name: getattr(one, name) for name in cls.model_fields if hasattr(one, name)}
-        href = f"/watiqa/v1/requests/{request}/contents/{one.sha256}"
-        return cls(title=Texts(**KINDS[one.kind]), href=href, **same)
-
-
-class IssuedOut(BaseModel):
-    items: list[SealedOut]
 
 
 class PreviewOut(BaseModel):
@@ -61,7 +35,9 @@ class PreviewOut(BaseModel):
 async def issued_documents(tx: Annotated[Tx, authorize(Action.READ)], request_id: UUID) -> IssuedOut:
     """What was sealed on this request, the first one first."""
     await readable(tx, request_id)
-    return IssuedOut(items=[SealedOut.of(request_id, one) for one in await documents.issued(tx, request_id)])
+    below = f"/watiqa/v1/requests/{request_id}"
+    found = await documents.issued(tx, request_id)
+    return IssuedOut(items=[SealedOut.of(one, KINDS, below=below) for one in found])
 
 
 @router.get("/contents/{sha256}", **DOWNLOAD)
