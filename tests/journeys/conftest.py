@@ -5,6 +5,7 @@ and `DATABASE_URL` point at servers that already run instead.
 """
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -104,6 +105,17 @@ def launched() -> Iterator[Launcher]:
 @pytest.fixture
 def on(running: Platform) -> Stage:
     return running.stage
+
+
+@pytest.fixture(scope="session")
+def kcat() -> str:
+    program = shutil.which("kcat")
+    if program is None:
+        reason = "kcat is not installed: apt-get install kcat"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return program
 
 
 @asynccontextmanager

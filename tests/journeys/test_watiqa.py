@@ -4,87 +4,40 @@ noted, and what was issued is superseded. Both services are processes of their o
 
 import asyncio
 import json
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
-from uuid import uuid4
 
 import pytest
 
-from deploy.demo.stage import Person, Stage, pdf, until
+from deploy.demo.stage import Stage
 from shared.documents.check import check_file
 from shared.documents.claim import Verdict
 from shared.documents.keys import published
 from shared.time import civil_day
+from tests.journeys.people import SETTAT
+from tests.journeys.window import (
+    MOTHER,
+    REQUESTS,
+    asked,
+    declared,
+    documents,
+    reading,
+    somebody,
+    unheard,
+    until_state,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-SETTAT: Final = "06.461.01.15"
-OFFICE: Final = f"{SETTAT}-01"
-MOTHER: Final = {
-    "given": {"ar": "الزوهرة", "latin": "Zohra"},
-    "family": {"ar": "الزروالي", "latin": "Zeroual"},
-}
-REQUESTS: Final = "/watiqa/v1/requests"
-
-
-def reading(person: Person) -> Person:
-    """Who reads the register says why."""
-    return replace(person, headers=person.headers | {"Access-Purpose": "journey"})
-
-
-async def declared(on: Stage, parent: Person, name: str) -> str:
-    """An act of birth that the parent announced and declared; its identifier in the register."""
-    day = civil_day(await on.legal_now()) - timedelta(days=2)
-    agent = reading(on.person("agent", SETTAT))
-    officer = reading(on.person("civil_status_officer", SETTAT))
-    blocks: dict[str, Any] = {
-        "event": {"on": {"on": day.isoformat()}, "time": "06:40", "place": "سطات"},
-        "subject": {"given": {"ar": name, "latin": "Idriss"}, "family": MOTHER["family"], "sex": "male"},
-        "mother": MOTHER,
-    }
-    opened = await parent.post(
-        "/civil_status/v1/declarations", {"kind": "birth", "office": OFFICE, "blocks": blocks}
-    )
-    file = f"/civil_status/v1/declarations/{opened['id']}"
-    proof = await agent.upload("/civil_status/v1/files", "avis.pdf", pdf("Avis"), "application/pdf")
-    said = blocks | {
-        "annexed": [proof["sha256"]],
-        "declarant": {"person": MOTHER, "relation": "mother"},
-    }
-    completed = await agent.post(f"{file}/completion", {"blocks": said, "announced_by_declarant": True})
-    if completed["state"] == "suspected":
-        await officer.post(f"{file}/distinction", {})
-    act = await officer.post(f"{file}/act", {})
-    return str(act["id"])
-
-
-async def until_state(person: Person, request: str, state: str) -> dict[str, Any]:
-    async def seen() -> str:
-        return str((await person.get(f"{REQUESTS}/{request}"))["state"])
-
-    await until(f"the state of {request}", seen, state)
-    shown: dict[str, Any] = await person.get(f"{REQUESTS}/{request}")
-    return shown
-
 
 async def test_from_the_request_to_a_sealed_page_that_a_divorce_supersedes(on: Stage, home: Path) -> None:
-    parent = reading(on.person(f"citizen{uuid4().int % 10**9}"))
-    letters = "ابتثجحخدذرزسشصضطظعغفقكلمنهوي"
-    name = "ادريس" + "".join(letters[int(digit)] for digit in str(uuid4().int % 10**6))
+    parent, name = somebody(on), unheard()
     act = await declared(on, parent, name)
     born = civil_day(await on.legal_now()) - timedelta(days=2)
-    asked = {
-        "document": "birth_full_copy",
-        "office": OFFICE,
-        "capacity": "ascendant",
-        "delivery": "download",
-        "act": {"given": name, "event_on": born.isoformat()},
-    }
-    request = (await parent.post(REQUESTS, asked))["id"]
+    about = {"given": name, "event_on": born.isoformat()}
+    request = await asked(parent, "birth_full_copy", capacity="ascendant", act=about)
     await until_state(parent, request, "issued")
-    [document] = (await parent.get(f"{REQUESTS}/{request}/documents"))["items"]
+    [document] = await documents(parent, request)
     page = await parent.get(document["href"])
     (home / "page.pdf").write_bytes(page)
 
@@ -106,7 +59,7 @@ async def test_from_the_request_to_a_sealed_page_that_a_divorce_supersedes(on: S
     assert document["id"] in {one["id"] for one in withdrawn}
     await parent.post(f"{REQUESTS}/{request}/reissue", {})
     await until_state(parent, request, "issued")
-    old, new = (await parent.get(f"{REQUESTS}/{request}/documents"))["items"]
+    old, new = await documents(parent, request)
     assert (old["state"], new["state"]) == ("superseded", "issued")
     again = await asyncio.to_thread(check_file, await parent.get(new["href"]), keys)
     assert len(json.loads(again.content or "")["mentions"]) == 2

@@ -1,12 +1,8 @@
 """An independent Kafka client reads all that the journeys announced off the broker: it runs last."""
 
-import asyncio
 import json
-import os
-import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -15,6 +11,7 @@ import pytest
 from deploy.demo.stage import until
 from deploy.registry import SERVICES
 from shared.time import parse_instant
+from tests.journeys.broker import Record, read
 from tests.journeys.conftest import Platform
 from tests.journeys.people import PERSONAL, WORDS, submitted
 
@@ -25,40 +22,17 @@ CLOCKS: Final = "jamaa.deadlines.clock.events"
 TOPICS: Final = sorted(stream.topic for service in SERVICES for stream in service.streams)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    topic: str
-    key: str
-    headers: Mapping[str, str]
-    value: str
-
-    @property
-    def what(self) -> str:
-        return self.headers["ce_type"].split(".")[-2]
-
-
-@pytest.fixture(scope="session")
-def kcat() -> str:
-    program = shutil.which("kcat")
-    if program is None:
-        reason = "kcat is not installed: apt-get install kcat"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return program
-
-
 async def test_kcat_reads_contiguous_events_without_personal_data(kcat: str, running: Platform) -> None:
     applicant = await submitted(running.stage, "repair")
     await applicant.do("messages", {"text": WORDS})
     await applicant.do("withdrawal")
 
     async def arrived() -> list[str]:
-        whats = [r.what for r in await _read(kcat, running.bootstrap, FILES) if r.key == applicant.id]
+        whats = [r.what for r in await read(kcat, running.bootstrap, FILES) if r.key == applicant.id]
         return [whats[0], *whats[-2:]] if whats else []
 
     await until("the file on the broker", arrived, ["drafted", "message_posted", "withdrawn"])
-    records = [record for topic in TOPICS for record in await _read(kcat, running.bootstrap, topic)]
+    records = [record for topic in TOPICS for record in await read(kcat, running.bootstrap, topic)]
     assert {FILES, CLOCKS} <= {record.topic for record in records}
     for record in records:
         _check_cloud_event(record)
@@ -67,25 +41,6 @@ async def test_kcat_reads_contiguous_events_without_personal_data(kcat: str, run
     assert [
         (r.topic, words) for r in records for words in PERSONAL if words in f"{r.headers} {r.value}"
     ] == []
-
-
-async def _read(program: str, bootstrap: str, topic: str) -> list[Record]:
-    """The whole topic, each partition from its beginning to its end."""
-    process = await asyncio.create_subprocess_exec(
-        *(program, "-b", bootstrap, "-C", "-e", "-q", "-J", "-o", "beginning", "-t", topic),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    said, complaint = await process.communicate()
-    assert process.returncode == 0, complaint.decode()
-    return [_record(json.loads(line)) for line in said.decode().splitlines()]
-
-
-def _record(said: Mapping[str, object]) -> Record:
-    flat = said["headers"]
-    assert isinstance(flat, list)
-    headers = dict(zip(flat[::2], flat[1::2], strict=True))
-    return Record(str(said["topic"]), str(said["key"]), headers, str(said["payload"]))
 
 
 def _check_cloud_event(record: Record) -> None:
