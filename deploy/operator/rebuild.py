@@ -128,6 +128,8 @@ async def rebuild(
                             tx.session, SYSTEM, envelope.time, envelope.correlation_id, str(envelope.id)
                         )
                         await consumer.handle(again, envelope)
+                        if again.waits:
+                            await again.flush()
                         events += 1
             for n, table in enumerate(tables):
                 before, after = (

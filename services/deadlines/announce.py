@@ -28,8 +28,7 @@ log = structlog.get_logger()
 BATCH: Final = 1000
 TOGETHER: Final = 100  # clocks in one transaction
 AT_ONCE: Final = 4  # transactions side by side: more only wait for the same disk
-LOCKED: Final = "55P03"  # PostgreSQL's: a row's lock was not to be had within `lock_timeout`
-IDLE_SECONDS: Final = 0.5  # between two looks when nothing was due
+IDLE_SECONDS: Final = 0.5  # between two looks when nothing was due, or all of it in other hands
 CALENDAR_SECONDS: Final = 1.0  # the same for changes of the calendar, which are rare
 
 ANNOUNCED = Counter("jamaa_clocks_announced_total", "Warnings, expiries and moved dates announced")
@@ -69,62 +68,61 @@ async def _forever(
         try:
             async with database.transaction() as tx:
                 found = await look(tx)
-            await each(database, found, one)
+            worked = await each(database, found, one)
         except (SQLAlchemyError, OSError) as error:
             if not is_infrastructure(error):
                 raise
             log.warning("clocks.database_unavailable", error=describe(error))
             await asyncio.sleep(1.0)
         else:
-            if not found:
+            if not worked:
                 await asyncio.sleep(idle)
 
 
-async def each(database: Database, found: Sequence[UUID], one: Act) -> None:
-    """Some together in a transaction, a few transactions at a time; where one fails, each clock alone. What
-    somebody else works on is left for the next look.
+async def each(database: Database, found: Sequence[UUID], one: Act) -> int:
+    """Some together in a transaction, a few transactions at a time; where one fails, each clock alone.
+    Returns how many it got hold of: what somebody else works on is left for the next look. Raises the first
+    failure of the database when nobody is at work any more.
     """
     waiting = iter([found[start : start + TOGETHER] for start in range(0, len(found), TOGETHER)])
+    worked: list[int] = []
 
     async def work() -> None:
         for ids in waiting:
             try:
-                await _together(database, ids, one)
+                worked.append(await _together(database, ids, one))
             except Exception as error:
-                if is_infrastructure(error) and not _held(error):
-                    raise
-                await alone(ids)
-
-    async def alone(ids: Sequence[UUID]) -> None:
-        for clock_id in ids:
-            try:
-                await _together(database, [clock_id], one)
-            except Exception as error:
-                if _held(error):
-                    log.warning("clocks.held", clock=str(clock_id))
-                    continue
                 if is_infrastructure(error):
                     raise
-                await _put_aside(database, clock_id, error)
+                worked.extend([await alone(clock_id) for clock_id in ids])
 
-    await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+    async def alone(clock_id: UUID) -> int:
+        try:
+            return await _together(database, [clock_id], one)
+        except Exception as error:
+            if is_infrastructure(error):
+                raise
+            await _put_aside(database, clock_id, error)
+            return 1
+
+    outcomes = await asyncio.gather(*(work() for _ in range(AT_ONCE)), return_exceptions=True)
+    if failed := next(filter(None, outcomes), None):
+        raise failed
+    return sum(worked)
 
 
-async def _together(database: Database, ids: Sequence[UUID], one: Act) -> None:
+async def _together(database: Database, ids: Sequence[UUID], one: Act) -> int:
     async with database.transaction() as tx:
         revision, days = await calendar.current(tx)
         store = Clocks(tx, revision)
-        for clock, origin in await store.locked(ids):
+        locked = await store.locked(ids)
+        for clock, origin in locked:
             tx.correlation_id, tx.traceparent = origin
             with trace.continued(tx, f"{one.__name__.removesuffix('_one')} clock"):
                 await one(store, clock, days)
         events = await store.write()
     ANNOUNCED.inc(events)
-
-
-def _held(error: Exception) -> bool:
-    """Whether a row's lock was not to be had in time."""
-    return getattr(getattr(error, "orig", None), "sqlstate", None) == LOCKED
+    return len(locked)
 
 
 async def _put_aside(database: Database, clock_id: UUID, error: Exception) -> None:

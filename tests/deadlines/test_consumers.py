@@ -1,5 +1,7 @@
 """Events of permit files become clocks, and time makes them speak: on a real database."""
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from uuid import UUID
@@ -9,11 +11,14 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import text
 
+from services.deadlines import announce
 from services.deadlines.announce import announce_one, each, recount_one
 from services.deadlines.consumers import together
+from services.deadlines.domain.calendar import Calendar
 from services.deadlines.domain.clock import Clock, State
 from services.deadlines.store import calendar, clocks
-from shared.db import Database
+from services.deadlines.store.clocks import Clocks
+from shared.db import Database, Tx
 from shared.pool import SERVER_SETTINGS
 from shared.territory import territory
 from tests.deadlines.conftest import At, Tell, all_clocks_of, clocks_of, told
@@ -180,23 +185,72 @@ async def test_a_poisoned_clock_holds_up_no_other(deadlines: ServiceDatabase, at
 async def test_a_clock_that_somebody_holds_keeps_no_other_waiting(
     deadlines: ServiceDatabase, at: At, tell: Tell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Another replica's, or a reader's: it is left out at once, and found again at the next look."""
     await at(FILED)
     files = [await tell("submitted", submitted_at=FILED, complete=True) for _ in range(3)]
     await at(DUE)
-    monkeypatch.setitem(SERVER_SETTINGS, "lock_timeout", "200ms")  # 10 s, and nobody waits so long here
-    hurried = Database(deadlines.worker_dsn)
+    monkeypatch.setitem(SERVER_SETTINGS, "lock_timeout", "0")  # whoever waits waits for ever
+    patient = Database(deadlines.worker_dsn)
     holder = await asyncpg.connect(deadlines.migrator_dsn)
     async with holder.transaction():
         await holder.execute("SELECT FROM deadlines.clock WHERE aggregate_id = $1 FOR UPDATE", str(files[1]))
-        async with hurried.transaction() as tx:
+        async with patient.transaction() as tx:
             found = await clocks.due(tx, 100)
-        await each(hurried, found, announce_one)
+        async with asyncio.timeout(10):
+            assert await each(patient, found, announce_one) == 2
         elapsed = "SELECT count(*) FROM msg.event_log WHERE type LIKE '%.elapsed.v1'"
         assert await holder.fetchval(elapsed) == 2
         assert await holder.fetchval("SELECT sum(failures) FROM deadlines.clock") == 0
     await holder.close()
-    await hurried.close()
+    await patient.close()
     assert (await announced(deadlines)).count("elapsed") == 3
+
+
+async def test_nobody_asks_without_pause_for_what_others_hold(
+    deadlines: ServiceDatabase, at: At, tell: Tell
+) -> None:
+    await at(FILED)
+    await tell("submitted", submitted_at=FILED, complete=True)
+    await at(DUE)
+    looks = asyncio.Queue[Sequence[UUID]]()
+
+    async def look(tx: Tx) -> Sequence[UUID]:
+        found = await clocks.due(tx, 100)
+        looks.put_nowait(found)
+        return found
+
+    holder = await asyncpg.connect(deadlines.migrator_dsn)
+    async with holder.transaction():
+        await holder.execute("SELECT FROM deadlines.clock FOR UPDATE")
+        announcing = asyncio.create_task(announce._forever(deadlines.worker, look, announce_one, 3600.0))
+        assert await looks.get()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(looks.get(), 1)
+        announcing.cancel()
+        await asyncio.wait([announcing])
+    await holder.close()
+
+
+async def test_whoever_is_told_of_a_failure_finds_nobody_at_work_any_more(
+    deadlines: ServiceDatabase, at: At, tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await at(FILED)
+    files = [await tell("submitted", submitted_at=FILED, complete=True) for _ in range(3)]
+    await at(DUE)
+    monkeypatch.setattr(announce, "TOGETHER", 1)
+    done: list[str] = []
+
+    async def one(_: Clocks, clock: Clock, __: Calendar) -> None:
+        if clock.file.id == str(files[0]):
+            raise ConnectionError
+        await asyncio.sleep(0.5)
+        done.append(clock.file.id)
+
+    async with deadlines.worker.transaction() as tx:
+        found = await clocks.due(tx, 100)
+    with pytest.raises(ConnectionError):
+        await each(deadlines.worker, found, one)
+    assert sorted(done) == sorted(map(str, files[1:]))
 
 
 async def test_an_instant_that_cannot_be_counted_holds_up_nothing_else_of_its_file(

@@ -80,6 +80,20 @@ async def test_a_projection_is_built_again_compared_and_swapped(world: World, ow
     assert await rows(world.database.worker, TOTALS) == [("a", 3), ("b", 1)]
 
 
+async def test_what_waits_for_the_end_of_a_transaction_is_written_by_a_rebuild_too(
+    world: World, owner: Database
+) -> None:
+    async def leaving(tx: Tx, envelope: Envelope) -> None:
+        tx.later(TOTAL, {"subject": envelope.subject, "n": envelope.read(Made).n})
+
+    consumer = world.inbox.consumer = Consumer(CONSUMER, (THING.topic,), leaving)
+    for delivery in await world.publish("a", "b"):
+        await world.inbox.receive([delivery])
+    built = await rebuild(consumer, [watch_of(world)], owner, ["toy.total"], swap=True, by="amina")
+    assert (built.events, built.differing) == (2, {"toy.total": 0})
+    assert await rows(world.database.worker, TOTALS) == [("a", 1), ("b", 1)]
+
+
 async def test_a_consumer_that_announces_is_not_rebuilt(world: World, owner: Database) -> None:
     await world.inbox.receive(await world.publish("a"))
     announced = await rows(world.database.worker, "SELECT count(*) FROM msg.event_log")

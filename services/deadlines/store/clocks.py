@@ -68,12 +68,14 @@ SAVE = text(
     + ", failures = 0, last_error = NULL, next_try = '-infinity'"
 )
 BY_ID = _read(f"SELECT {COLUMNS} FROM deadlines.clock WHERE id = :id")
+# Replicas find the same clocks in the same order, and would only wait for each other. Nothing is lost by what
+# is skipped: a clock stays due until its row says otherwise, and no order between two clocks matters.
 LOCK = _read(f"""
     SELECT {COLUMNS}, origin ->> 'correlation_id' AS correlation_id, origin ->> 'traceparent' AS traceparent
     FROM deadlines.clock c LEFT JOIN LATERAL (SELECT headers AS origin FROM msg.event_log e
         WHERE e.aggregatetype = 'clock' AND e.aggregateid = CAST(c.id AS text) ORDER BY seq DESC LIMIT 1
       ) AS o ON true
-    WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE OF c""")
+    WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE OF c SKIP LOCKED""")
 LOCK_FILES = _read(f"""
     SELECT {COLUMNS} FROM deadlines.clock c JOIN (SELECT DISTINCT * FROM
       unnest(CAST(:services AS text[]), CAST(:aggregates AS text[]), CAST(:ids AS text[]))
@@ -191,7 +193,7 @@ class Clocks:
         return from_row(row)
 
     async def locked(self, ids: Sequence[UUID]) -> list[tuple[Clock, Origin]]:
-        """In this order; what was deleted meanwhile is left out."""
+        """In this order; what was deleted meanwhile is left out, and what somebody else holds."""
         rows = {row.id: row for row in await self.tx.execute(LOCK, {"ids": list(ids)})}
         return [
             (self._locked(row), Origin(row.correlation_id, row.traceparent))
