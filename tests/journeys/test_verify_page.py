@@ -1,7 +1,6 @@
 """Anybody checks a document with the network cable out: the page, in a browser, after it was opened once."""
 
 import asyncio
-import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -12,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from deploy.engines import Postgres, free_port
 from deploy.serve import listening, tokens_of
@@ -23,6 +22,7 @@ from shared.documents.seal import Sealer, sealer_of
 from shared.files import Files
 from shared.http import create_app
 from tests.documents.samples import LONG_NAMES, PLAIN, TWENTY
+from tests.journeys.browser import Verifying, verifying
 from tests.support.databases import Databases, ServiceDatabase
 from tests.support.http import settings_of
 
@@ -30,25 +30,19 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CASABLANCA = "06.141.01.0"
 NOW = datetime.now(UTC).replace(microsecond=0)
-CHROMIUM = (
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-domain-reliability",
-    "--no-first-run",
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The page, kept by the browser; the server is gone and the network off. `asked` is every address that
-    the browser ever asked for.
-    """
+    """The page, kept by the browser; the server is gone and the network off."""
 
-    page: Page
+    by: Verifying
     files: dict[str, Path]
     tokens: dict[str, str]
-    asked: list[str]
+
+    @property
+    def page(self) -> Page:
+        return self.by.page
 
 
 async def _sealed(
@@ -110,27 +104,11 @@ async def opened(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -
         )
         server = await stack.enter_async_context(AsyncExitStack())
         await server.enter_async_context(listening(app, "127.0.0.1", port))
-        driver = await stack.enter_async_context(async_playwright())
-        found = shutil.which("chromium")
-        assert found, "this journey needs a browser: apt-get install -y chromium"
-        browser = await driver.chromium.launch(executable_path=found, args=list(CHROMIUM))
-        stack.push_async_callback(browser.close)
-        context = await browser.new_context(locale="ar-MA", base_url=f"http://127.0.0.1:{port}")
-        asked = _listened(context)
-        page = await context.new_page()
-        await page.goto("/verify")
-        await page.wait_for_selector("body[data-saved]", timeout=20_000)
+        by = await stack.enter_async_context(verifying(f"http://127.0.0.1:{port}"))
         await server.aclose()
-        await context.set_offline(True)
-        await page.reload()
-        yield Opened(page, files, tokens, asked)
+        await by.unplugged()
+        yield Opened(by, files, tokens)
     await databases.close()
-
-
-def _listened(context: BrowserContext) -> list[str]:
-    asked: list[str] = []
-    context.on("request", lambda request: asked.append(request.url))
-    return asked
 
 
 def _flipped(content: bytes) -> bytes:
@@ -149,10 +127,7 @@ def _photographed(pdf: Path) -> Path:
 
 
 async def verdict(opened: Opened, name: str) -> str:
-    await opened.page.set_input_files("#file", opened.files[name])
-    answer = opened.page.locator("#answer[data-verdict]")
-    await expect(answer).to_be_visible(timeout=15_000)
-    return str(await answer.get_attribute("data-verdict"))
+    return await opened.by.verdict(opened.files[name])
 
 
 @pytest.mark.parametrize(
@@ -217,7 +192,7 @@ async def test_the_page_speaks_three_languages(
 async def test_nothing_of_a_document_left_the_browser(opened: Opened) -> None:
     for name in ("true", "photo"):
         await verdict(opened, name)
-    assert {url.partition("#")[0].rpartition("/")[2] for url in opened.asked} <= {
+    assert {url.partition("#")[0].rpartition("/")[2] for url in opened.by.asked} <= {
         "verify",
         "page.js",
         "page.css",
