@@ -26,6 +26,7 @@ from shared.tasks import keep_going
 log = structlog.get_logger()
 
 BATCH: Final = 1000
+BYTES: Final = 8 * 1024 * 1024  # of one batch; what takes it past this is its last
 LEASE_SECONDS: Final = 15
 WATCH_SECONDS: Final = 5.0
 IDLE: Final = (0.010, 0.250)  # seconds between looks at an empty table: the first, the last
@@ -54,10 +55,12 @@ COLUMNS: Final = (  # of an event `e`; taking the headers apart costs the databa
 )
 READ = text(f"""
     WITH pending AS MATERIALIZED (SELECT pos FROM msg.outbox_pending
-      WHERE pos <> ALL(CAST(:held AS bigint[])) ORDER BY pos LIMIT :batch)
-    SELECT pending.pos AS place, {COLUMNS}
-    FROM pending LEFT JOIN msg.event_log e ON e.pos = pending.pos
-    ORDER BY pending.pos""")  # noqa: S608  # names of columns
+      WHERE pos <> ALL(CAST(:held AS bigint[])) ORDER BY pos LIMIT :batch),
+    found AS (SELECT pending.pos AS place, {COLUMNS},
+        coalesce(sum(octet_length(e.payload)) OVER (ORDER BY pending.pos
+          ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
+      FROM pending LEFT JOIN msg.event_log e ON e.pos = pending.pos)
+    SELECT * FROM found WHERE before < {BYTES} ORDER BY place""")  # noqa: S608  # names of columns, a number
 STANDING = text(
     "SELECT (SELECT count(*) FROM msg.outbox_pending) AS pending,"
     " coalesce(extract(epoch FROM clock_timestamp() - min(e.recorded_at)), 0) AS age"
@@ -216,7 +219,9 @@ class Relay:
     async def _send(
         self, sender: Sender, rows: Sequence[Row[tuple[object, ...]]], records: Sequence[Record]
     ) -> list[BaseException | None]:
-        """Where more is waiting it is read meanwhile, and sent once this batch is acknowledged."""
+        """Behind a full batch more is read meanwhile, and sent once this one is acknowledged; not behind one
+        that is cut short by its size: two such would be held at once.
+        """
         if len(rows) < self.batch:
             return await sender.send(records)
         sending = asyncio.ensure_future(sender.send(records))

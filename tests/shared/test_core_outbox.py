@@ -16,9 +16,11 @@ from sqlalchemy.exc import DBAPIError
 from shared.bus import Bus, Record, partition_of
 from shared.errors import Unavailable
 from shared.events import Envelope
-from shared.outbox import Relay, RepairRequest, Unsent, require_room, resend
+from shared.outbox import BYTES, Relay, RepairRequest, Unsent, require_room, resend
 from tests.support.core import COMMUNE, THING, Echoed, Made, MemoryBus, UnfencedRelay, drain, make, rows
 from tests.support.databases import ServiceDatabase
+
+LARGE = 250_000  # bytes, nearly as many as an event may have
 
 
 async def pending(database: ServiceDatabase) -> list[int]:
@@ -96,6 +98,29 @@ async def test_what_the_broker_refuses_stays_and_what_came_before_goes(database:
         with pytest.raises(Unsent, match=r"made\.v1 at position 2"):
             await relay.relay_once(sender)
     assert await pending(database) == [2, 3, 4]
+
+
+async def test_a_batch_is_bounded_by_its_size_too(database: ServiceDatabase) -> None:
+    class Large(Made):
+        def payload(self) -> bytes:
+            return super().payload().ljust(LARGE)
+
+    class Measuring(MemoryBus):
+        async def send(self, records: Sequence[Record]) -> list[BaseException | None]:
+            sizes.append(sum(len(record.value) for record in records))
+            return await super().send(records)
+
+    sizes: list[int] = []
+    count = BYTES // LARGE + 5
+    for n in range(count):
+        async with database.api.transaction() as tx:
+            await tx.emit(THING, "a", COMMUNE, Large(n=n))
+    bus = Measuring()
+    relay = UnfencedRelay("toy", database.worker, bus)
+    relay.batch = count - 1
+    await drain(relay, bus)
+    assert [Envelope.parse(r.headers, r.value).sequence for r in bus.sent] == list(range(1, count + 1))
+    assert max(sizes) < BYTES + LARGE
 
 
 async def test_what_was_read_ahead_of_a_refusal_is_not_sent_before_it(database: ServiceDatabase) -> None:
