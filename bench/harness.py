@@ -4,9 +4,11 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
@@ -134,6 +136,49 @@ class Workshop:
                 await connection.execute(statement)
         finally:
             await connection.close()
+
+
+BEGAN: Final = time.monotonic()
+
+
+def say(what: str) -> None:
+    """How far it is, for who waits."""
+    print(f"  {time.monotonic() - BEGAN:5.0f} s  {what}", file=sys.stderr, flush=True)
+
+
+def require_disk(home: Path, what: str, size: float) -> None:
+    """Says what `size` bytes are for. Raises RuntimeError when they are not free, before any is written."""
+    free = shutil.disk_usage(home).free
+    say(f"{what}: {size / 2**30:.1f} GiB on disk at most, {free / 2**30:.0f} GiB are free")
+    if size > free:
+        raise RuntimeError(f"{what} need {size / 2**30:.1f} GiB: choose a smaller --scale, or another --home")
+
+
+@asynccontextmanager
+async def unindexed(connection: asyncpg.Connection, *tables: str) -> AsyncIterator[None]:
+    """For millions of rows: the same indexes, but for the primary keys, made once the rows are there, all in
+    one transaction; then VACUUM, ANALYZE and CHECKPOINT. Several times as fast, and it leaves them fuller
+    than a life would.
+    """
+    async with connection.transaction():
+        found = await connection.fetch(
+            "SELECT i.indrelid::regclass AS on, i.indexrelid::regclass AS name, c.conname,"
+            " coalesce(pg_get_constraintdef(c.oid), pg_get_indexdef(i.indexrelid)) AS made FROM pg_index i"
+            " LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.contype = 'u'"
+            " WHERE i.indrelid = ANY(CAST($1::text[] AS regclass[])) AND NOT i.indisprimary",
+            tables,
+        )
+        for on, name, constraint, _ in found:
+            drop = f'ALTER TABLE {on} DROP CONSTRAINT "{constraint}"' if constraint else f"DROP INDEX {name}"
+            await connection.execute(drop)
+        yield
+        await connection.execute("SET LOCAL maintenance_work_mem = '1GB'")
+        for on, _, constraint, made in found:
+            add = f'ALTER TABLE {on} ADD CONSTRAINT "{constraint}" {made}' if constraint else made
+            await connection.execute(add.replace(" ON ONLY ", " ON "))  # a partitioned table's, of its parts
+    for table in tables:
+        await connection.execute(f"VACUUM (ANALYZE) {table}")
+    await connection.execute("CHECKPOINT")
 
 
 SETTINGS: Final = {
@@ -270,15 +315,20 @@ async def load(spec: Mapping[str, Any], *, expect: int) -> Load:
 Measure = Callable[[], Awaitable[float]]
 
 
-async def interleaved(contestants: Mapping[str, Measure], rounds: int) -> dict[str, list[float]]:
+async def interleaved(
+    contestants: Mapping[str, Measure], rounds: int, *, told: str | None = None
+) -> dict[str, list[float]]:
     """Each round asks every contestant once, in an order that turns, so that a slow minute of the machine
-    hits all alike.
+    hits all alike. `told` is what long rounds are told as.
     """
     seen: dict[str, list[float]] = {name: [] for name in contestants}
     names = list(contestants)
     for turn in range(rounds):
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
             seen[name].append(await contestants[name]())
+        if told:
+            figures = ", ".join(f"{name} {values[-1]:,.4g}" for name, values in seen.items())
+            say(f"{told}, round {turn + 1} of {rounds}: {figures}")
     return seen
 
 
