@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import request_body_to_args, request_params_to_args
+from fastapi.params import Form
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,9 +20,11 @@ from shared.errors import Malformed
 READ: Final = ("path_params", "query_params", "header_params")
 """Where FastAPI keeps a dependency's fields. A request calls the last one `headers`."""
 
+NO_CONTENT: Final = 204
+
 
 class Answer(Response):
-    """JSON to come: the endpoint may set headers and status before it is filled."""
+    """JSON to come: the endpoint may set headers and status before it is filled. A 204 has no body."""
 
     def __init__(self, status: int) -> None:
         self.status_code = status
@@ -30,6 +33,9 @@ class Answer(Response):
         self.raw_headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
 
     def fill(self, body: bytes) -> None:
+        if self.status_code == NO_CONTENT:
+            del self.headers["content-type"]
+            return
         self.body = body
         self.raw_headers.append((b"content-length", b"%d" % len(body)))
 
@@ -61,8 +67,12 @@ class Plan:
             if (fields := getattr(of, name))
         ]
         self.body = of.body_params
-        model = self.body[0].field_info.annotation if self.body else None
-        self.model = model if isclass(model) and issubclass(model, BaseModel) else None
+        self.model: type[BaseModel] | None = None
+        if not all(isinstance(one.field_info, Form) for one in self.body):
+            model = self.body[0].field_info.annotation
+            if len(self.body) > 1 or not (isclass(model) and issubclass(model, BaseModel)):
+                raise TypeError(f"{of.call}: a body is of one model (no union, no list), or form fields")
+            self.model = model
         self.request = of.request_param_name
         self.answer = of.response_param_name
 

@@ -51,6 +51,15 @@ async def test_a_bug_answers_500_without_its_text_and_rolls_back(toy: Toy, logge
     assert await toy.counts() == before
 
 
+async def test_an_answer_without_content_has_no_body_also_when_repeated(toy: Toy) -> None:
+    path, key = f"/toy/v1/notes/{uuid4()}/reminder", uuid4().hex
+    for _ in range(2):
+        answer = await toy.post(path, "president", key=key)
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert "content-type" not in answer.headers
+    assert runs == ["remind"]
+
+
 async def test_a_returned_refusal_is_recorded_and_answered(toy: Toy) -> None:
     before = await toy.counts()
     path, key = f"/toy/v1/notes/{uuid4()}/answer", uuid4().hex

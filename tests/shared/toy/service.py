@@ -162,6 +162,13 @@ async def answer(tx: Annotated[Tx, authorize(Action.ANSWER)], note: UUID) -> Not
     return refused(Conflict("too_late", {"ar": "فات الأجل", "fr": "Trop tard", "en": "Too late"}, at=tx.now))
 
 
+@router.post("/notes/{note}/reminder", status_code=204)
+async def remind(tx: Annotated[Tx, authorize(Action.ANSWER)], note: UUID) -> None:
+    """There is nothing to answer."""
+    runs.append("remind")
+    await tx.emit(NOTES, note, "06.141.01.0", Attempted())
+
+
 @router.post("/notes/{note}/trouble")
 async def trouble(
     tx: Annotated[Tx, authorize(Action.ANSWER)], note: UUID, times: int, kind: str
