@@ -9,6 +9,7 @@ from fastapi import APIRouter, BackgroundTasks, Cookie, Depends
 from fastapi.routing import iter_route_contexts
 
 from deploy.registry import SERVICES
+from shared.http import Body
 from shared.http.route import Route, dependants
 
 
@@ -47,6 +48,14 @@ async def asked() -> int:
     return 1
 
 
+class One(Body):
+    n: int
+
+
+class Other(Body):
+    name: str
+
+
 async def cookie(taste: Annotated[str, Cookie()]) -> None: ...
 
 
@@ -56,7 +65,34 @@ async def background(tasks: BackgroundTasks) -> None: ...
 async def twice(one: Annotated[int, Depends(asked, use_cache=False)]) -> None: ...
 
 
-@pytest.mark.parametrize("endpoint", [cookie, background, twice])
-def test_what_no_plan_knows_stops_the_import(endpoint: Callable[..., Any]) -> None:
-    with pytest.raises(TypeError, match="no cookies, no background tasks, no dependency asked twice"):
-        APIRouter(route_class=Route).get("/planted")(endpoint)
+async def union(body: One | Other) -> None: ...
+
+
+async def perhaps(body: One | None = None) -> None: ...
+
+
+async def several(body: list[One]) -> None: ...
+
+
+async def two(one: One, other: Other) -> None: ...
+
+
+UNUSUAL = "no cookies, no background tasks, no dependency asked twice"
+BODY = "a body is of one model"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "why"),
+    [
+        (cookie, UNUSUAL),
+        (background, UNUSUAL),
+        (twice, UNUSUAL),
+        (union, BODY),
+        (perhaps, BODY),
+        (several, BODY),
+        (two, BODY),
+    ],
+)
+def test_what_no_plan_knows_stops_the_import(endpoint: Callable[..., Any], why: str) -> None:
+    with pytest.raises(TypeError, match=f"{endpoint.__name__}.*{why}"):
+        APIRouter(route_class=Route).post("/planted")(endpoint)
