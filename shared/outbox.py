@@ -53,13 +53,15 @@ COLUMNS: Final = (  # of an event `e`; taking the headers apart costs the databa
     + "".join(f"e.headers ->> '{name}' AS {name}, " for name in CARRIED)
     + "e.occurred_at"
 )
+# Each event by its position, whatever the planner believes: it joined a deep backlog with the whole log.
 READ = text(f"""
     WITH pending AS MATERIALIZED (SELECT pos FROM msg.outbox_pending
       WHERE pos <> ALL(CAST(:held AS bigint[])) ORDER BY pos LIMIT :batch),
     found AS (SELECT pending.pos AS place, {COLUMNS},
         coalesce(sum(octet_length(e.payload)) OVER (ORDER BY pending.pos
           ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
-      FROM pending LEFT JOIN msg.event_log e ON e.pos = pending.pos)
+      FROM pending LEFT JOIN LATERAL (
+        SELECT * FROM msg.event_log WHERE event_log.pos = pending.pos LIMIT 1) e ON true)
     SELECT * FROM found WHERE before < {BYTES} ORDER BY place""")  # noqa: S608  # names of columns, a number
 STANDING = text(
     "SELECT (SELECT count(*) FROM msg.outbox_pending) AS pending,"

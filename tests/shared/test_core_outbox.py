@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from shared.bus import Bus, Record, partition_of
 from shared.errors import Unavailable
 from shared.events import Envelope
-from shared.outbox import BYTES, Relay, RepairRequest, Unsent, require_room, resend
+from shared.outbox import BYTES, READ, Relay, RepairRequest, Unsent, require_room, resend
 from tests.support.core import COMMUNE, THING, Echoed, Made, MemoryBus, UnfencedRelay, drain, make, rows
 from tests.support.databases import ServiceDatabase
 
@@ -25,6 +25,18 @@ LARGE = 250_000  # bytes, nearly as many as an event may have
 
 async def pending(database: ServiceDatabase) -> list[int]:
     return [pos for (pos,) in await rows(database.worker, "SELECT pos FROM msg.outbox_pending ORDER BY pos")]
+
+
+async def test_a_pending_event_is_found_by_its_position(database: ServiceDatabase) -> None:
+    """Whatever the planner believes: of 100,000 that were pending it joined each batch with the whole log."""
+    reading = str(READ).replace(":held", "$1").replace(":batch", "$2")
+    async with database.worker.transaction() as tx:
+        for belief in ("plan_cache_mode = force_generic_plan", "enable_nestloop = off"):
+            await tx.execute(text(f"SET LOCAL {belief}"))
+        await tx.execute(text(f"PREPARE reading (bigint[], bigint) AS {reading}"))
+        plan = [line.strip() for (line,) in await tx.execute(text("EXPLAIN EXECUTE reading('{}', 1000)"))]
+        await tx.execute(text("DEALLOCATE reading"))
+    assert "Index Cond: (pos = pending.pos)" in plan
 
 
 async def test_a_rolled_back_transaction_leaves_no_gap(database: ServiceDatabase) -> None:
