@@ -49,6 +49,8 @@ class Process(ServiceProcess):
     def __init__(self, name: str, variables: Mapping[str, str], *, label: str | None = None) -> None:
         super().__init__(name, variables)
         self.label = label or name
+        # Of two members by one name each would throw the other out of every group, again and again.
+        self._environment["JAMAA_INSTANCE"] = self.label
         self._variables = variables
         self._log = self._log.with_name(f"{self.label}.log")
         self._keeper: asyncio.Task[None] | None = None
