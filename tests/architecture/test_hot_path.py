@@ -94,5 +94,5 @@ BODY = "a body is of one model"
     ],
 )
 def test_what_no_plan_knows_stops_the_import(endpoint: Callable[..., Any], why: str) -> None:
-    with pytest.raises(TypeError, match=f"{endpoint.__name__}.*{why}"):
+    with pytest.raises(TypeError, match=why):
         APIRouter(route_class=Route).post("/planted")(endpoint)
