@@ -8,13 +8,13 @@ from deploy.demo import seasons
 from deploy.demo.cast import REGION
 from deploy.demo.ground import STATISTICS
 from deploy.demo.show import both
-from deploy.demo.silence import Silence
 from deploy.demo.stage import Person, StepFailed, expect, until
+from deploy.demo.window import Window
 from deploy.operator import status
 from shared.territory import territory
 
 
-class Story(Silence):
+class Story(Window):
     """`play` it once."""
 
     async def play(self) -> None:
@@ -29,6 +29,8 @@ class Story(Silence):
         await self.invoke()
         await self.explain_one()
         await self.bring_along_two_seasons()
+        await self.digitise_a_page()
+        await self.issue_at_night()
         await self.be_at_rest()
 
     async def bring_along_two_seasons(self) -> None:
