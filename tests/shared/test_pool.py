@@ -1,7 +1,9 @@
 """Connections that are lent, given back, lost and made anew; and a transaction that was lost unnoticed."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import suppress
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -9,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
+from shared import pool as limits
 from shared.pool import Pool, Session
 from tests.support.databases import ServiceDatabase
 
@@ -25,6 +28,50 @@ async def asked(session: Session, statement: object = PID) -> object:
 @pytest.fixture
 def pool(database: ServiceDatabase) -> Pool:
     return Pool(database.admin_dsn, name="test", size=1)
+
+
+class Line:
+    """The way to the server. While it is not `clear`, what is sent does not arrive."""
+
+    def __init__(self, dsn: str) -> None:
+        self._to = urlsplit(dsn)
+        self.clear = asyncio.Event()
+        self.clear.set()
+        self.stuck = asyncio.Event()
+        """Something waits on the way."""
+
+    def dsn(self, port: int) -> str:
+        return self._to._replace(netloc=f"{self._to.netloc.rpartition(':')[0]}:{port}").geturl()
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answers, server = await asyncio.open_connection(self._to.hostname, self._to.port)
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._pass(reader, server, held=True))
+            both.create_task(self._pass(answers, writer, held=False))
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, held: bool) -> None:
+        with suppress(ConnectionError):
+            while said := await reader.read(65536):
+                if held and not self.clear.is_set():
+                    self.stuck.set()
+                    await self.clear.wait()
+                writer.write(said)
+            writer.close()
+
+
+@pytest.fixture
+async def line(database: ServiceDatabase) -> Line:
+    return Line(database.admin_dsn)
+
+
+@pytest.fixture
+async def far(line: Line) -> AsyncIterator[Pool]:
+    """A pool at the other end of the line."""
+    async with await asyncio.start_server(line.carry, "127.0.0.1", 0) as server:
+        made = Pool(line.dsn(server.sockets[0].getsockname()[1]), name="test", size=1)
+        yield made
+        line.clear.set()
+        await made.close()
 
 
 async def test_a_connection_is_used_again_and_never_by_two(pool: Pool) -> None:
@@ -78,6 +125,39 @@ async def test_who_is_cancelled_gives_back_a_connection_that_works(pool: Pool) -
         assert not session.connection.is_in_transaction()
         await asked(session)
     await pool.close()
+
+
+async def test_a_transaction_whose_begin_was_cancelled_is_nobodys(far: Pool, line: Line) -> None:
+    session = await far.take()
+    await asked(session)
+    line.clear.clear()
+    beginning = asyncio.create_task(session.say("BEGIN"))
+    await line.stuck.wait()
+    beginning.cancel()
+    await asyncio.wait([beginning])
+    assert beginning.cancelled()
+    await far.give(session)
+    line.clear.set()  # now the server hears of it
+    async with asyncio.timeout(10), far.session() as another:
+        await asked(another)
+        assert not another.connection.is_in_transaction()
+
+
+async def test_a_rollback_that_nobody_answers_ends_with_its_connection(
+    far: Pool, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await far.take()
+    await session.say("BEGIN")
+    line.clear.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(limits, "CONNECT_SECONDS", 0.1)
+        async with asyncio.timeout(10):
+            await far.give(session)
+    assert session.connection.is_closed()
+    line.clear.set()
+    async with asyncio.timeout(10), far.session() as another:
+        assert another is not session
+        await asked(another)
 
 
 async def test_what_was_prepared_ends_with_its_connection(pool: Pool) -> None:
