@@ -35,6 +35,8 @@ ALL: Final = (*SERVICES, witness.SERVICE)
 PREFIX: Final = "jamaa-faults-"
 STALL: Final = 120.0  # seconds in which something must move, on a machine with other work too
 DISK: Final = "3g"  # of each engine; only what is written takes memory
+PARTITIONS: Final = 4  # of a topic: with twelve the brokers would open 800 copies at every start
+STARTS: Final = 3  # minutes that a process may take until it is ready, on a machine with other work too
 
 
 class NotRun(Exception):
@@ -80,6 +82,12 @@ class Process(ServiceProcess):
 
     async def ready(self) -> None:
         """Also when it is killed meanwhile and comes again."""
+        for _ in range(STARTS - 1):
+            with contextlib.suppress(EngineError):  # not within a minute
+                return await self._ready()
+        return await self._ready()
+
+    async def _ready(self) -> None:
         if self._keeper is None:
             await super().ready()
         else:
@@ -275,6 +283,7 @@ def _environment(home: Path, postgres: Pair, kafka: Brokers, port: int) -> dict[
     return variables | {
         "JAMAA_WITNESS_URL": f"http://127.0.0.1:{free_port()}/witness",
         "FAULTS_POINTS": str(home / "points"),
+        "JAMAA_KAFKA_PARTITIONS": str(PARTITIONS),
     }
 
 
