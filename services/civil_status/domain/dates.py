@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 from hijridate import Gregorian, Hijri
@@ -16,6 +17,7 @@ OBSERVED_WITHIN: Final = 2
 HIJRI: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
 
 
+@lru_cache(maxsize=50_000)  # days since 1915
 def hijri_of(day: date) -> str | None:
     """The computed Hijri day, `1447-09-01`; None where no table reaches."""
     if not COMPUTED[0] <= day <= COMPUTED[1]:
@@ -26,8 +28,8 @@ def hijri_of(day: date) -> str | None:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterDate:
     """`month` and `day` are None where an old register knows the year only. `hijri` is the day as
-    observed and
-    written, or computed when nobody stated it (`hijri_computed`): the two may differ by a day or two.
+    observed and written, or computed when nobody stated it (`hijri_computed`): the two may differ by a day
+    or two. What is computed need not be stored: 55 million times it would be 2 GiB.
     """
 
     year: int
@@ -36,19 +38,17 @@ class RegisterDate:
     hijri: str | None = None
     hijri_computed: bool = False
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a day that no month has."""
+        if self.hijri is None and self.exact and (computed := hijri_of(self.exact)):
+            object.__setattr__(self, "hijri", computed)
+            object.__setattr__(self, "hijri_computed", True)
+
     @classmethod
     def of(cls, day: date, hijri: str | None = None) -> "RegisterDate":
         """An exact day. Raises Invalid `hijri_mismatch` for a Hijri day that is not about that day."""
-        computed = hijri_of(day)
-        if hijri is None:
-            return cls(
-                year=day.year,
-                month=day.month,
-                day=day.day,
-                hijri=computed,
-                hijri_computed=computed is not None,
-            )
-        _check(day, hijri)
+        if hijri is not None:
+            _check(day, hijri)
         return cls(year=day.year, month=day.month, day=day.day, hijri=hijri)
 
     @classmethod

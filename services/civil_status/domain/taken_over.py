@@ -43,6 +43,7 @@ REMEMBERED: Final = 500_000
 OFFICE: Final = re.compile(r"(\d\d)\.(\d{3})\.(\d\d)\.(\d{1,2})-(\d\d)", re.ASCII)
 PARTIAL: Final = re.compile(r"(\d{4})(?:-(\d\d))?", re.ASCII)
 KIND: Final = {kind.value: (kind.value, number) for number, kind in enumerate(ActKind)}
+JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Refused(Exception):
@@ -336,18 +337,19 @@ def _number(cell: str) -> int:
 
 
 def _day(cell: str) -> tuple[str, str, int] | None:
-    """The earliest day that it may mean, its JSON, its year; None for what is no date."""
-    on = _date(cell)
-    return None if on is None else (on.first.isoformat(), _compact(on), on.year)
-
-
-def _date(cell: str) -> RegisterDate | None:
+    """The earliest day that it may mean, its JSON, its year; None for what is no date. The Hijri day that
+    nobody stated is computed when the act is read.
+    """
     try:
         if found := PARTIAL.fullmatch(cell):
-            return RegisterDate.partial(int(found[1]), int(found[2]) if found[2] else None)
-        return RegisterDate.of(date.fromisoformat(cell)) if len(cell) == 10 and cell.isascii() else None
+            on = RegisterDate.partial(int(found[1]), int(found[2]) if found[2] else None)
+            return on.first.isoformat(), _compact(on), on.year
+        day = date.fromisoformat(cell) if len(cell) == 10 and cell.isascii() else None
     except (ValueError, Problem):
         return None
+    if day is None:
+        return None
+    return day.isoformat(), f'{{"year":{day.year},"month":{day.month},"day":{day.day}}}', day.year
 
 
 def _with_hijri(first: str, cell: str, hijri: str) -> str:
@@ -372,7 +374,7 @@ def _text(cell: str) -> str | None:
         written = plain(cell, "") if len(cell) <= 300 else ""
     except Problem:
         return None
-    return json.dumps(written, ensure_ascii=False) if written else None
+    return JSON(written) if written else None
 
 
 def _name(ar: str, latin: str, tifinagh: str) -> tuple[str, Spelled] | Refused:
@@ -381,10 +383,11 @@ def _name(ar: str, latin: str, tifinagh: str) -> tuple[str, Spelled] | Refused:
         name = Name(ar=ar, latin=latin or None, tifinagh=tifinagh or None).checked("")
     except Problem as problem:
         return Refused(problem.code, str(problem.extra.get("field", "")).lstrip("."))
-    return _compact(name), spelled(name.ar, name.latin)
+    said = {"ar": name.ar, "latin": name.latin, "tifinagh": name.tifinagh}
+    return JSON({script: one for script, one in said.items() if one}), spelled(name.ar, name.latin)
 
 
 def _compact(value: Any) -> str:
     """The JSON of a value, without what is empty: half of the bytes of 55 million acts."""
     said = {name: one for name, one in tree(value).items() if one is not None and one is not False}
-    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+    return JSON(said)

@@ -4,6 +4,7 @@ transaction.
 
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 from uuid import UUID, uuid5
 
@@ -44,7 +45,8 @@ REJECTS = text("""
 PLAN = text("SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)")
 EMPTY = text("TRUNCATE civil_status.staged")
 THERE = text("""
-    SELECT s.line, a.body = s.body AND a.identifier IS NOT DISTINCT FROM s.identifier AS same
+    SELECT s.line, CAST(a.body AS jsonb) = CAST(s.body AS jsonb)
+      AND a.identifier IS NOT DISTINCT FROM s.identifier AS same
     FROM civil_status.staged s JOIN civil_status.act a USING (office, year, kind, number)""")
 IDENTIFIED = text("""
     SELECT line, identifier FROM civil_status.staged WHERE identifier IS NOT NULL AND kind = 'birth'
@@ -63,6 +65,7 @@ STAGED: Final = (
 
 
 NULL: Final = "\\N"
+PIECE: Final = 1_000  # lines that are written at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +248,9 @@ async def finished(tx: Tx, import_: UUID) -> None:
 
 async def _copied(tx: Tx, takings: Mapping[int, Taking], names: Mapping[Spelled, int]) -> None:
     async def content() -> AsyncIterator[bytes]:
-        yield "".join(rows(takings, names)).encode()
+        lines = rows(takings, names)
+        while some := "".join(islice(lines, PIECE)):  # the server lays some down while the next are written
+            yield some.encode()
 
     await tx.session.connection.copy_to_table(
         "staged", schema_name="civil_status", source=content(), columns=STAGED, format="text"

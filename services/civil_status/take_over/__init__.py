@@ -7,6 +7,7 @@ committed; whoever sends the same acts in another file finds them there.
 
 import asyncio
 import csv
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ from shared.time import civil_day
 
 UNIQUE: Final = "23505"
 TRIES: Final = 3  # of a chunk that somebody's act of the same number came before
+SWITCH: Final = 0.0002  # seconds
 DENSE: Final = 100_000
 """Up to here the numbers of a yearly register are bits, in a trial: no office draws up more a year."""
 
@@ -173,13 +175,17 @@ class _Numbers:
 
 async def _ahead(source: Source, offset: int, line: int, today: date) -> AsyncIterator[Chunk]:
     """Chunks, the next of which is read on the other core while the database works on one."""
-    chunks = _read(source, offset, line, today)
+    chunks, before = _read(source, offset, line, today), sys.getswitchinterval()
+    # At each answer of the database the loop waits so long for the reading thread to make way: 5 ms for each
+    # of the 40 answers of a chunk would be as much as reading it takes.
+    sys.setswitchinterval(SWITCH)
     following = asyncio.create_task(asyncio.to_thread(next, chunks, None))
     try:
         while (chunk := await following) is not None:
             following = asyncio.create_task(asyncio.to_thread(next, chunks, None))
             yield chunk
     finally:
+        sys.setswitchinterval(before)
         await asyncio.gather(following, return_exceptions=True)
 
 

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from services.civil_status.domain.taken_over import faults
 from shared.errors import Invalid
 
-LINES: Final = 20_000
-"""Of one chunk, which is one transaction: about two seconds of work to do again after a kill."""
+LINES: Final = 10_000
+"""Of one chunk, which is one transaction: about half a second of work to do again after a kill."""
 LONGEST: Final = 64 * 1024  # bytes of one line
 LOOKED_AT: Final = 1024 * 1024  # bytes at the start by which the encoding is told
 MAGIC: Final = b"PAR1"
