@@ -196,7 +196,7 @@ async def test_a_clock_that_somebody_holds_keeps_no_other_waiting(
         await holder.execute("SELECT FROM deadlines.clock WHERE aggregate_id = $1 FOR UPDATE", str(files[1]))
         async with patient.transaction() as tx:
             found = await clocks.due(tx, 100)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert await each(patient, found, announce_one) == 2
         elapsed = "SELECT count(*) FROM msg.event_log WHERE type LIKE '%.elapsed.v1'"
         assert await holder.fetchval(elapsed) == 2

@@ -331,7 +331,7 @@ async def test_a_fault_of_the_handler_holds_one_aggregate_and_never_the_reader(
             await handle(tx, envelope)
 
     world.inbox.consumer = Consumer(CONSUMER, (THING.topic,), only_a)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await world.inbox.receive(await world.publish("a", "b"))
     assert await heads(world.database.worker) == {"a": (0, "blocked"), "b": (1, "open")}
     (error,) = (
@@ -437,7 +437,7 @@ async def test_a_reader_survives_whatever_its_broker_does(world: World) -> None:
 
     world.inbox.bus = Broker()
     running = asyncio.create_task(world.inbox.run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await done.wait()
     running.cancel()
     await asyncio.wait({running})

@@ -34,10 +34,14 @@ from tests.support.core import (
     evidence,
     inbox_of,
     make,
+    rows,
     trace,
 )
 from tests.support.databases import ServiceDatabase
+from tests.support.probes import eventually
 
+WAITING = """
+    SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"""
 LOG = f"SELECT {COLUMNS} FROM msg.event_log e "
 
 
@@ -248,7 +252,12 @@ async def rivals(database: ServiceDatabase, kind: type[Inbox]) -> dict[str, list
     one = asyncio.create_task(first.receive(batch))
     await working.wait()
     two = asyncio.create_task(second.receive(batch))
-    await asyncio.wait({two}, timeout=0.2)  # with the lock it waits; without it, it is done by now
+
+    async def decided() -> bool:
+        """With the lock it waits; without it, it is done."""
+        return two.done() or bool(await rows(database.worker, WAITING))
+
+    await eventually(decided, True)
     go_on.set()
     await asyncio.gather(one, two)
     return await trace(database.worker)
