@@ -14,6 +14,7 @@ from tests.support.databases import ServiceDatabase
         (clocks.DUE, "Index Cond: (next_at <= "),
         (clocks.STALE, "Index Cond: (calendar_revision < "),
         (measure.URGENCY, "Index Cond: (next_at <= "),
+        (clocks.LOCK_FILES, "Index Cond: ((service = "),
     ],
 )
 async def test_clocks_are_found_by_an_index(
@@ -22,6 +23,7 @@ async def test_clocks_are_found_by_an_index(
     """A volatile function in the condition would be asked of every clock."""
     async with deadlines.worker.transaction() as tx:
         values = {"now": tx.now, "revision": 1, "limit": 500}
+        values |= {"services": ["rokhas"], "aggregates": ["dossier"], "ids": ["1"]}
         await tx.execute(text("SET LOCAL enable_seqscan = off"))
         plan = "\n".join((await tx.execute(text(f"EXPLAIN {statement}"), values)).scalars())
     assert condition in plan
