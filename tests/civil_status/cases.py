@@ -92,14 +92,21 @@ def act(
     return made
 
 
-def disputed() -> Act:
+def taken_over() -> Act:
+    """From a file: what was drawn up, and nothing of the margin."""
     made = act()
+    made.origin = Origin.IMPORTED
+    return made
+
+
+def disputed() -> Act:
+    made = taken_over()
     made.flag_duplicate(UUID(int=2), by=AGENT, now=NOW)
     return made
 
 
 def annulled() -> Act:
-    made = act()
+    made = taken_over()
     made.annul("TPI 1/2026", NOW.date(), by=COURT, now=NOW)
     return made
 
@@ -146,7 +153,11 @@ def then(step: Callable[[Correction], object]) -> Correction:
 
 A, D, C = ActState, DeclarationState, CorrectionState
 
-ACTS: Final[dict[ActState, Callable[[], Act]]] = {A.VALID: act, A.DISPUTED: disputed, A.ANNULLED: annulled}
+ACTS: Final[dict[ActState, Callable[[], Act]]] = {
+    A.VALID: taken_over,
+    A.DISPUTED: disputed,
+    A.ANNULLED: annulled,
+}
 DECLARATIONS: Final[dict[DeclarationState, Callable[[], Declaration]]] = {
     D.ANNOUNCED: announced,
     D.COMPLETED: completed,
@@ -192,6 +203,7 @@ TAKE_ACT: Final[dict[Action, Take]] = {
             now=NOW,
         ),
     ),
+    Action.CONFIRM_MARGIN: (OFFICER, lambda a: a.confirm_margin(by=OFFICER, now=NOW)),
     Action.ANNUL: (COURT, lambda a: a.annul("TPI 2/2026", NOW.date(), by=COURT, now=NOW)),
     Action.FLAG_DUPLICATE: (AGENT, lambda a: a.flag_duplicate(UUID(int=2), by=AGENT, now=NOW)),
     Action.CLEAR_DUPLICATE: (OFFICER, lambda a: a.clear_duplicate(by=OFFICER, now=NOW)),

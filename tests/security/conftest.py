@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from deploy.issuer import Issuer
 from deploy.registry import SERVICES
+from services.civil_status.store import acts, margins
 from services.civil_status.store.matching import Question, ask
 from services.deadlines.events import Step
 from shared.http import create_app
@@ -202,6 +203,8 @@ async def world(
             **await digitised(sent, SECRET),
             **await asked_for(sent, SECRET, stored.json()["sha256"]),
         )
+        async with civil_status.worker.transaction() as tx:
+            await margins.wanted(tx, await acts.get(tx, UUID(made.ids["act_id"])))
         yield made
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from services.watiqa.app import SERVICE
 from services.watiqa.domain import ACTIONS, MAY, NEXT, Action, State
-from services.watiqa.domain.words import WORDS
+from services.watiqa.domain.words import CONTROL, WORDS
 from services.watiqa.events import REQUEST
+from services.watiqa.events.request import ControlReason
 from shared.auth import Actor, Role
 from shared.errors import Conflict
 from tests.watiqa import cases
@@ -66,9 +67,10 @@ def test_who_has_no_business_there_does_nothing(outsider: Actor) -> None:
         assert reach().actions(outsider) == [], state
 
 
-@pytest.mark.parametrize("state", State)
-def test_every_state_has_a_message_and_a_next_step(state: State) -> None:
-    for text in (WORDS[state].message, WORDS[state].next_step):
+@pytest.mark.parametrize("why", [*State, *ControlReason])
+def test_every_state_and_every_control_has_a_message_and_a_next_step(why: State | ControlReason) -> None:
+    words = WORDS[why] if isinstance(why, State) else CONTROL[why]
+    for text in (words.message, words.next_step):
         assert set(text) == {"ar", "fr", "en"}
         assert all(text.values())
         assert re.search(r"[\u0600-\u06ff]", text["ar"])

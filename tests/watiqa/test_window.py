@@ -7,7 +7,7 @@ from pathlib import Path
 from services.civil_status.consumers.matching import answer_once
 from shared.territory import territory
 from tests.civil_status.conftest import Says
-from tests.civil_status.filed import OFFICE, WHY, an_act, marriage, own_act
+from tests.civil_status.filed import OFFICE, WHY, an_act, marriage, own_act, person
 from tests.documents.conftest import pdfsig
 from tests.support.http import Api
 from tests.watiqa.conftest import Happened, World
@@ -310,3 +310,32 @@ async def test_the_catalogue_is_everybodys(api: Api) -> None:
     post = next(way for way in items[0]["deliveries"] if way["delivery"] == "post")
     assert (post["fee"], post["confidence"]) == (2000, "P")
     assert len(items[0]["capacities"]) == 13
+
+
+async def test_who_has_an_act_of_death_gets_no_certificate_of_life(
+    api: Api, register: Api, world: World, happened: Happened
+) -> None:
+    """Entered in no margin yet: the register looks at acts of death too."""
+    act = await an_act(register, on="2026-11-02")
+    officer = "civil_status_officer"
+    identifier = (await register.get(f"/v1/acts/{act}", officer, headers=WHY)).json()["identifier"]
+    await an_act(register, "death", on=BORN, subject=person("ياسين", identifier=identifier))
+    life = await submitted(
+        api,
+        "agent",
+        document="life_certificate",
+        act={"given": "ياسين", "event_on": "2026-11-02"},
+        counter={"identity": "national_card"},
+        delivery="counter",
+    )
+    await world.settle()
+    seen = await api.get(f"/v1/requests/{life}/preview", officer, headers=WHY)
+    assert seen.json()["content"]["deceased"] is True
+    for _ in range(2):  # approved by mistake, and again
+        await step(api, life, "approval", officer)
+        await world.settle()
+        found = await shown(api, life, "agent")
+        assert (found["state"], found["control"]) == ("under_control", "deceased")
+        assert "death" in found["message"]["en"]
+    assert await documents(api, life, "agent") == []
+    assert "issued" not in await happened(life)

@@ -7,10 +7,11 @@ from services.civil_status.api import (
     digitisation,
     exchanges,
     files,
+    margins,
     searches,
 )
 from shared.http import Router
 
 router = Router()
-for part in (files, declarations, acts, corrections, exchanges, digitisation, searches):
+for part in (files, declarations, acts, margins, corrections, exchanges, digitisation, searches):
     router.include_router(part.router)

@@ -162,7 +162,8 @@ class BlocksIn(Body):
 
 class ActOut(BaseModel):
     """An act as it was drawn up. `actions` are what the caller may do now; what it reads today, and its
-    margin, are outputs: `GET /acts/{id}/outputs/{output}`.
+    margin, are outputs: `GET /acts/{id}/outputs/{output}`. Without `margin_known` nobody has compared the
+    margin with the paper since the act was taken over from a file.
     """
 
     id: UUID
@@ -178,6 +179,7 @@ class ActOut(BaseModel):
     drawn_up_at: Instant
     state: ActState
     mentions: int
+    margin_known: bool
     disputed_with: UUID | None
     judgment: str | None
     actions: list[Action]

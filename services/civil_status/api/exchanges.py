@@ -29,7 +29,7 @@ from services.civil_status.events.consent import ExchangeAnswered, ExchangeGroun
 from services.civil_status.store import acts, consents
 from shared.access import PURPOSE
 from shared.db import Tx
-from shared.errors import Forbidden, Invalid, TooMany
+from shared.errors import Conflict, Forbidden, Invalid, TooMany
 from shared.http import PUBLIC, Body, Instant, Listing, Page, Refusal, Router, Texts, refused
 
 router = Router(prefix="")
@@ -165,8 +165,7 @@ async def exchange(
     asker = tx.actor.subject
     found = await consents.consented(tx, body.identifier, body.purpose)
     act = None if found is None else await acts.get(tx, found[1])
-    if found is None or act is None or act.state is not ActState.VALID:
-        ground = ExchangeGround.NO_CONSENT if act is None else ExchangeGround.ACT_NOT_VALID
+    if (ground := _ground(act)) is not None:
         refusal = ExchangeRefused(
             administration=asker,
             purpose=body.purpose,
@@ -177,9 +176,13 @@ async def exchange(
         )
         where = act.collectivity if act else ""
         await consents.exchanged(tx, exchange_id, where, because=refusal, outcome=ground)
+        if ground is ExchangeGround.MARGIN_UNKNOWN:  # whoever has the consent guesses nothing
+            return refused(_margin_unknown())
         await consents.missed(tx, body.purpose)
         return refused(_no_consent())
-    content = minimised(act, body.purpose)
+    assert found is not None  # else there is a ground
+    assert act is not None
+    content = minimised(act, body.purpose, await acts.died_on(tx, act))
     answered = ExchangeAnswered(
         administration=asker,
         purpose=body.purpose,
@@ -242,6 +245,26 @@ async def not_suspended(tx: Tx) -> None:
             },
             retry_after=3600,
         )
+
+
+def _ground(act: Act | None) -> ExchangeGround | None:
+    """Why nothing is told of the act of whom a consent was found."""
+    if act is None:
+        return ExchangeGround.NO_CONSENT
+    if act.state is not ActState.VALID:
+        return ExchangeGround.ACT_NOT_VALID
+    return None if act.margin_known else ExchangeGround.MARGIN_UNKNOWN
+
+
+def _margin_unknown() -> Conflict:
+    return Conflict(
+        "margin_unknown",
+        {
+            "ar": "لم يقابل هامش الرسم بعد بالسجل الورقي: أعيدوا الطلب بعد ذلك.",
+            "fr": "La marge de l'acte n'a pas été comparée au registre papier : redemandez ensuite.",
+            "en": "The margin of the act was not compared with the paper register yet: ask again later.",
+        },
+    )
 
 
 def _no_consent() -> Forbidden:

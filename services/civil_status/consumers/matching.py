@@ -7,7 +7,7 @@ of the inbox does not have. A task opens it, matches, answers, and forgets it.
 import asyncio
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, Final, Literal
 from uuid import uuid4
 
@@ -19,7 +19,7 @@ from services.civil_status.domain.identifier import checked
 from services.civil_status.domain.matching import Criteria, answer
 from services.civil_status.domain.outputs import Output, fold
 from services.civil_status.events.matching import Found, MatchingEvent, Unread, Unreadable
-from services.civil_status.store import matching
+from services.civil_status.store import acts, margins, matching
 from services.civil_status.store.matching import LIFE, Question
 from shared.access import PURPOSE, recorded
 from shared.db import Database, Tx
@@ -107,6 +107,8 @@ async def _answer(tx: Tx, question: Question, keys: Keys) -> MatchingEvent:
         return Unreadable(answered_at=tx.now, reason=Unread.DAMAGED)
     if act is None or not isinstance(event, Found):
         return event
+    if not act.margin_known:
+        await margins.wanted(tx, act)
     PURPOSE.set("watiqa.request")
     await recorded(
         tx,
@@ -116,14 +118,17 @@ async def _answer(tx: Tx, question: Question, keys: Keys) -> MatchingEvent:
         owners={str(act.id): ""},
         collectivity=act.collectivity,
     )
-    return _told(event, act, question)
+    return _told(event, act, question, await acts.died_on(tx, act))
 
 
-def _told(event: Found, act: Act, question: Question) -> Found | Unreadable:
-    """With what was asked to be read of the act."""
+def _told(event: Found, act: Act, question: Question, died_on: date | None) -> Found | Unreadable:
+    """With what was asked to be read of the act; and whether an act of death is known, where its margin has
+    no mention of it yet.
+    """
     if question.output is None or question.reply_key is None:
         return event
-    content = json.dumps(fold(act, Output(question.output)), ensure_ascii=False).encode()
+    said = fold(act, Output(question.output)) | {"deceased": died_on is not None}
+    content = json.dumps(said, ensure_ascii=False).encode()
     try:
         sealed = sealed_for(question.reply_key, content)
     except Damaged:
@@ -131,7 +136,9 @@ def _told(event: Found, act: Act, question: Question) -> Found | Unreadable:
     return Found(**{name: getattr(event, name) for name in _KEPT}, output=question.output, sealed=sealed)
 
 
-_KEPT: Final = ("answered_at", "act", "act_version", "kind", "office", "collectivity", "linked")
+_KEPT: Final = (
+    *("answered_at", "act", "act_version", "kind", "office", "collectivity", "linked", "margin_known"),
+)
 
 
 async def keep_keys(database: Database, settings: Settings) -> None:

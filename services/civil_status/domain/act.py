@@ -26,6 +26,7 @@ from services.civil_status.events import (
     Annulled,
     DuplicateCleared,
     DuplicateFlagged,
+    MarginConfirmed,
     MentionAdded,
     MentionKind,
     Origin,
@@ -69,6 +70,8 @@ class Act:
     mentions: list[Mention] = field(default_factory=list)
     disputed_with: UUID | None = None
     judgment: str | None = None
+    margin_checked_at: datetime | None = None
+    margin_checked_by: str | None = None
 
     @classmethod
     def register(
@@ -173,11 +176,17 @@ class Act:
         """As copies name it: number, year, office."""
         return f"{self.number}/{self.year}/{self.office}"
 
+    @property
+    def margin_known(self) -> bool:
+        """A file that was taken over says what was drawn up, and nothing of the margin."""
+        return self.origin is not Origin.IMPORTED or self.margin_checked_at is not None
+
     def actions(self, by: Actor) -> list[Action]:
         """What `by` may do now; the API returns it with the act and a 409 lists it."""
+        moot = {Action.CONFIRM_MARGIN} if self.margin_known else set()
         return sorted(
             action
-            for action in ACT_ACTIONS[self.state]
+            for action in ACT_ACTIONS[self.state] - moot
             if serves(action, by, self.collectivity)
             or (action is Action.READ_ACT and may_read(by, self.collectivity, self.parties))
         )
@@ -276,6 +285,26 @@ class Act:
             entered_at=now,
             basis=basis.value,
             changes=tuple(mention.changes),
+        )
+
+    def confirm_margin(self, *, by: Actor, now: datetime) -> MarginConfirmed:
+        """The officer has compared the margin with the paper register, and entered what was missing.
+
+        Raises Forbidden, Conflict `margin_known`.
+        """
+        self._may(Action.CONFIRM_MARGIN, by)
+        if self.margin_known:
+            raise Conflict(
+                "margin_known",
+                {
+                    "ar": "بيانات هامش هذا الرسم معروفة.",
+                    "fr": "Les mentions marginales de cet acte sont connues.",
+                    "en": "What stands in the margin of this act is known.",
+                },
+            )
+        self.margin_checked_at, self.margin_checked_by = now, by.subject
+        return self._announce(
+            MarginConfirmed, confirmed_at=now, version=self.version + 1, mentions=len(self.mentions)
         )
 
     def flag_duplicate(self, other: UUID, *, by: Actor, now: datetime) -> DuplicateFlagged:

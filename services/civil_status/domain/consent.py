@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Self
@@ -50,15 +50,17 @@ def purpose(code: str) -> Purpose:
     return known[code]
 
 
-def minimised(act: Act, code: str) -> dict[str, Any]:
-    """What the purpose needs of the act as it now reads, by field, and nothing besides."""
+def minimised(act: Act, code: str, died_on: date | None) -> dict[str, Any]:
+    """What the purpose needs of the act as it now reads, by field, and nothing besides. `died_on` is what the
+    register knows, by the margin or by an act of death.
+    """
     extract = fold(act, Output.EXTRACT)
     said: dict[str, Any] = {}
     for field in purpose(code).fields:
         if field == "died_on":
-            said[field] = extract.get("died_on")
+            said[field] = None if died_on is None else died_on.isoformat()
         elif field == "alive":
-            said[field] = act.kind is ActKind.BIRTH and extract.get("died_on") is None
+            said[field] = act.kind is ActKind.BIRTH and died_on is None
         else:
             block, part = field.split(".")
             said[field] = (extract["blocks"][block] or {}).get(part)

@@ -99,5 +99,6 @@ def answer(
         office=act.office,
         collectivity=act.collectivity,
         linked=linked(act, wanted.asker),
+        margin_known=act.margin_known,
     )
     return found, act

@@ -9,6 +9,7 @@ class Action(StrEnum):
 
     # on nothing in particular
     LOOK_UP = "look_up"
+    LIST_MARGINS = "list_margins"
     REGISTER_JUDGMENT = "register_judgment"
     OPEN_DECLARATION = "open_declaration"
     LIST_DECLARATIONS = "list_declarations"
@@ -32,6 +33,7 @@ class Action(StrEnum):
     READ_ACT = "read_act"
     ADD_MENTION = "add_mention"
     ENTER_JUDGMENT = "enter_judgment"
+    CONFIRM_MARGIN = "confirm_margin"
     ANNUL = "annul"
     FLAG_DUPLICATE = "flag_duplicate"
     CLEAR_DUPLICATE = "clear_duplicate"
@@ -78,7 +80,9 @@ ACT_NEXT: Final[dict[ActState, frozenset[ActState]]] = {
     ActState.ANNULLED: frozenset(),
 }
 
-_ENTRIES: Final = frozenset({A.ADD_MENTION, A.ENTER_JUDGMENT, A.ANNUL, A.REQUEST_CORRECTION})
+_ENTRIES: Final = frozenset(
+    {A.ADD_MENTION, A.ENTER_JUDGMENT, A.CONFIRM_MARGIN, A.ANNUL, A.REQUEST_CORRECTION}
+)
 
 ACT_ACTIONS: Final[dict[ActState, frozenset[Action]]] = {
     ActState.VALID: _ENTRIES | {A.READ_ACT, A.FLAG_DUPLICATE},

@@ -72,6 +72,18 @@ class MentionAdded(ActEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MarginConfirmed(ActEvent):
+    """An officer has looked at the paper register: the margin says all that it says there. What was issued of
+    an earlier version stands; what waited for this is asked for again.
+    """
+
+    TYPE: ClassVar = "ma.jamaa.civil_status.act.margin_confirmed.v1"
+    confirmed_at: datetime
+    version: int
+    mentions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicateFlagged(ActEvent):
     """Two acts seem to say the same; nothing is issued of this one until a person has decided."""
 
@@ -101,5 +113,7 @@ class Annulled(ActEvent):
 
 
 ACT: Final = Stream(
-    "civil_status", "act", (ActRegistered, MentionAdded, DuplicateFlagged, DuplicateCleared, Annulled)
+    "civil_status",
+    "act",
+    (ActRegistered, MentionAdded, MarginConfirmed, DuplicateFlagged, DuplicateCleared, Annulled),
 )

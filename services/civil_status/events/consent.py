@@ -32,6 +32,7 @@ class ConsentRevoked(ConsentEvent):
 class ExchangeGround(StrEnum):
     NO_CONSENT = "no_consent"
     ACT_NOT_VALID = "act_not_valid"
+    MARGIN_UNKNOWN = "margin_unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,8 @@ class MatchingEvent(Event):
 class Found(MatchingEvent):
     """One act, at this version. `sealed` is what was asked to be read of it (an output of this
     version), for the key that the request brought; None when nothing was. `linked`: the register knows that
-    the act is of whoever asks.
+    the act is of whoever asks. Without `margin_known` the act was taken over from a file, and what stands in
+    its margin on paper nobody has looked at: an officer does, before anything is issued.
     """
 
     TYPE: ClassVar = "ma.jamaa.civil_status.matching.found.v1"
@@ -44,6 +45,7 @@ class Found(MatchingEvent):
     output: str | None = None
     sealed: str | None = None
     linked: bool = False
+    margin_known: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

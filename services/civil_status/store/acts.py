@@ -1,7 +1,7 @@
 """Acts in PostgreSQL: drawn up once, their margins added to. Loaded to be changed, an act is locked."""
 
 import json
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Any, Final
 from uuid import UUID
@@ -15,7 +15,15 @@ from services.civil_status.domain.digitisation.entry import number_taken
 from services.civil_status.domain.identifier import draw
 from services.civil_status.domain.outputs import Output, fold
 from services.civil_status.domain.values import Blocks, Mention, tree
-from services.civil_status.events import ACT, ActEvent, ActKind, ActRegistered, Origin
+from services.civil_status.events import (
+    ACT,
+    ActEvent,
+    ActKind,
+    ActRegistered,
+    MentionAdded,
+    MentionKind,
+    Origin,
+)
 from services.civil_status.store import names
 from shared.db import Tx
 from shared.errors import NotFound, Stale
@@ -23,7 +31,7 @@ from shared.time import civil_day
 
 COLUMNS: Final = (
     "id, kind, collectivity, office, year, number, origin, identifier, event_on, parties, state,"
-    " disputed_with, judgment, version, drawn_up_at, drawn_up_by, body"
+    " disputed_with, judgment, version, drawn_up_at, drawn_up_by, margin_checked_at, margin_checked_by, body"
 )
 _COLUMNS: Final = (*COLUMNS.split(", "), *names.COLUMNS)
 VALUES: Final = ", ".join("CAST(:body AS jsonb)" if name == "body" else f":{name}" for name in _COLUMNS)
@@ -45,9 +53,12 @@ INSERT = text(
     f"INSERT INTO civil_status.act ({', '.join(_COLUMNS)}) VALUES ({VALUES})"
     " ON CONFLICT (office, year, kind, number) DO NOTHING RETURNING id"
 )
+CHANGED: Final = (
+    *("state", "disputed_with", "judgment", "version", "margin_checked_at", "margin_checked_by"),
+)
+"""What happens to an act; all else was written once."""
 UPDATE = text(
-    "UPDATE civil_status.act SET state = :state, disputed_with = :disputed_with, judgment = :judgment,"
-    " version = :version WHERE id = :id"
+    f"UPDATE civil_status.act SET {', '.join(f'{name} = :{name}' for name in CHANGED)} WHERE id = :id"
 )
 NOTE = text(
     "INSERT INTO civil_status.mention (act, ordinal, id, kind, entered_at, body)"
@@ -55,6 +66,7 @@ NOTE = text(
 )
 NUMBER = text("SELECT civil_status.next_number(:office, :year, :kind)")
 TAKE = text("SELECT civil_status.take_identifier(:digits)")
+DEATH_OF = text("SELECT civil_status.death_of(:identifier)")
 
 
 @cache
@@ -92,6 +104,19 @@ async def identified(tx: Tx, identifier: str) -> list[Act]:
     return [from_row(row) for row in await tx.execute(IDENTIFIED, {"identifier": identifier})]
 
 
+async def died_on(tx: Tx, act: Act) -> date | None:
+    """Of the person of an act of birth: what its margin says, or an act of death that nobody has entered
+    there yet.
+    """
+    if act.kind is not ActKind.BIRTH:
+        return None
+    noted = next((one.on for one in act.mentions if one.kind is MentionKind.DEATH), None)
+    if noted is not None or act.identifier is None:
+        return noted
+    day: date | None = (await tx.execute(DEATH_OF, {"identifier": act.identifier})).scalar_one()
+    return day
+
+
 async def number(tx: Tx, office: str, kind: ActKind, at: datetime) -> int:
     """The next one of the office's year. Draws no gap: a rollback gives it back."""
     values = {"office": office, "year": civil_day(at).year, "kind": kind.value}
@@ -119,10 +144,8 @@ async def save(tx: Tx, act: Act, *, because: ActEvent) -> None:
             raise number_taken()
     else:
         row = to_row(act)
-        await tx.execute(
-            UPDATE, {name: row[name] for name in ("id", "state", "disputed_with", "judgment", "version")}
-        )
-    if act.mentions:
+        await tx.execute(UPDATE, {name: row[name] for name in ("id", *CHANGED)})
+    if isinstance(because, MentionAdded):
         last = act.mentions[-1]
         await tx.execute(
             NOTE,
@@ -174,6 +197,8 @@ def to_row(act: Act) -> dict[str, Any]:
         "version": act.version,
         "drawn_up_at": act.drawn_up_at,
         "drawn_up_by": act.drawn_up_by,
+        "margin_checked_at": act.margin_checked_at,
+        "margin_checked_by": act.margin_checked_by,
         "body": json.dumps(blocks_adapter().dump_python(act.blocks, mode="json"), ensure_ascii=False),
     }
 
@@ -191,6 +216,8 @@ def from_row(row: Row[*tuple[Any, ...]]) -> Act:
         blocks=blocks_adapter().validate_python(row.body),
         drawn_up_at=row.drawn_up_at,
         drawn_up_by=row.drawn_up_by,
+        margin_checked_at=row.margin_checked_at,
+        margin_checked_by=row.margin_checked_by,
         parties=frozenset(row.parties),
         state=ActState(row.state),
         version=row.version,

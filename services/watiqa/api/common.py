@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from services.watiqa.domain import MAY, Action, Request, State
 from services.watiqa.domain.values import Address, Clock, Statement, Wanted
-from services.watiqa.domain.words import WORDS
+from services.watiqa.domain.words import words
 from services.watiqa.events import RequestEvent
 from services.watiqa.events.request import Channel, ControlReason, Delivery, RefusalGround
 from services.watiqa.store import requests
@@ -171,12 +171,12 @@ def changing(action: Action) -> Any:
 
 
 def show(tx: Tx, request: Request) -> RequestOut:
-    words = WORDS[request.state]
+    said = words(request.state, request.control)
     fields = {name: getattr(request, name) for name in RequestOut.model_fields if hasattr(request, name)}
     own = {
         "title": Texts(**request.listed.title),
-        "message": Texts(**words.message),
-        "next_step": Texts(**words.next_step),
+        "message": Texts(**said.message),
+        "next_step": Texts(**said.next_step),
         "actions": request.actions(tx.actor),
     }
     return RequestOut(**(fields | own))

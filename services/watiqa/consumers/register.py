@@ -21,6 +21,7 @@ MISSING: Final = f"{OF}matching.not_found.v1"
 UNREADABLE: Final = f"{OF}matching.unreadable.v1"
 ANSWERS: Final = frozenset({FOUND, AMBIGUOUS, MISSING, UNREADABLE})
 NOTED: Final = f"{OF}act.mention_added.v1"
+CONFIRMED: Final = f"{OF}act.margin_confirmed.v1"
 ANNULLED: Final = f"{OF}act.annulled.v1"
 
 
@@ -38,6 +39,7 @@ class AnswerFacts:
     act_version: int | None = None
     sealed: str | None = None
     linked: bool = False
+    margin_known: bool = True
     reason: str | None = None
 
 
@@ -62,6 +64,8 @@ async def hear_register(tx: Tx, envelope: Envelope) -> None:
         facts = envelope.read(ChangeFacts)
         if facts.supersedes:
             await _changed(tx, envelope.subject, facts.version, annulled=envelope.type == ANNULLED)
+    elif envelope.type == CONFIRMED:
+        await _known(tx, envelope.subject, envelope.read(ChangeFacts).version)
 
 
 async def _answered(tx: Tx, envelope: Envelope) -> None:
@@ -73,7 +77,12 @@ async def _answered(tx: Tx, envelope: Envelope) -> None:
     if envelope.type == FOUND:
         assert facts.act is not None  # every found event has it, and its version
         assert facts.act_version is not None
-        match = Match(act=facts.act, act_version=facts.act_version, linked=facts.linked)
+        match = Match(
+            act=facts.act,
+            act_version=facts.act_version,
+            linked=facts.linked,
+            margin_known=facts.margin_known,
+        )
         if facts.sealed is None or newest > facts.act_version:
             event = request.outdated(match, tx.now)
         else:
@@ -103,3 +112,13 @@ async def _changed(tx: Tx, act: str, version: int, *, annulled: bool) -> None:
             (Standing.REVOKED, "act_annulled") if annulled else (Standing.SUPERSEDED, "act_changed")
         )
         await withdraw(tx, "watiqa", about=request_id, state=state, reason=reason)
+
+
+async def _known(tx: Tx, act: str, version: int) -> None:
+    """The margin of an act was compared with the paper: what waits for that is asked again."""
+    await register.changed(tx, act, version)
+    for request_id in await requests.of_act(tx, act, version):
+        request = await requests.locked(tx, request_id)
+        event = request.margin_known(act, version, tx.now)
+        if event is not None:
+            await requests.save(tx, request, because=event)

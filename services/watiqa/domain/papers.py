@@ -63,6 +63,10 @@ NOTES: Final[dict[Layout, Names]] = {
         "fr": "Délivré sur la déclaration de l'intéressé et au vu des preuves produites.",
     },
 }
+NOT_COMPARED: Final[Names] = {
+    "ar": "لم تقابل البيانات الهامشية لهذا الرسم بالسجل الورقي.",
+    "fr": "Les mentions marginales de cet acte n'ont pas été comparées au registre papier.",
+}
 NOTES[Layout.MULTILINGUAL] = NOTES[Layout.SHEET] = NOTES[Layout.RECORD]
 
 DETAILS: Final = ("occupation", "birthplace", "address")
@@ -73,6 +77,7 @@ def paper(request: Request, said: Said | None, now: datetime) -> Content:
     printed, when it is: its text is checked by `canonical`.
     """
     layout = request.listed.layout
+    known = request.match is None or request.match.margin_known
     mentions: tuple[Texts, ...] = ()
     if said is None:
         assert request.statement is not None
@@ -90,13 +95,17 @@ def paper(request: Request, said: Said | None, now: datetime) -> Content:
         holder=holder,
         fields=tuple(lines),
         mentions=mentions,
-        notes=(NOTES[layout],),
+        notes=(NOTES[layout],) if known else (NOTES[layout], NOT_COMPARED),
     )
 
 
 def died(said: Said) -> bool:
-    """Whether the margin of an act of birth has a death."""
-    return said.get("died_on") is not None or any(one["kind"] == "death" for one in said.get("mentions", ()))
+    """Whether the register knows that the person of an act of birth is dead: by its margin, or by an act."""
+    return (
+        bool(said.get("deceased"))
+        or said.get("died_on") is not None
+        or any(one["kind"] == "death" for one in said.get("mentions", ()))
+    )
 
 
 def _event(layout: Layout, said: Said) -> Iterator[Field]:

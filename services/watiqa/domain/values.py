@@ -119,11 +119,14 @@ class Counter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """What the register found. `linked`: it knows that the act is of whoever asks."""
+    """What the register found. `linked`: it knows that the act is of whoever asks. Without `margin_known`
+    nobody has compared the margin with the paper register since the act was taken over.
+    """
 
     act: str
     act_version: int
     linked: bool = False
+    margin_known: bool = True
 
 
 class PaymentState(StrEnum):

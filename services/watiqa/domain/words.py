@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.watiqa.domain.states import State
+from services.watiqa.events.request import ControlReason
 from shared.data import Names
 
 
@@ -134,3 +135,55 @@ WORDS: Final[dict[State, Words]] = {
     ),
     S.WITHDRAWN: _w("سحب الطلب.", "La demande est retirée.", "The request is withdrawn.", *_NOTHING),
 }
+
+C = ControlReason
+_MORE: Final = (
+    "أضيفوا الوثائق الناقصة إن وجدت.",
+    "Ajoutez les pièces qui manquent, s'il en manque.",
+    "Add the proofs that are missing, if any.",
+)
+
+CONTROL: Final[dict[ControlReason, Words]] = {
+    C.PROOFS: _w(
+        "يتحقق ضابط الحالة المدنية من صفتكم.",
+        "Un officier d'état civil vérifie votre qualité.",
+        "A civil status officer is checking in what capacity you ask.",
+        *_MORE,
+    ),
+    C.NOT_LINKED: _w(
+        "لا يعرف السجل أن الرسم يخصكم: يتحقق ضابط الحالة المدنية من هويتكم.",
+        "Le registre ne sait pas que l'acte est le vôtre : un officier d'état civil vérifie votre identité.",
+        "The register does not know that the act is yours: a civil status officer is checking who you are.",
+        *_MORE,
+    ),
+    C.POLICY: WORDS[S.UNDER_CONTROL],
+    C.MARGIN_UNKNOWN: _w(
+        "أخذ الرسم من سجل ورقي ولم يقابل هامشه بعد: قد تكون فيه بيانات زواج أو وفاة أو حكم.",
+        "L'acte vient d'un registre papier dont la marge n'a pas été comparée : un mariage, un décès, un"
+        " jugement peut y être mentionné.",
+        "The act comes from a paper register whose margin was not compared: it may mention a marriage, a"
+        " death, a judgment.",
+        "ينظر مكتب الرسم في السجل الورقي، ثم يستأنف الطلب من تلقاء نفسه؛ لا شيء مطلوب منكم.",
+        "Le bureau de l'acte consulte le registre papier, puis la demande reprend d'elle-même.",
+        "The office of the act looks at the paper register, then the request goes on by itself.",
+    ),
+    C.DECEASED: _w(
+        "يتضمن السجل وفاة صاحب الرسم: لا تسلم له شهادة الحياة.",
+        "Le registre contient le décès de la personne : aucun certificat de vie n'est délivré.",
+        "The register holds the death of this person: no certificate of life is issued.",
+        "إن كان ذلك خطأ فاطلبوا إصلاحه لدى مكتب الرسم أو المحكمة.",
+        "Si c'est une erreur, demandez sa rectification au bureau de l'acte ou au tribunal.",
+        "If this is an error, have it corrected by the office of the act or by the court.",
+    ),
+    C.NOT_PRINTABLE: _w(
+        "تعذر تحرير الوثيقة آليا: ينظر فيها ضابط الحالة المدنية.",
+        "Le document n'a pas pu être imprimé tel quel : un officier d'état civil s'en charge.",
+        "The document could not be printed as it is: a civil status officer sees to it.",
+        *_NOTHING,
+    ),
+}
+"""Why an officer looks, for who waits."""
+
+
+def words(state: State, control: ControlReason | None) -> Words:
+    return CONTROL[control] if state is S.UNDER_CONTROL and control is not None else WORDS[state]

@@ -34,6 +34,7 @@ class ControlReason(StrEnum):
 
     PROOFS = "proofs"
     NOT_LINKED = "not_linked"
+    MARGIN_UNKNOWN = "margin_unknown"
     POLICY = "policy"
     DECEASED = "deceased"
     NOT_PRINTABLE = "not_printable"

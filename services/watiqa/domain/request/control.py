@@ -1,12 +1,19 @@
 """The officer, who looks before anything is issued."""
 
 from datetime import datetime
+from typing import Final
 
 from services.watiqa.domain.request.core import A, Core, S
 from services.watiqa.events import request as told
 from services.watiqa.events.request import RefusalGround
 from shared.auth import Actor
-from shared.errors import Invalid
+from shared.errors import Conflict, Invalid
+
+MARGIN_UNKNOWN: Final = {
+    "ar": "لم يقابل هامش الرسم بعد بالسجل الورقي: يقوم بذلك مكتب الرسم أولا.",
+    "fr": "La marge de l'acte n'a pas été comparée au registre papier : le bureau de l'acte le fait d'abord.",
+    "en": "The margin was not compared with the paper register: the office of the act does so first.",
+}
 
 
 class Control(Core):
@@ -18,7 +25,11 @@ class Control(Core):
         return self._announce(told.ProofAdded, added_at=now, proof=proof)
 
     def approve(self, *, by: Actor, now: datetime) -> told.Approved:
-        """Raises Invalid `proof_missing` while what proves the capacity is not there."""
+        """Raises Invalid `proof_missing` while what proves the capacity is not there, Conflict
+        `margin_unknown` for a page that would say that nothing stands in a margin nobody has looked at.
+        """
+        if self.waits_for_margin and self._refusal(A.APPROVE, by) is None:
+            raise Conflict("margin_unknown", MARGIN_UNKNOWN)
         self._may(A.APPROVE, by)
         if not (self.match and self.match.linked):
             self._proven()

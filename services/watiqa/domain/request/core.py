@@ -87,6 +87,14 @@ class Core:
         return [code for code in self.proofs_wanted if code not in self.proofs and code not in seen]
 
     @property
+    def waits_for_margin(self) -> bool:
+        """A page that says what did not happen (a marriage, a death) is nobody's to approve before the margin
+        is known.
+        """
+        unknown = self.match is not None and not self.match.margin_known
+        return unknown and self.listed.layout in {Layout.LIFE, Layout.SHEET}
+
+    @property
     def available(self) -> frozenset[Action]:
         """What its state, its delivery and its document allow anybody. Who was seen alive was seen that day,
         and what the central authority weighed was one issue: those are asked for anew.
@@ -96,6 +104,8 @@ class Core:
             moot |= {A.REISSUE}
         if self.listed.register is None:
             moot |= {A.PREVIEW}
+        if self.waits_for_margin:
+            moot |= {A.APPROVE}
         return ACTIONS[self.state] - moot
 
     def actions(self, by: Actor) -> list[Action]:

@@ -42,11 +42,14 @@ class Matching(Core):
 
     def found(self, match: Match, sealed: str, now: datetime) -> RequestEvent | None:
         """Issued without an officer where policy allows it: the register knows whose the act is, or a
-        counter saw who asks, or an officer has approved this very act before.
+        counter saw who asks, or an officer has approved this very act before; and what stands in its margin
+        is known.
         """
         if not self._awaited:
             return None
         self.match, self.answer = match, sealed
+        if not match.margin_known:
+            return self._control(ControlReason.MARGIN_UNKNOWN, now)
         at_counter = self.counter is not None and self.capacity == "self"
         automatic = self.listed.automatic and self.known.by_register and (match.linked or at_counter)
         if automatic or self.approved_act == match.act:
@@ -115,6 +118,17 @@ class Matching(Core):
             to = S.SUPERSEDED
         else:
             return None
+        return self._announce(told.Overtaken, to=to, overtaken_at=now, act=act, act_version=version)
+
+    def margin_known(self, act: str, version: int, now: datetime) -> told.Overtaken | None:
+        """Somebody has compared the margin with the paper: what waited for that is asked again. What was
+        issued stands, for a mention that was missing supersedes it by itself.
+        """
+        waits = self.state in {S.UNDER_CONTROL, S.OFFICE_CLOSED} and self.match is not None
+        if not waits or self.match is None or self.match.act != act or self.match.margin_known:
+            return None
+        self._ask_again()
+        to = S.MATCHING if self.state is S.UNDER_CONTROL else None
         return self._announce(told.Overtaken, to=to, overtaken_at=now, act=act, act_version=version)
 
     def outdated(self, match: Match, now: datetime) -> told.Overtaken | None:
