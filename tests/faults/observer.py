@@ -61,6 +61,7 @@ class Observer:
     _skipped: int = 0
     """Positions that were drawn and not used: a crash skips some, a rollback one."""
     _sessions: dict[str, asyncpg.Connection] = field(default_factory=dict)
+    _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def now(self) -> float:
@@ -79,23 +80,23 @@ class Observer:
         async with httpx.AsyncClient(timeout=2.0, trust_env=False) as client:
             while True:
                 began = time.monotonic()
-                await asyncio.gather(self._sample(), self._scrape(client))
+                sample, _ = await asyncio.gather(self._sample(), self._scrape(client))
+                self.samples.append(sample)
                 await asyncio.sleep(max(0.1, EVERY - (time.monotonic() - began)))
 
     async def settled(self) -> None:
         """Everything is applied: what the sequences differ by now are positions that no event has."""
-        await asyncio.sleep(2 * EVERY)
-        self._skipped += self.samples[-1].lag or 0
+        self._skipped += (await self._sample()).lag or 0
 
     async def close(self) -> None:
         for session in self._sessions.values():
             session.terminate()
 
-    async def _sample(self) -> None:
+    async def _sample(self) -> Sample:
         counts = self.journal.counts()
         sample = Sample(self.now, *(counts[o] for o in (Outcome.OK, Outcome.FAILED, Outcome.UNKNOWN)))
         with contextlib.suppress(Exception):  # an outage: the gap in the timeline says so
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(2), self._asking:
                 rokhas, deadlines = (
                     await self._ask("rokhas", POSITIONS),
                     await self._ask("deadlines", POSITIONS),
@@ -104,7 +105,7 @@ class Observer:
                 applied = await self._ask("witness", APPLIED)
                 sample.events, sample.pending = rokhas + deadlines, pending
                 sample.lag = max(0, rokhas + deadlines - applied - self._skipped)
-        self.samples.append(sample)
+        return sample
 
     async def _ask(self, service: str, statement: str) -> int:
         session = self._sessions.get(service)
