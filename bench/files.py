@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from bench.harness import Workshop
+from bench.harness import Workshop, say, unindexed
 from services.rokhas.app import SERVICE
 from services.rokhas.domain import Dossier
 from services.rokhas.store.dossiers import COLUMNS, procedures, to_row
@@ -20,7 +20,7 @@ CREATE OR REPLACE FUNCTION bench_id(n bigint) RETURNS uuid LANGUAGE sql IMMUTABL
 $$ SELECT ('00000000-0000-8000-8000-' || lpad(to_hex(n), 12, '0'))::uuid $$
 """
 
-
+AT_A_TIME: Final = 100_000  # in one statement
 COMMUNE: Final = "($1::text[])[1 + n % cardinality($1)]"
 """The n-th file's commune, as an expression: all 1,503 in turn."""
 
@@ -55,18 +55,20 @@ async def copies(shop: Workshop, row: Mapping[str, Any], amount: int, changed: M
     `bench_id(n)`, which the client of `bench/load.py` knows too.
     """
     fixed = [name for name in COLUMNS if name != "id" and name not in changed]
-    values = [f"${place}" for place in range(3, len(fixed) + 3)]
+    values = [f"${place}" for place in range(4, len(fixed) + 4)]
+    statement = (
+        f"INSERT INTO rokhas.dossier ({', '.join(['id', *changed, *fixed])})"
+        f" SELECT {', '.join(['bench_id(n)', *changed.values(), *values])}"
+        " FROM generate_series($2::int, $3::int - 1) n"
+    )
     connection = await asyncpg.connect(shop.postgres.dsn(database_of(SERVICE.name)))
     try:
         await connection.execute(IDENTIFIER)
-        await connection.execute(
-            f"INSERT INTO rokhas.dossier ({', '.join(['id', *changed, *fixed])})"
-            f" SELECT {', '.join(['bench_id(n)', *changed.values(), *values])}"
-            " FROM generate_series(0, $2::int - 1) n",
-            communes(),
-            amount,
-            *(row[name] for name in fixed),
-        )
-        await connection.execute("VACUUM (ANALYZE) rokhas.dossier")
+        async with unindexed(connection, "rokhas.dossier"):
+            for start in range(0, amount, AT_A_TIME):
+                end = min(start + AT_A_TIME, amount)
+                await connection.execute(statement, communes(), start, end, *(row[name] for name in fixed))
+                if amount > AT_A_TIME:
+                    say(f"{end:,} of {amount:,} files")
     finally:
         await connection.close()

@@ -14,7 +14,17 @@ import asyncpg
 
 from bench import files
 from bench.accept import server
-from bench.harness import Options, Result, Server, Workshop, interleaved, load, medians, workshop
+from bench.harness import (
+    Options,
+    Result,
+    Server,
+    Workshop,
+    interleaved,
+    load,
+    medians,
+    require_disk,
+    workshop,
+)
 from services.rokhas.api.queue import WORK
 from services.rokhas.app import SERVICE
 from services.rokhas.store.dossiers import COLUMNS
@@ -22,6 +32,9 @@ from shared.migrate import database_of
 from shared.territory import territory
 
 FILES: Final = 1_000_000
+BYTES: Final = (
+    6000  # on disk for each of these at most: row, indexes, and the log that waits for a checkpoint
+)
 CLIENTS: Final = 16
 SECONDS: Final = 4.0
 OFFICES: Final = 64
@@ -56,6 +69,7 @@ async def run(options: Options) -> list[Result]:
     offices = [CASABLANCA, *files.communes()[: OFFICES - 1]]
     async with AsyncExitStack() as stack:
         shop = await stack.enter_async_context(workshop(options, SERVICE))
+        require_disk(shop.home, f"{amount:,} files", amount * BYTES)
         await files.copies(shop, await files.template(shop), amount, CHANGED)
         product = await stack.enter_async_context(server(shop, "product"))
         dsn = shop.postgres.dsn(database_of(SERVICE.name))
@@ -112,7 +126,7 @@ async def _compare(
     await interleaved(contestants, rounds=1)
     for seen in last.values():
         seen.clear()
-    found = medians(await interleaved(contestants, rounds=shop.options.rounds))
+    found = medians(await interleaved(contestants, rounds=shop.options.rounds, told=name))
     return Result(
         name=name,
         title=title,
