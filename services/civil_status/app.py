@@ -18,6 +18,7 @@ from services.civil_status.events import (
     SEALING_KEY,
     VOLUME,
 )
+from services.civil_status.measure import measure
 from shared.access import access_stream
 from shared.service import Service
 
@@ -41,5 +42,5 @@ SERVICE: Final = Service(
     ),
     migrations=Path(__file__).parent / "migrations",
     consumers=CONSUMERS,
-    tasks=TASKS,
+    tasks=(*TASKS, measure),
 )

@@ -6,6 +6,7 @@ from typing import Final
 from services.watiqa.api import router
 from services.watiqa.consumers import CONSUMERS, TASKS
 from services.watiqa.events import OFFICE, REQUEST
+from services.watiqa.measure import measure
 from shared.access import access_stream
 from shared.documents import document_stream
 from shared.service import Service
@@ -21,5 +22,5 @@ SERVICE: Final = Service(
     streams=(REQUEST, OFFICE, access_stream("watiqa"), document_stream("watiqa")),
     migrations=Path(__file__).parent / "migrations",
     consumers=CONSUMERS,
-    tasks=TASKS,
+    tasks=(*TASKS, measure),
 )

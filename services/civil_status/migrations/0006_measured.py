@@ -1,0 +1,12 @@
+"""Progress may be measured."""
+
+from pathlib import Path
+
+from shared.migrate import run_script
+
+revision = "civil_status_0006"
+down_revision = "civil_status_0005"
+
+
+def upgrade() -> None:
+    run_script(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
