@@ -109,7 +109,7 @@ def registers() -> list[Register]:
 
 
 class People:
-    """Draws acts; the same for the same seed."""
+    """Draws acts; the same for the same seed, in whichever process."""
 
     def __init__(self) -> None:
         self.men, self.women, self.families = _names("given", "M"), _names("given", "F"), _names("family")
@@ -170,6 +170,14 @@ class People:
                 of_mother[1] if latin else "",
                 "",
             ]
+
+    def pairs(self) -> Iterator[tuple[str, str | None]]:
+        """Every name that may be drawn, with and without its Latin letters."""
+        families = self.families.pairs
+        prefixed = ((first[0] + ar, first[1] + latin) for first in PREFIXES for ar, latin in families)
+        for ar, latin in (*self.men.pairs, *self.women.pairs, *families, *prefixed):
+            yield ar, latin
+            yield ar, None
 
     def _family(self, chance: random.Random) -> Pair:
         ar, latin = self.families.draw(chance)

@@ -189,8 +189,12 @@ SETTINGS: Final = {
 
 
 @asynccontextmanager
-async def workshop(options: Options, *services: Service, kafka: bool = False) -> AsyncIterator[Workshop]:
-    """`kafka` takes Apache Kafka where its jars and Java can be had, else the embedded broker."""
+async def workshop(
+    options: Options, *services: Service, kafka: bool = False, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Workshop]:
+    """`kafka` takes Apache Kafka where its jars and Java can be had, else the embedded broker. `settings` are
+    PostgreSQL's, over those of every benchmark.
+    """
     with (
         TemporaryDirectory(prefix="jamaa-bench-")
         if options.home is None
@@ -200,7 +204,9 @@ async def workshop(options: Options, *services: Service, kafka: bool = False) ->
         home.mkdir(parents=True, exist_ok=True)
         home.chmod(0o755)  # as root the engines run as an unprivileged user
         async with AsyncExitStack() as stack:
-            postgres = await stack.enter_async_context(EmbeddedPostgres(home, settings=SETTINGS))
+            postgres = await stack.enter_async_context(
+                EmbeddedPostgres(home, settings={**SETTINGS, **(settings or {})})
+            )
             broker = await _broker(stack, home, kafka=kafka)
             issuer = Issuer(home, "development", "http://127.0.0.1/issuer")
             shop = Workshop(home, postgres, broker, issuer, options)

@@ -20,8 +20,10 @@ from shared.auth import Actor
 from shared.db import Tx
 from shared.territory import territory
 
-CANDIDATES: Final = 300
-"""Acts that are ranked for one search. More fit only names that say too little: `more` is told."""
+CANDIDATES: Final = 150
+"""Acts that are read and ranked for one search, the nearest pairs of names first: at 55 million each may be a
+page of the disk. More fit only names that say too little: `more` is told.
+"""
 EVERYWHERE: Final = 200
 """A caller of more communes searches without naming them: nearly every act that is found is theirs to see."""
 
