@@ -1,6 +1,7 @@
 """Who is told what: applicant and proxies of every step, officers before and after a date, the governor."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,17 +13,23 @@ import pytest
 from sqlalchemy import text
 
 from services.rokhas.app import SERVICE
+from services.rokhas.consumers.notices import together
+from services.rokhas.domain import Dossier
+from services.rokhas.store import dossiers
+from shared.db import Tx
 from shared.notify import provider_at, send_once
 from tests.rokhas import cases
-from tests.rokhas.conftest import At, Deliver, Happened, Says
+from tests.rokhas.conftest import SINCE, At, Deliver, Happened, Says
 from tests.rokhas.filed import brought, filed
 from tests.support.databases import ServiceDatabase
 from tests.support.http import Api, settings_of
+from tests.support.services import envelope_of
 
 FILED = datetime(2026, 3, 2, 10, tzinfo=UTC)
 ANSWER_BY = datetime(2026, 3, 19, tzinfo=UTC)
 LATE = ANSWER_BY + timedelta(hours=9)
 HOLIDAY = {"ar": "أُعلن يوم عطلة.", "fr": "Un jour férié a été annoncé.", "en": "A holiday was announced."}
+WRITTEN = text("SELECT recipient, about, kind, content FROM msg.notice ORDER BY number")
 TOLD = text("SELECT recipient, kind, content FROM msg.notice WHERE about = :about ORDER BY number")
 
 
@@ -310,3 +317,44 @@ async def test_what_is_written_is_handed_to_the_provider(
 
 def read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
+
+
+class Undo(Exception):
+    """What was written is not kept."""
+
+
+async def test_events_that_come_together_tell_what_each_tells_alone(
+    rokhas: ServiceDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In any mixture of files, each of which is read once."""
+    files = [await filed(rokhas, procedure) for procedure in ("construction_small", "repair")]
+    async with rokhas.worker.transaction() as tx:
+        events = [envelope_of(row) for row in await tx.execute(SINCE, {"pos": -1})]
+    events.sort(key=lambda event: event.sequence)
+    read: list[UUID] = []
+    get = dossiers.get
+
+    async def counted(tx: Tx, dossier: UUID) -> Dossier:
+        read.append(dossier)
+        return await get(tx, dossier)
+
+    monkeypatch.setattr(dossiers, "get", counted)
+
+    async def told_by(size: int) -> list[tuple[Any, ...]]:
+        written: list[tuple[Any, ...]] = []
+        with suppress(Undo):
+            async with rokhas.worker.transaction() as tx:
+                for start in range(0, len(events), size):
+                    batch = events[start : start + size]
+                    async with together(tx, batch) as handle:
+                        for event in batch:
+                            await handle(tx, event)
+                written += map(tuple, await tx.execute(WRITTEN))
+                raise Undo
+        return written
+
+    alone = await told_by(1)
+    assert {about for _, about, _, _ in alone} == set(map(str, files))
+    read.clear()
+    assert await told_by(len(events)) == alone
+    assert sorted(read) == sorted(files)
