@@ -8,7 +8,7 @@ from services.rokhas.events import DOSSIER
 from tests.faults.journal import Outcome
 from tests.faults.registry import CI, DEFAULT, Scenario, Trial, Wrong
 
-OUTAGE: Final = 200.0  # in the default set a minute
+OUTAGE: Final = 240.0  # in the default set a minute
 GROWTH: Final = 200.0  # MiB that a process may grow by while it cannot send
 
 

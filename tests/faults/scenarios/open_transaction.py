@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from tests.faults.registry import Scenario, Trial, Wrong
 
-OPEN: Final = 400.0  # in the default set two minutes
+OPEN: Final = 480.0  # in the default set two minutes
 EMIT: Final = """
     SELECT seq FROM msg.emit('dossier', $1, 'ma.jamaa.rokhas.dossier.faults_probe.v1', '06.141.01.0',
       '\\x7b7d', '{}', msg.legal_now())"""
