@@ -29,6 +29,13 @@ EMIT = text(
     "SELECT seq FROM msg.emit(:aggregate, :subject, :type, :collectivity, :payload,"
     " CAST(:headers AS jsonb), :occurred_at)"
 )
+NEXT = text(
+    "SELECT CASE WHEN e.seq = :sequence AND written.rows = :wanted THEN e.seq"
+    " ELSE msg.moved(:aggregate, :subject) END"
+    " FROM written, msg.emit(:aggregate, :subject, :type, :collectivity, :payload,"
+    " CAST(:headers AS jsonb), :occurred_at) e"
+)
+"""Refused when another event came first, or a write that goes with it missed its one row."""
 
 
 @dataclass(slots=True)
@@ -36,6 +43,10 @@ class Tx:
     """An open transaction. `now` is the legal instant (aware UTC): the database's clock, plus the
     offset that only the development profile may set. It is read once, so that everything a command
     does happens at one instant.
+
+    One that began with an `arrival` holds no lock and is none of PostgreSQL's until it asks something: its
+    writes go with its one event as one statement, which a serialisation failure refuses when that is no
+    longer the aggregate's next event (0055).
     """
 
     session: Session
@@ -47,15 +58,24 @@ class Tx:
     tracestate: str | None = None
     claimed: bool = False
     """Whether the idempotency key that it began with is new."""
+    arrived: Found | None = None
+    """What an arrival read."""
+    begun: bool = True
     emitted: list[int] = field(default_factory=list)
     _writes: list[tuple[Statement, Mapping[str, Any]]] = field(default_factory=list, repr=False)
     _event: tuple[Stream, dict[str, Any], int] | None = field(default=None, repr=False)
 
     async def execute(self, statement: Statement, params: Params | None = None, /) -> Fetched:
         """Statements are built once, at module level: building one costs more than running it."""
+        await self._begin()
         if self._writes:
             await self.flush()
         return await self.session.run(statement, params or {})
+
+    async def _begin(self) -> None:
+        if not self.begun:
+            await self.session.say("BEGIN")
+            self.begun = True
 
     async def emit(self, stream: Stream, subject: UUID | str, collectivity: str, event: Event) -> int:
         """Announce `event` of one aggregate when this transaction commits. Returns its sequence.
@@ -82,14 +102,16 @@ class Tx:
 
         Raises Stale then, `<aggregate>_changed`, when the event would be another one than the `sequence`-th.
         """
-        if self._writes:
+        if self._event:
+            await self._begin()
             await self.flush()
         self._event = stream, self.announcement(stream, subject, row["collectivity"], event), sequence
-        self.later(write, row)
+        self._writes.insert(0, (write, row))
 
     def later(self, write: Statement, params: Mapping[str, Any]) -> None:
         """A write that waits, to be sent in one round trip with the others that wait: before this
-        transaction's next statement, or its end. It must not concern a row that another one of them does.
+        transaction's next statement, or its end. It must not concern a row that another one of them does,
+        and it writes one row.
         """
         self._writes.append((write, params))
 
@@ -101,7 +123,10 @@ class Tx:
             await self.session.together(writes)
             return
         stream, announcement, expected = event
-        sequence: int = (await self.session.together([*writes, (EMIT, announcement)])).scalar_one()
+        last = EMIT
+        if self.arrived is not None:
+            last, announcement = NEXT, announcement | {"wanted": len(writes), "sequence": expected}
+        sequence: int = (await self.session.together([*writes, (last, announcement)])).scalar_one()
         if sequence != expected:
             raise Stale(f"{stream.aggregate}_changed", version=sequence - 1)
         self.emitted.append(sequence)
@@ -134,6 +159,17 @@ class Tx:
         return bool(self._writes)
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What reads the one aggregate of a command, told `:subject, :communes, :provinces, :key`: a function of
+    its service whose first columns are what `msg.arrive` and, in the statement that reads the aggregate,
+    `msg.unanswered` give.
+    """
+
+    statement: Statement
+    params: Mapping[str, Any]
+
+
 class Database:
     """One role's pool on one service's database."""
 
@@ -151,9 +187,10 @@ class Database:
         traceparent: str | None = None,
         tracestate: str | None = None,
         claim: Mapping[str, Any] | None = None,
+        arrival: Arrival | None = None,
     ) -> AsyncIterator[Tx]:
         """Commits when the block ends, rolls back when it raises. `claim` (with its `key`) takes an
-        idempotency key in the same round trip.
+        idempotency key in the same round trip, `arrival` reads the aggregate in it too.
         """
         scope = {
             "subject": actor.subject,
@@ -161,23 +198,28 @@ class Database:
             "provinces": ",".join(sorted(actor.provinces)),
             **(claim or {}),
         }
-        statement = BEGIN if claim is None else CLAIM
+        statement: Statement = BEGIN if claim is None else CLAIM
+        if arrival is not None:
+            statement, scope = arrival.statement, {**scope, **arrival.params}
         async with self.pool.session() as session:
             try:
-                row = await _begun(session, statement, scope)
+                row = await _begun(session, statement, scope, arrives=arrival is not None)
             except DBAPIError as error:
                 if not error.connection_invalidated:
                     raise
                 # It died while it waited in the pool (the server restarted), and nothing was done on it yet.
                 # Asking each one first would cost every request a round trip.
                 await self.pool.renew(session)
-                row = await _begun(session, statement, scope)
+                row = await _begun(session, statement, scope, arrives=arrival is not None)
             tx = Tx(session, actor, row[0], correlation_id, causation_id, traceparent, tracestate)
             tx.claimed = claim is not None and row[1]
+            if arrival is not None:
+                tx.arrived, tx.begun = row, False
             yield tx
             if tx.waits:
                 await tx.flush()
-            await session.say("COMMIT")
+            if tx.begun:
+                await session.say("COMMIT")
         if tx.emitted:
             for wake in self.on_emit:
                 wake()
@@ -187,6 +229,7 @@ class Database:
         It acts for nobody, so it sees and changes what the worker may.
         """
         async with self.pool.session() as session:
+            await session.unscoped()
             try:
                 return (await session.run(statement, params or {})).all()
             except DBAPIError as error:
@@ -199,8 +242,11 @@ class Database:
         await self.pool.close()
 
 
-async def _begun(session: Session, statement: Statement, params: Params) -> Found:
-    await session.say("BEGIN")
+async def _begun(session: Session, statement: Statement, params: Params, *, arrives: bool) -> Found:
+    if arrives:
+        session.scoped = True
+    else:
+        await session.say("BEGIN")
     return (await session.run(statement, params)).one()
 
 

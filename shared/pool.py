@@ -48,7 +48,9 @@ def positional(statement: Statement) -> tuple[str, tuple[str, ...]]:
 
 @lru_cache(maxsize=256)
 def _merged(statements: tuple[Statement, ...]) -> str:
-    """All but the last are parts of its WITH; each one's parameters follow those of the one before."""
+    """All but the last are parts of its WITH; each one's parameters follow those of the one before. When the
+    last asks how many rows were `written` it begins after them, and has their locks.
+    """
     parts: list[str] = []
     before = 0
     for statement in statements:
@@ -56,19 +58,34 @@ def _merged(statements: tuple[Statement, ...]) -> str:
         parts.append(PLACE.sub(lambda found, n=before: f"${int(found[1]) + n}", sql))  # type: ignore[misc]
         before += len(names)
     *writes, last = parts
-    named = ", ".join(f"write_{n} AS ({sql})" for n, sql in enumerate(writes))
-    return f"WITH {named} {last}" if named else last
+    if not writes:
+        return last
+    counts = "FROM written" in last
+    kept = [f"{sql} RETURNING true" if counts and not sql.startswith("SELECT") else sql for sql in writes]
+    named = [f"write_{n} AS ({sql})" for n, sql in enumerate(kept)]
+    if counts:
+        rows = " + ".join(f"(SELECT count(*) FROM write_{n})" for n in range(len(writes)))  # noqa: S608 -- numbers
+        named.append(f"written (rows) AS MATERIALIZED (SELECT {rows})")
+    return f"WITH {', '.join(named)} {last}"
 
 
 class Session:
     """One connection, and what was prepared on it."""
 
-    __slots__ = ("connection", "pool", "prepared")
+    __slots__ = ("connection", "pool", "prepared", "scoped")
 
     def __init__(self, connection: asyncpg.Connection, pool: "Pool") -> None:
         self.connection = connection
         self.pool = pool
         self.prepared: dict[str, tuple[Any, SimpleResultMetaData]] = {}
+        self.scoped = False
+        """Whether a caller's scope outlived its transaction here, for the statement after it."""
+
+    async def unscoped(self) -> None:
+        """For whoever is about to act for nobody."""
+        if self.scoped:
+            await self.say("RESET ALL")
+            self.scoped = False
 
     async def run(self, statement: Statement, params: Params) -> Fetched:
         """One statement, many times for a list of parameters. Raises DBAPIError, which hides its parameters:
@@ -104,8 +121,8 @@ class Session:
         return fetched
 
     async def say(self, command: str) -> None:
-        """BEGIN, COMMIT or ROLLBACK. A COMMIT that PostgreSQL answers with a rollback is an error: something
-        in the transaction failed, and nobody said so.
+        """BEGIN, COMMIT, ROLLBACK or RESET ALL. A COMMIT that PostgreSQL answers with a rollback is an error:
+        something in the transaction failed, and nobody said so.
         """
         try:
             status = await self.connection.execute(command)
@@ -114,7 +131,7 @@ class Session:
         except asyncio.CancelledError:  # nobody knows whether a transaction began or ended
             self.connection.terminate()
             raise
-        if status != command:
+        if status != command.partition(" ")[0]:
             raise RuntimeError(f"{command} was answered with {status}: an error before it was swallowed")
 
     def _failed(self, sql: str, error: Exception) -> DBAPIError:
@@ -186,7 +203,7 @@ class Pool:
     async def renew(self, session: Session) -> None:
         """A new connection in the place of one that died while it waited."""
         self._forget()
-        session.connection, session.prepared = await self._connect(), {}
+        session.connection, session.prepared, session.scoped = await self._connect(), {}, False
 
     async def close(self) -> None:
         """The idle ones; those in use end when they are given back."""

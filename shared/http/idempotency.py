@@ -98,12 +98,12 @@ def _digest(request: Request, body: bytes) -> bytes:
     if boundary:
         body = body.replace(boundary[1].encode("latin-1"), b"boundary")
         content_type = "multipart"
-    return sha256(b"\0".join([request.url.query.encode(), content_type.encode(), body])).digest()
+    return sha256(b"\0".join([request.scope["query_string"], content_type.encode(), body])).digest()
 
 
 def wanted(request: Request, digest: bytes) -> dict[str, Any]:
     """The claim that the transaction begins with: it waits for a concurrent request with the same key."""
-    return {"key": key_of(request), "route": f"{request.method} {request.url.path}", "hash": digest}
+    return {"key": key_of(request), "route": f"{request.method} {request.scope['path']}", "hash": digest}
 
 
 async def claimed(tx: Tx, claim: dict[str, Any]) -> Claim:

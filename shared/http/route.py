@@ -28,7 +28,7 @@ from starlette.types import Message
 
 from shared import access
 from shared.auth import ANYBODY, Actor, Role
-from shared.db import Database, Tx
+from shared.db import Arrival, Database, Tx
 from shared.errors import (
     Forbidden,
     Malformed,
@@ -53,6 +53,7 @@ UNIT: Final = "jamaa.unit"
 CONFLICTS: Final = frozenset(
     {"40001", "40P01"}
 )  # serialisation failure, deadlock: the same request may succeed
+TAKEN: Final = frozenset({"23505"})  # somebody was first with a number or a key: now it is seen
 BUSY: Final = frozenset({"55P03", "57014", "53300", "57P01", "57P02", "57P03"})  # locks, timeouts, restarts
 DISK_FULL: Final = "53100"  # nothing was written; PostgreSQL goes on by itself when there is room again
 DATABASE_ERRORS: Final = (
@@ -93,6 +94,7 @@ class Unit:
     stack: AsyncExitStack
     actor: Actor
     fingerprint: bytes
+    first: bool = True
     claim: idempotency.Claim | None = None
 
 
@@ -106,7 +108,8 @@ class Caller:
     request: Request = field(repr=False)
     idempotent: bool
 
-    async def begin(self) -> Tx:
+    async def begin(self, reads: Arrival | None = None) -> Tx:
+        """`reads` is the one aggregate of a command, which a second attempt reads under its lock."""
         unit: Unit = self.request.scope[UNIT]
         arrival = ARRIVAL.get()
         site: Site = self.request.app.state.site
@@ -118,6 +121,7 @@ class Caller:
                 traceparent=arrival.traceparent,
                 tracestate=arrival.tracestate,
                 claim=claim,
+                arrival=reads if claim and unit.first else None,
             )
         )
         if claim is not None:
@@ -268,8 +272,9 @@ def authorization_of(route: APIRoute) -> Authorization | None:
 class Route(APIRoute):
     """Runs the request as one transaction and answers after the commit.
 
-    What a route returns is committed, whatever its status; what it raises is rolled back. A deadlock or
-    serialisation failure runs the whole request again, at most three times.
+    What a route returns is committed, whatever its status; what it raises is rolled back. A deadlock, a
+    serialisation failure or something unique that is taken runs the whole request again, at most three
+    times.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -309,22 +314,24 @@ class Route(APIRoute):
         keyed = mark is not None and mark.idempotent({request.method})
         fingerprint = await idempotency.fingerprint(request, body) if keyed else b""
         for attempt in range(1, ATTEMPTS + 1):
+            unit = Unit(AsyncExitStack(), actor, fingerprint, first=attempt == 1)
             try:
-                return await self._attempt(request, body, actor, fingerprint)
+                return await self._attempt(request, body, unit)
             except DATABASE_ERRORS as error:
+                if attempt < ATTEMPTS and sqlstate(error) in CONFLICTS | TAKEN:
+                    log.info("http.tried_again", sqlstate=sqlstate(error))
+                    continue
                 problem = _explained(error)
                 if problem is None:
                     raise
-                if attempt == ATTEMPTS or not _again(error):
-                    return rendered(problem)
+                return rendered(problem)
         raise AssertionError  # the last attempt returned or raised
 
-    async def _attempt(self, request: Request, body: bytes, actor: Actor, fingerprint: bytes) -> Response:
+    async def _attempt(self, request: Request, body: bytes, unit: Unit) -> Response:
         async def receive() -> Message:
             return {"type": "http.request", "body": body, "more_body": False}
 
-        async with AsyncExitStack() as stack:
-            unit = Unit(stack, actor, fingerprint)
+        async with unit.stack:
             request.scope[UNIT] = unit
             # A fresh request each time: a form's files were read to their end by the attempt before.
             given = Given(Request(request.scope, receive), body, Answer(self.status_code or 200))
@@ -400,10 +407,6 @@ def _refuse_media_type(request: Request, *, form: bool) -> None:
     accepted = ["multipart/form-data", "application/x-www-form-urlencoded"] if form else ["application/json"]
     if sent not in accepted:
         raise Unsupported("unsupported_media_type", accepted=accepted)
-
-
-def _again(error: Exception) -> bool:
-    return sqlstate(error) in CONFLICTS
 
 
 def _explained(error: Exception) -> Problem | None:

@@ -1,5 +1,6 @@
 """How often a request asks the database: what nobody would notice until it is measured (0036)."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
@@ -7,10 +8,13 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from asyncpg.prepared_stmt import PreparedStatement
+from sqlalchemy import text
 
 from tests.rokhas.filed import filed
 from tests.support.databases import ServiceDatabase
 from tests.support.http import Api
+
+SCOPE = text("SELECT current_setting('app.subject', true), current_setting('app.communes', true)")
 
 
 @pytest.fixture
@@ -19,10 +23,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
 
     def counting(
-        real: Callable[..., Awaitable[Any]], text: Callable[..., str]
+        real: Callable[..., Awaitable[Any]], said: Callable[..., str]
     ) -> Callable[..., Awaitable[Any]]:
         async def counted(self: Any, *arguments: Any, **options: Any) -> Any:
-            seen.append(text(self, *arguments))
+            seen.append(said(self, *arguments))
             return await real(self, *arguments, **options)
 
         return counted
@@ -33,19 +37,59 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-async def test_a_submission_takes_six(api: Api, rokhas: ServiceDatabase, asked: list[str]) -> None:
-    file = await filed(rokhas, submitted=False)
+async def test_a_submission_takes_two(api: Api, rokhas: ServiceDatabase, asked: list[str]) -> None:
+    before, file = await filed(rokhas), await filed(rokhas, submitted=False)
+    assert before != file, "the commune has given its first number of the year"
     asked.clear()
     answer = await api.post(f"/v1/dossiers/{file}/submission", "citizen", json={})
     assert answer.status_code == 200, answer.text
-    said = [sql.split("(")[0] for sql in asked]
-    assert len(asked) == 6, said
+    arrival, written = asked
+    assert "rokhas.arrive" in arrival
+    assert all(
+        part in written for part in ("msg.emit", "UPDATE rokhas.dossier", "next_number", "msg.idempotency")
+    )
+
+
+async def test_the_first_number_of_a_year_is_drawn_in_a_transaction(
+    api: Api, rokhas: ServiceDatabase, asked: list[str]
+) -> None:
+    file = await filed(rokhas, submitted=False)
+    asked.clear()
+    answer = await api.post(f"/v1/dossiers/{file}/submission", "citizen", json={})
+    assert answer.json()["reference"].endswith("/00001")
+    begun, [_, committed] = asked[1:3], asked[-2:]
+    assert begun[0] == "BEGIN"
+    assert "next_number" in begun[1]
+    assert (len(asked), committed) == (5, "COMMIT")
+
+
+async def test_an_office_decides_under_the_lock(api: Api, rokhas: ServiceDatabase, asked: list[str]) -> None:
+    file = await filed(rokhas)
+    asked.clear()
+    body = {"instructor": "instructor"}
+    answer = await api.post(f"/v1/dossiers/{file}/assignment", "instructor", json=body)
+    assert answer.status_code == 200, answer.text
     assert asked[0] == "BEGIN"
-    assert "msg.claim" in asked[1]
-    assert "FOR UPDATE" in asked[2]
-    assert "next_number" in asked[3]
-    assert all(part in asked[4] for part in ("msg.emit", "UPDATE rokhas.dossier", "msg.idempotency"))
-    assert asked[5] == "COMMIT"
+    assert any("FOR UPDATE" in sql for sql in asked)
+
+
+async def test_no_scope_outlives_its_request(api: Api, rokhas: ServiceDatabase) -> None:
+    """The same connection answers a stranger, and then whoever acts for nobody."""
+    file = await filed(rokhas, submitted=False)
+    path = f"/v1/dossiers/{file}/submission"
+    assert (await api.post(path, "citizen", json={})).status_code == 200
+    assert (await api.post(path, "citizen2", json={})).status_code == 404
+    [(subject, communes)] = await rokhas.api.look(SCOPE)
+    assert not subject
+    assert not communes
+
+
+async def test_a_key_sent_many_times_at_once_is_one_submission(api: Api, rokhas: ServiceDatabase) -> None:
+    file, key = await filed(rokhas, submitted=False), uuid4().hex
+    path = f"/v1/dossiers/{file}/submission"
+    answers = await asyncio.gather(*(api.post(path, "citizen", json={}, key=key) for _ in range(6)))
+    assert {(answer.status_code, answer.content) for answer in answers} == {(200, answers[0].content)}
+    assert sum("Idempotency-Replayed" in answer.headers for answer in answers) == 5
 
 
 async def test_an_answer_given_again_takes_four(api: Api, rokhas: ServiceDatabase, asked: list[str]) -> None:

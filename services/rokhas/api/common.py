@@ -35,7 +35,7 @@ from shared.access import recorded
 from shared.auth import OFFICERS, Actor
 from shared.db import Tx
 from shared.errors import Invalid
-from shared.http import Authorizer, Body, Collectivity, IfRead, Instant, etag
+from shared.http import Authorizer, Body, Caller, Collectivity, IfRead, Instant, etag
 from shared.territory import territory
 
 _LENT: Final = frozenset[Action]().union(*DELEGABLE.values())
@@ -283,8 +283,14 @@ def changing(action: Action) -> Any:
     """
 
     async def load(
-        tx: Annotated[Tx, authorize(action)], dossier_id: UUID, response: Response, version: IfRead
+        caller: Annotated[Caller, authorize.caller(action)],
+        dossier_id: UUID,
+        response: Response,
+        version: IfRead,
     ) -> Change:
+        # An applicant's step asks the database nothing but the file; an office decides under its lock.
+        alone = not caller.actor.holds(*OFFICERS)
+        tx = await caller.begin(dossiers.arrival(dossier_id) if alone else None)
         dossier = await dossiers.locked(tx, dossier_id, version=version)
         lent = await delegations.lent_to(tx, tx.actor, dossier.collectivity)
         return Change(

@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 from services.rokhas.domain import Dossier, Procedures, State, load
 from services.rokhas.events import DOSSIER, DossierEvent
 from services.rokhas.store.lists import FAR
-from shared.db import Tx
+from shared.db import Arrival, Tx
 from shared.errors import NotFound, Stale
 from shared.time import civil_day
 
@@ -45,6 +45,7 @@ SELECT: Final = f"SELECT {', '.join(COLUMNS)}::text FROM rokhas.dossier"
 """The last one is the body, which is read as the text that it is."""
 ONE = text(f"{SELECT} WHERE id = :id")
 LOCK = text(f"{SELECT} WHERE id = :id FOR UPDATE")
+ARRIVE = text("SELECT * FROM rokhas.arrive(:subject, :communes, :provinces, :key, :id)")
 VALUES: Final = ", ".join("CAST(:body AS jsonb)" if name == "body" else f":{name}" for name in COLUMNS)
 INSERT = text(f"INSERT INTO rokhas.dossier ({', '.join(COLUMNS)}) VALUES ({VALUES})")
 UPDATE = text(
@@ -54,6 +55,7 @@ UPDATE = text(
 )
 SUCCESSOR = text("SELECT set_config('app.successor', :successor, true)")
 NUMBER = text("SELECT rokhas.next_number(:collectivity, :year)")
+NUMBERED = text("SELECT true WHERE rokhas.next_number(:collectivity, :year) = :last")
 EARLIER = text(f"""{SELECT} WHERE applicant = :applicant AND procedure = :procedure
       AND collectivity = :collectivity AND state IN ('refused', 'appeal_rejected') AND id <> :id
     ORDER BY drafted_at DESC LIMIT 20""")
@@ -80,9 +82,18 @@ async def get(tx: Tx, dossier_id: UUID) -> Dossier:
     return _found((await tx.execute(ONE, {"id": dossier_id})).one_or_none())
 
 
+def arrival(dossier_id: UUID) -> Arrival:
+    """For a transaction that begins with this file: `locked` gives what it read."""
+    return Arrival(ARRIVE, {"id": dossier_id})
+
+
 async def locked(tx: Tx, dossier_id: UUID, *, version: int | None = None) -> Dossier:
     """To change. Raises `NotFound`, and `Stale` when the caller read another version than this one."""
-    dossier = _found((await tx.execute(LOCK, {"id": dossier_id})).one_or_none())
+    if tx.arrived is not None:
+        row = tx.arrived if tx.arrived.id else None
+    else:
+        row = (await tx.execute(LOCK, {"id": dossier_id})).one_or_none()
+    dossier = _found(row)
     if version is not None and version != dossier.version:
         raise Stale("dossier_changed", version=dossier.version)
     return dossier
@@ -104,6 +115,10 @@ async def make_way(tx: Tx, successor: str) -> None:
 async def number(tx: Tx, collectivity: str, at: datetime) -> str:
     """The next reference of a commune's year. A rollback gives it back: there are no gaps."""
     year = civil_day(at).year
+    if tx.arrived is not None and tx.arrived.numbered_in == year:
+        last = tx.arrived.numbered + 1
+        tx.later(NUMBERED, {"collectivity": collectivity, "year": year, "last": last})
+        return f"{collectivity}/{year}/{last:05d}"
     last = (await tx.execute(NUMBER, {"collectivity": collectivity, "year": year})).scalar_one()
     return f"{collectivity}/{year}/{last:05d}"
 

@@ -5,7 +5,7 @@ producer never announced.
 from shared.migrate import run_script
 
 revision = "kernel_0006"
-down_revision = "kernel_0005"
+down_revision = "kernel_0004"
 
 EVENT = "text, text, text, text, bigint"
 

@@ -7,8 +7,7 @@ down_revision = "kernel_0007"
 
 # The second request with a key waits for the first on the lock, then sees its row: each statement here has a
 # snapshot of its own. Two keys that hash alike only wait for each other. The instant is read after the wait.
-# With the caller's rights: row-level security holds for the key's row. `msg.enter`, which wrote the row
-# first, stays for the release before this one.
+# With the caller's rights: row-level security holds for the key's row.
 CLAIM = """
 CREATE FUNCTION msg.claim(
   p_subject text, p_communes text, p_provinces text, p_key text, OUT now timestamptz, OUT claimed boolean
