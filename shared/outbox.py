@@ -8,7 +8,7 @@ events of transactions that commit late, ordering by transaction id inverts an a
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -327,15 +327,7 @@ class RepairRequest:
 async def resend(database: Database, request: RepairRequest) -> int:
     """Puts the events back into the pending table under their old identifiers; returns how many."""
     async with database.transaction() as tx:
-        result = await tx.execute(
-            RESEND,
-            {
-                "aggregate": request.aggregate,
-                "subject": request.subject,
-                "first": request.first,
-                "last": request.last,
-            },
-        )
+        result = await tx.execute(RESEND, asdict(request))
     for wake in database.on_emit:
         wake()
     return result.rowcount

@@ -22,24 +22,9 @@ from shared import trace
 from shared.bus import Bus, Delivery, EpochChanged, Positions
 from shared.db import Database, Tx
 from shared.events import Envelope, Undecodable, topic_of
+from shared.inbox import statements as sql
 from shared.inbox.faults import HandlerFailed, describe, is_infrastructure, legible
 from shared.inbox.repair import ask
-from shared.inbox.statements import (
-    ADVANCE,
-    BLOCK,
-    BUSY,
-    DEAD_LETTER,
-    DRAINABLE,
-    DRAINABLE_AMONG,
-    DUE,
-    GAPS,
-    HEADS,
-    LOCK,
-    PARK,
-    PARKED_NEXT,
-    REOPEN,
-    UNPARK,
-)
 from shared.pool import Statement
 from shared.service import Consumer, Handler
 from shared.tasks import keep_going
@@ -58,37 +43,27 @@ PATIENCE: Final = 5
 """Failures that look like the database's, while it answers others, until the message is blamed."""
 GAP_AGE: Final = 60.0  # seconds that a gap may stay before the producer is asked to send again
 
-APPLIED = Counter("jamaa_inbox_applied_total", "Events applied", ["service", "consumer"])
+OF: Final = ["service", "consumer"]
+APPLIED = Counter("jamaa_inbox_applied_total", "Events applied", OF)
 APPLY = Histogram(
     "jamaa_inbox_apply_seconds",
     "Duration of a transaction that applied events, one or a batch",
-    ["service", "consumer"],
+    OF,
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
-READ = Gauge(
-    "jamaa_inbox_last_read_timestamp_seconds", "When it last came for records", ["service", "consumer"]
-)
+READ = Gauge("jamaa_inbox_last_read_timestamp_seconds", "When it last came for records", OF)
 DELAY = Histogram(
     "jamaa_inbox_delay_seconds",
     "From an event's announcement until it was applied, in seconds of legal time",
-    ["service", "consumer"],
+    OF,
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600, 3600, 86400),
 )
-GAPS_REPAIRED = Counter(
-    "jamaa_inbox_gaps_repaired_total",
-    "Gaps that closed, because what was missing came late or was sent again",
-    ["service", "consumer"],
-)
-DUPLICATES = Counter(
-    "jamaa_inbox_duplicates_total", "Events seen before and skipped", ["service", "consumer"]
-)
-PARKED = Counter("jamaa_inbox_parked_total", "Events put aside until their turn", ["service", "consumer"])
-BLOCKED = Counter(
-    "jamaa_inbox_blocked_total",
-    "Aggregates blocked by an event that cannot be applied",
-    ["service", "consumer"],
-)
-DEAD_LETTERS = Counter("jamaa_inbox_dead_letters_total", "Records that are no event", ["service", "consumer"])
+MENDED = "Gaps that closed, because what was missing came late or was sent again"
+GAPS_REPAIRED = Counter("jamaa_inbox_gaps_repaired_total", MENDED, OF)
+DUPLICATES = Counter("jamaa_inbox_duplicates_total", "Events seen before and skipped", OF)
+PARKED = Counter("jamaa_inbox_parked_total", "Events put aside until their turn", OF)
+BLOCKED = Counter("jamaa_inbox_blocked_total", "Aggregates blocked by an event that cannot be applied", OF)
+DEAD_LETTERS = Counter("jamaa_inbox_dead_letters_total", "Records that are no event", OF)
 
 NOBODY: Final = dict.fromkeys(("correlation_id", "traceparent", "event_id"))  # bound anew for each event
 
@@ -214,7 +189,7 @@ class Inbox:
             if applied:
                 await self._handle(tx, *applied)
             if aside:
-                await tx.execute(PARK, aside)
+                await tx.execute(sql.PARK, aside)
             if moved:
                 await self._advance(tx, moved)
         self._count(DUPLICATES, len(envelopes) - len(aside) - len(applied))
@@ -279,11 +254,11 @@ class Inbox:
 
     async def _lock(self, tx: Tx, keys: Sequence[Key]) -> dict[Key, tuple[int, str]]:
         columns = self._columns(keys)
-        await tx.execute(HEADS, columns)
-        return {(r[0], r[1], r[2]): (r.last_seq, r.state) for r in await tx.execute(LOCK, columns)}
+        await tx.execute(sql.HEADS, columns)
+        return {(r[0], r[1], r[2]): (r.last_seq, r.state) for r in await tx.execute(sql.LOCK, columns)}
 
     async def _advance(self, tx: Tx, moved: dict[Key, int]) -> None:
-        await tx.execute(ADVANCE, self._columns(list(moved)) | {"seqs": list(moved.values())})
+        await tx.execute(sql.ADVANCE, self._columns(list(moved)) | {"seqs": list(moved.values())})
 
     def _columns(self, keys: Sequence[Key]) -> dict[str, Any]:
         sources, aggregates, subjects = zip(*keys, strict=True)
@@ -311,11 +286,11 @@ class Inbox:
             last, _ = (await self._lock(tx, [key]))[key]
             if envelope.sequence <= last:
                 return
-            await tx.execute(PARK, self._aside(envelope))
+            await tx.execute(sql.PARK, self._aside(envelope))
             if envelope.sequence > last + 1:
                 return
             values = {"error": describe(error), "delays": list(self.later), "most": len(self.later)}
-            row = (await tx.execute(BLOCK, self._where(key) | values)).one()
+            row = (await tx.execute(sql.BLOCK, self._where(key) | values)).one()
         self._count(BLOCKED)
         log.error(
             "inbox.blocked",
@@ -330,19 +305,10 @@ class Inbox:
 
     async def _bury(self, delivery: Delivery, error: Undecodable) -> None:
         headers = json.dumps([[legible(name), legible(raw)] for name, raw in delivery.headers])
+        letter = {"consumer": self.consumer.name, "raw": delivery.value, "headers": headers}
+        place = {"topic": delivery.topic, "part": delivery.partition, "off": delivery.offset}
         async with self.database.transaction() as tx:
-            await tx.execute(
-                DEAD_LETTER,
-                {
-                    "consumer": self.consumer.name,
-                    "topic": delivery.topic,
-                    "part": delivery.partition,
-                    "off": delivery.offset,
-                    "raw": delivery.value,
-                    "headers": headers,
-                    "reason": legible(str(error)),
-                },
-            )
+            await tx.execute(sql.DEAD_LETTER, letter | place | {"reason": legible(str(error))})
         self._count(DEAD_LETTERS)
         log.error("inbox.dead_letter", consumer=self.consumer.name, topic=delivery.topic, reason=str(error))
 
@@ -351,7 +317,7 @@ class Inbox:
     async def _drain(self, among: Iterable[Key] | None = None) -> None:
         """Applies what was parked and whose turn has come, aggregate by aggregate."""
         where = {"consumer": self.consumer.name} if among is None else self._columns(list(among))
-        statement = DRAINABLE if among is None else DRAINABLE_AMONG
+        statement = sql.DRAINABLE if among is None else sql.DRAINABLE_AMONG
         keys = await self._until_database_answers(self._keys, statement, where)
         self._count(GAPS_REPAIRED, await self._catch_up(keys))
 
@@ -389,11 +355,11 @@ class Inbox:
         """
         async with self.database.transaction() as tx:
             last, _ = (await self._lock(tx, [key]))[key]
-            rows = (await tx.execute(PARKED_NEXT, self._where(key))).all()
+            rows = (await tx.execute(sql.PARKED_NEXT, self._where(key))).all()
             turn = [row for place, row in enumerate(rows, start=1) if row.seq == last + place]
             if not turn:
-                await tx.execute(UNPARK, self._where(key) | {"seq": last})
-                await tx.execute(REOPEN, self._where(key))
+                await tx.execute(sql.UNPARK, self._where(key) | {"seq": last})
+                await tx.execute(sql.REOPEN, self._where(key))
             return [parked(row.record, row.headers) for row in turn]
 
     async def _apply_parked(self, envelope: Envelope) -> bool:
@@ -405,7 +371,7 @@ class Inbox:
                 return False
             await self._handle(tx, envelope)
             await self._advance(tx, {key: envelope.sequence})
-            await tx.execute(UNPARK, self._where(key) | {"seq": envelope.sequence})
+            await tx.execute(sql.UNPARK, self._where(key) | {"seq": envelope.sequence})
         self._applied([envelope], tx.now, time.monotonic() - began)
         return True
 
@@ -421,11 +387,11 @@ class Inbox:
             await asyncio.sleep(min(1.0, self.gap_age / 2))
 
     async def mend_once(self) -> None:
-        if not await self.database.look(BUSY, {"consumer": self.consumer.name}):
+        if not await self.database.look(sql.BUSY, {"consumer": self.consumer.name}):
             return
         async with self.database.transaction() as tx:
-            gaps = (await tx.execute(GAPS, {"consumer": self.consumer.name, "age": self.gap_age})).all()
-        await self._catch_up(await self._keys(DUE, {"consumer": self.consumer.name}))
+            gaps = (await tx.execute(sql.GAPS, {"consumer": self.consumer.name, "age": self.gap_age})).all()
+        await self._catch_up(await self._keys(sql.DUE, {"consumer": self.consumer.name}))
         await self._drain()
         if gaps:
             await ask(self.bus, self.consumer.name, gaps)

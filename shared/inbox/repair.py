@@ -1,8 +1,6 @@
 """Gap repair: the consumer asks, the producer sends again from its log."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import structlog
@@ -19,37 +17,22 @@ from shared.tasks import keep_going
 log = structlog.get_logger()
 
 BATCH = 100
+_REQUEST = TypeAdapter(RepairRequest)
 
 
 async def ask(bus: Bus, consumer: str, gaps: Sequence[Any]) -> None:
     """A later event came without an earlier one: the producer still has it in its log."""
-    records = [
-        Record(
-            repair_topic_of(gap.source.removeprefix("/")),
-            gap.aggregateid,
-            json.dumps(
-                asdict(
-                    RepairRequest(
-                        consumer=consumer,
-                        aggregate=gap.aggregatetype,
-                        subject=gap.aggregateid,
-                        first=gap.first,
-                        last=gap.last,
-                    )
-                )
-            ).encode(),
-            (),
-        )
-        for gap in gaps
-    ]
+    records = []
+    for gap in gaps:
+        wanted = {"aggregate": gap.aggregatetype, "subject": gap.aggregateid, "first": gap.first}
+        request = RepairRequest(consumer=consumer, last=gap.last, **wanted)
+        topic = repair_topic_of(gap.source.removeprefix("/"))
+        records.append(Record(topic, gap.aggregateid, _REQUEST.dump_json(request), ()))
     await bus.ensure_topics(sorted({record.topic for record in records}))
     async with bus.sender() as sender:
         outcomes = await sender.send(records)
     asked = sum(1 for outcome in outcomes if outcome is None)  # the others are asked for in a minute
     log.warning("inbox.repair_asked", consumer=consumer, aggregates=asked, of=len(records))
-
-
-_REQUEST = TypeAdapter(RepairRequest)
 
 
 async def answer_repairs(service: str, database: Database, bus: Bus) -> None:
