@@ -49,20 +49,26 @@ class Applicant:
         return shown
 
     async def until_state(self, state: str) -> dict[str, Any]:
+        """The file as it was when it was first seen in that state."""
+        shown: dict[str, Any] = {}
+
         async def seen() -> str:
-            return str((await self.shown())["state"])
+            shown.update(await self.shown())
+            return str(shown["state"])
 
         await until(f"the state of {self.path}", seen, state)
-        return await self.shown()
+        return shown
 
     async def due(self, rule: str) -> datetime:
-        """When the clock of that rule runs out, once the file knows."""
+        """When the clock of that rule runs out, once the file knows; a suspension may take the date again."""
+        dates: dict[str, datetime] = {}
 
         async def known() -> bool:
-            return rule in await self._dates()
+            dates.update(await self._dates())
+            return rule in dates
 
         await until(f"the date of {rule} on {self.path}", known, expected=True)
-        return (await self._dates())[rule]
+        return dates[rule]
 
     async def _dates(self) -> dict[str, datetime]:
         shown = await self.shown()

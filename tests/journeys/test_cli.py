@@ -61,6 +61,18 @@ def eventually(look: Callable[[], object], expected: object) -> None:
         time.sleep(0.1)
 
 
+def calm(typed: Jamaa, *more: str) -> Done:
+    """What `status` says once all is well."""
+    said: list[Done] = []
+
+    def status() -> int:
+        said.append(typed("status", *more))
+        return said[-1].status
+
+    eventually(status, 0)
+    return said[-1]
+
+
 @pytest.fixture
 def poison(platform: Launcher) -> Iterator[str]:
     """A file whose first event lacks what its readers need; all hold it. Passed over at the end."""
@@ -82,8 +94,7 @@ def poison(platform: Launcher) -> Iterator[str]:
 
 
 def test_calm_is_said_plainly(typed: Jamaa) -> None:
-    eventually(lambda: typed("status").status, 0)
-    done = typed("status")
+    done = calm(typed)
     assert "pending 0, lag 0, blocked 0, dead letters 0, heads equal" in done.out
     for service in SERVICES:
         assert service.name in done.out
@@ -92,8 +103,7 @@ def test_calm_is_said_plainly(typed: Jamaa) -> None:
 
 
 def test_status_for_programs(typed: Jamaa) -> None:
-    eventually(lambda: typed("status").status, 0)
-    report = json.loads(typed("status", "--json").out)
+    report = json.loads(calm(typed, "--json").out)
     assert (report["well"], report["wrong"]) == (True, [])
     assert set(report["services"]) == {service.name for service in SERVICES}
 
@@ -224,9 +234,7 @@ def test_legal_time_moves_in_every_database_and_not_silently_back(typed: Jamaa, 
     assert (refused.status, refused.out) == (1, "")
     assert "--force" in refused.err
     assert shifts() == [9 * 86400.0] * len(SERVICES)
-    assert typed("clock", "set", "2030-03-02T10:00:00+01:00").out.startswith(
-        "legal time is 2030-03-02T09:00:0"
-    )
+    assert typed("clock", "set", "2030-03-02T10:00:00+01:00").out.startswith("legal time is 2030-03-02T09:0")
     assert len(set(shifts())) == 1
     assert "moved by" in typed("clock", "show").out
     traces = [line for line in typed("log").out.splitlines() if "(jamaa_migrator) clock moved_from=" in line]

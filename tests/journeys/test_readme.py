@@ -34,6 +34,11 @@ async def test_the_commands_of_the_readme(running: Platform, home: Path) -> None
         script = script.replace(f" /{service}/", f" {running.stage.variables[_url(service)]}/")
         script = script.replace(f'"/{service}/', f'"{running.stage.variables[_url(service)]}/')
     script = script.replace('"$URL$1"', '"$1"')
+    # Its exit status tells of what is still on its way; a newcomer looks again.
+    script, asked = re.subn(
+        r"^(\.venv/bin/jamaa status)\b", r"until \1; do sleep 1; done", script, flags=re.MULTILINE
+    )
+    assert asked == 1
     script = script.replace(".venv/bin/jamaa", f"{shlex.quote(sys.executable)} -m deploy")
     process = await asyncio.create_subprocess_exec(
         *("bash", "-euo", "pipefail", "-c", script),
@@ -42,8 +47,12 @@ async def test_the_commands_of_the_readme(running: Platform, home: Path) -> None
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(120):
-        said, complaint = await process.communicate()
+    try:
+        async with asyncio.timeout(120):
+            said, complaint = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
     assert process.returncode == 0, complaint.decode()
     at = 0
     for expected in SEEN:

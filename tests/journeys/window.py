@@ -66,11 +66,14 @@ async def asked(person: Person, document: str, **said: Any) -> str:
 
 
 async def until_state(person: Person, request: str, state: str) -> dict[str, Any]:
+    """The request as it was when it was first seen in that state."""
+    shown: dict[str, Any] = {}
+
     async def seen() -> str:
-        return str((await person.get(f"{REQUESTS}/{request}"))["state"])
+        shown.update(await person.get(f"{REQUESTS}/{request}"))
+        return str(shown["state"])
 
     await until(f"the state of {request}", seen, state)
-    shown: dict[str, Any] = await person.get(f"{REQUESTS}/{request}")
     return shown
 
 

@@ -24,7 +24,7 @@ from deploy.engines import free_port
 from deploy.issuer import Issuer
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 120.0
+PATIENCE = 300.0
 OURS = ("JAMAA_", "PORT", "DATABASE_URL", "KAFKA_BOOTSTRAP")
 
 
