@@ -47,8 +47,9 @@ AT_A_TIME: Final = 250_000  # in one statement
 OPERATIONS: Final = 100  # of each kind in one round
 DUE: Final = 100_000
 SAMPLE: Final = 10_000  # of these, for a floor that the others do not slow down
-PEER_SECONDS: Final = 15.0
+PEER_SECONDS: Final = 10.0
 RECOUNTED: Final = 10_000
+LEAST: Final = 1000  # of either, at any scale: a few would measure how a transaction begins
 CROWDED: Final = f"{database_of(SERVICE.name)}_crowded"
 TEMPORAL: Final = (
     "not run: go install refuses its command line (replace directives in go.mod); its server 1.32 asks for Go"
@@ -261,7 +262,7 @@ async def _independence(
 
 async def _elapse(shop: Workshop, shelf: Shelf, options: Options) -> Result:
     """Among all that are open. What elapsed in one round stays, as it would."""
-    amount = options.scaled(DUE)
+    amount = max(LEAST, options.scaled(DUE))
 
     async def ours() -> float:
         """What `announce` does until nothing is due."""
@@ -312,8 +313,8 @@ async def _elapse(shop: Workshop, shelf: Shelf, options: Options) -> Result:
 
 
 async def procrastinate(shop: Workshop, amount: int) -> Measure:
-    """The peer: a queue of jobs in PostgreSQL, from PyPI. As many are due; how many it runs in a quarter of a
-    minute is its rate. Raises NotObtained.
+    """The peer: a queue of jobs in PostgreSQL, from PyPI. As many are due; how many it runs in `PEER_SECONDS`
+    is its rate. Raises NotObtained.
     """
     python = await obtain.environment("procrastinate")
     program = obtain.PEERS / "procrastinate" / "peer.py"
@@ -364,7 +365,7 @@ async def _recount(shelf: Shelf, options: Options) -> Result:
     """Each round the last day of all running clocks becomes a day off, the worst that can be announced: each
     moves and says why.
     """
-    amount = options.scaled(RECOUNTED)
+    amount = max(LEAST, options.scaled(RECOUNTED))
     running = "SELECT id, last_day FROM deadlines.clock WHERE state = 'running'"
     await shelf.admin.execute("DELETE FROM deadlines.clock WHERE id <> $1", shelf.running)
     await shelf.fill(shelf.running, amount - 1)
