@@ -202,15 +202,8 @@ class Database:
         if arrival is not None:
             statement, scope = arrival.statement, {**scope, **arrival.params}
         async with self.pool.session() as session:
-            try:
-                row = await _begun(session, statement, scope, arrives=arrival is not None)
-            except DBAPIError as error:
-                if not error.connection_invalidated:
-                    raise
-                # It died while it waited in the pool (the server restarted), and nothing was done on it yet.
-                # Asking each one first would cost every request a round trip.
-                await self.pool.renew(session)
-                row = await _begun(session, statement, scope, arrives=arrival is not None)
+            session.scoped = session.scoped or arrival is not None
+            row = (await self._asked(session, None if arrival else "BEGIN", statement, scope)).one()
             tx = Tx(session, actor, row[0], correlation_id, causation_id, traceparent, tracestate)
             tx.claimed = claim is not None and row[1]
             if arrival is not None:
@@ -229,25 +222,29 @@ class Database:
         It acts for nobody, so it sees and changes what the worker may.
         """
         async with self.pool.session() as session:
-            await session.unscoped()
-            try:
-                return (await session.run(statement, params or {})).all()
-            except DBAPIError as error:
-                if not error.connection_invalidated:
-                    raise
-                await self.pool.renew(session)
-                return (await session.run(statement, params or {})).all()
+            said, session.scoped = "RESET ALL" if session.scoped else None, False
+            return (await self._asked(session, said, statement, params or {})).all()
+
+    async def _asked(
+        self, session: Session, said: str | None, statement: Statement, params: Params
+    ) -> Fetched:
+        """Of a connection that may have died while it waited in the pool (the server restarted): nothing was
+        done on it yet, and asking each one first would cost every request a round trip.
+        """
+        try:
+            if said:
+                await session.say(said)
+            return await session.run(statement, params)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        await self.pool.renew(session)
+        if said:
+            await session.say(said)
+        return await session.run(statement, params)
 
     async def close(self) -> None:
         await self.pool.close()
-
-
-async def _begun(session: Session, statement: Statement, params: Params, *, arrives: bool) -> Found:
-    if arrives:
-        session.scoped = True
-    else:
-        await session.say("BEGIN")
-    return (await session.run(statement, params)).one()
 
 
 def engine_of(dsn: str, connect: Mapping[str, Any], **options: Any) -> AsyncEngine:

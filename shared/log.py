@@ -4,6 +4,7 @@ Law 09-08 makes whoever keeps a log answer for the people in it; what must be kn
 register of accesses, not here. Log references (opaque ids) and `collectivity`, never people.
 """
 
+import asyncio
 import json
 import logging
 import re
@@ -64,6 +65,7 @@ _SCRUB: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
+LINGER: Final = 0.05  # seconds: what a process that is killed may lose of its last lines
 _NOISY: Final = ("aiokafka", "alembic", "asyncio", "httpx", "httpcore", "sqlalchemy")
 
 
@@ -82,9 +84,7 @@ def configure(
     """
     out = stream or sys.stdout
     screen: Processor = structlog.dev.ConsoleRenderer() if development and out.isatty() else _json
-    outlets: list[tuple[logging.Handler, Processor]] = [
-        (_rendered(logging.StreamHandler(out), level, screen), screen)
-    ]
+    outlets: list[tuple[logging.Handler, Processor]] = [(_rendered(_Stream(out), level, screen), screen)]
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         kept = _File(file, maxBytes=FILE_BYTES, backupCount=1, encoding="utf-8")
@@ -132,6 +132,30 @@ class _Line(logging.LogRecord):
 class _Formatter(structlog.stdlib.ProcessorFormatter):
     def format(self, record: logging.LogRecord) -> str:
         return record.msg if isinstance(record, _Line) else super().format(record)
+
+
+class _Stream(logging.StreamHandler[TextIO]):
+    """The lines of a moment are one write, which costs more than they do; what warns is written at once."""
+
+    _waiting: asyncio.TimerHandle | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        super().emit(record)
+        if record.levelno >= logging.WARNING:
+            super().flush()
+
+    def flush(self) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # at the end of the process too
+            super().flush()
+            return
+        if self._waiting is None or self._waiting.when() < loop.time() - LINGER:
+            self._waiting = loop.call_later(LINGER, self._written)
+
+    def _written(self) -> None:
+        self._waiting = None
+        super().flush()
 
 
 class _File(RotatingFileHandler):

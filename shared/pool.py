@@ -81,12 +81,6 @@ class Session:
         self.scoped = False
         """Whether a caller's scope outlived its transaction here, for the statement after it."""
 
-    async def unscoped(self) -> None:
-        """For whoever is about to act for nobody."""
-        if self.scoped:
-            await self.say("RESET ALL")
-            self.scoped = False
-
     async def run(self, statement: Statement, params: Params) -> Fetched:
         """One statement, many times for a list of parameters. Raises DBAPIError, which hides its parameters:
         they are people's data.
@@ -203,7 +197,7 @@ class Pool:
     async def renew(self, session: Session) -> None:
         """A new connection in the place of one that died while it waited."""
         self._forget()
-        session.connection, session.prepared, session.scoped = await self._connect(), {}, False
+        session.connection, session.prepared = await self._connect(), {}
 
     async def close(self) -> None:
         """The idle ones; those in use end when they are given back."""

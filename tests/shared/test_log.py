@@ -1,5 +1,6 @@
 """What a log line says, and what it must never say."""
 
+import asyncio
 import io
 import json
 import logging
@@ -236,3 +237,20 @@ def test_a_line_that_cannot_be_written_ends_nobodys_work(
     structlog.get_logger("rokhas").error("a consumer is blocked")
     assert lines(out) == []
     assert "LookupError: rokhas" in capsys.readouterr().err
+
+
+async def test_the_lines_of_a_moment_are_one_write_and_a_warning_waits_for_nothing(
+    monkeypatch: pytest.MonkeyPatch, out: io.StringIO
+) -> None:
+    written: list[int] = []
+    monkeypatch.setattr(out, "flush", lambda: written.append(out.getvalue().count("\n")))
+    log = structlog.get_logger("rokhas")
+    for _ in range(3):
+        log.info("answered")
+    assert written == []
+    while not written:  # noqa: ASYNC110 -- the handler's own timer
+        await asyncio.sleep(0.01)
+    assert written == [3]
+    log.info("answered")
+    log.warning("busy")
+    assert written == [3, 5]
