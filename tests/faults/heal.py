@@ -76,7 +76,7 @@ async def settled(
             if loop.time() - progress > within:
                 raise Stuck(f"not drained: {left}")
             # To add up 200,000 heads of each consumer costs what it would take to apply hundreds of events.
-            await asyncio.sleep(max(0.5, 4 * took))
+            await asyncio.sleep(min(max(0.5, 4 * took), 5.0))
             asked = loop.time()
     return loop.time() - began
 
