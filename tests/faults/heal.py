@@ -15,6 +15,7 @@ from tests.faults.registry import Trial
 
 PATIENCE: Final = 240.0
 SHOWN: Final = 200  # files that are also looked at over HTTP
+MANY: Final = 50_000  # events: of so many that the sums agree is enough here, the checker compares each head
 DUE: Final = """
     SELECT count(*) FROM deadlines.clock
     WHERE next_at <= msg.legal_now() AND id::text <> ALL($1::text[]) AND aggregate_id <> ALL($1::text[])"""
@@ -99,7 +100,7 @@ async def _left(cluster: Cluster, watched: Sequence[Watch], declared: Collection
         announced = sum(produced[watch.source, kind] for kind in watch.aggregates)
         # Ahead of its producer is as wrong as behind: an event was lost that somebody has read.
         left[f"{watch.consumer} of {watch.source}"] = abs(announced - reached[watch.consumer, watch.source])
-    if not any(left.values()):
+    if not any(left.values()) and max(reached.values(), default=0) < MANY:
         for watch in watched:
             unequal = [m for m in await mismatches(watch) if m.key[2] not in declared]
             left[f"{watch.consumer} of {watch.source}"] = len(unequal)
