@@ -40,7 +40,7 @@ CLOCKS: Final = """
 NUMBERS: Final = """
     SELECT collectivity, split_part(reference, '/', 2)::int, split_part(reference, '/', 3)::int
     FROM rokhas.dossier WHERE reference ~ '^[0-9.]+/[0-9]{4}/[0-9]{5}$' ORDER BY 1, 2, 3"""
-READ_PATIENCE: Final = 30.0
+READ_PATIENCE: Final = 60.0  # seconds in which some record must come
 AGAIN: Final = 6
 
 Place = tuple[str, str, str]
@@ -198,10 +198,12 @@ async def everything(cluster: Cluster, topics: Sequence[str]) -> list[Sent]:
         await consumer.seek_to_beginning(*partitions)
         ends = {tp: end for tp, end in (await consumer.end_offsets(partitions)).items() if end}
         found: list[Sent] = []
-        async with asyncio.timeout(READ_PATIENCE + sum(ends.values()) / 2000):
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(READ_PATIENCE) as limit:
             while [tp for tp, end in ends.items() if await consumer.position(tp) < end]:
                 for records in (await consumer.getmany(timeout_ms=500)).values():
                     found += [recorded(record) for record in records]
+                    limit.reschedule(loop.time() + READ_PATIENCE)
         return found
     finally:
         await consumer.stop()
