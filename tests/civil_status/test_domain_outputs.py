@@ -131,7 +131,7 @@ def test_a_mention_is_said_in_three_languages_with_the_names_of_each_script() ->
     made = act()
     marry(made)
     assert made.mentions[0].text == {
-        "ar": "تزوج(ت) بـ مريم العلمي بتاريخ الاثنين 2 نونبر 2026، ملخص عدد 12/2026.",
+        "ar": "تزوج(ت) من مريم العلمي بتاريخ الاثنين 2 نونبر 2026، ملخص عدد 12/2026.",
         "fr": "Marié(e) à Meryem Alami le lundi 2 novembre 2026, sommaire n° 12/2026.",
         "en": "Married to Meryem Alami on Monday 2 November 2026, summary no. 12/2026.",
     }

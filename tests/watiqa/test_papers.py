@@ -61,7 +61,7 @@ def said(**changes: Any) -> dict[str, Any]:
 
 def mention(n: int, kind: str = "marriage") -> dict[str, Any]:
     text = {
-        "ar": f"تزوج(ت) بـ مريم العلمي بتاريخ {n} يناير 2001، ملخص عدد {n}/2001.",
+        "ar": f"تزوج(ت) من مريم العلمي بتاريخ {n} يناير 2001، ملخص عدد {n}/2001.",
         "fr": f"Marié(e) à Meryem Alami le {n} janvier 2001, sommaire n° {n}/2001.",
         "en": "Married.",
     }

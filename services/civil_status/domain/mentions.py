@@ -11,7 +11,7 @@ from shared.time import day_text
 
 SENTENCES: Final[dict[MentionKind, Names]] = {
     MentionKind.MARRIAGE: {
-        "ar": "تزوج(ت) بـ {spouse} بتاريخ {day}، ملخص عدد {reference}.",
+        "ar": "تزوج(ت) من {spouse} بتاريخ {day}، ملخص عدد {reference}.",
         "fr": "Marié(e) à {spouse} le {day}, sommaire n° {reference}.",
         "en": "Married to {spouse} on {day}, summary no. {reference}.",
     },
