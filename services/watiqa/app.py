@@ -5,7 +5,7 @@ from typing import Final
 
 from services.watiqa.api import router
 from services.watiqa.consumers import CONSUMERS, TASKS
-from services.watiqa.events import OFFICE, REQUEST
+from services.watiqa.events import OFFICE, REQUEST, SEARCH
 from services.watiqa.measure import measure
 from shared.access import access_stream
 from shared.documents import document_stream
@@ -19,7 +19,7 @@ SERVICE: Final = Service(
         "en": "Watiqa: administrative documents",
     },
     router=router,
-    streams=(REQUEST, OFFICE, access_stream("watiqa"), document_stream("watiqa")),
+    streams=(REQUEST, OFFICE, SEARCH, access_stream("watiqa"), document_stream("watiqa")),
     migrations=Path(__file__).parent / "migrations",
     consumers=CONSUMERS,
     tasks=(*TASKS, measure),

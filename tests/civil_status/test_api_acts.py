@@ -114,3 +114,23 @@ async def test_a_mention_tells_that_documents_are_superseded(api: Api, civil_sta
         [said] = [json.loads(row.payload) for row in rows]
     assert (said["version"], said["supersedes"], said["mention_kind"]) == (2, True, "marriage")
     assert "Meryem" not in str(said)
+
+
+async def test_a_duplicate_of_another_commune_is_flagged_by_its_reference(
+    api: Api, happened: Happened
+) -> None:
+    here = await an_act(api)
+    office = "06.371.01.01-01"
+    body = by_judgment() | {"office": office}
+    there = await api.post("/v1/acts", "civil_status_officer", json=body, commune="06.371.01.01")
+    assert there.status_code == 201, there.text
+    other = there.json()["id"]
+    assert (await api.get(f"/v1/acts/{other}", "agent", headers=WHY)).status_code == 404
+    flagged = await api.post(f"/v1/acts/{here}/duplicate", "agent", json={"other": other})
+    assert (flagged.status_code, flagged.json()["state"]) == (200, "disputed"), flagged.text
+    assert flagged.json()["disputed_with"] == other
+    assert await happened(other) == ["registered"]
+    nobody = {"other": "00000000-0000-0000-0000-000000000000"}
+    another = await an_act(api)
+    unknown = await api.post(f"/v1/acts/{another}/duplicate", "agent", json=nobody)
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "act_unknown")

@@ -257,6 +257,24 @@ async def test_a_damaged_volume_waits_for_its_second_copy(api: Api) -> None:
     assert (states["waiting"], states["rejected"]) == (2, 0), "the missing act was in the second copy"
 
 
+async def test_no_page_changes_under_what_was_read_from_it(api: Api) -> None:
+    volume = await opened(api, 2)
+    await volume.scan(1)
+    await volume.list_acts({1: [1], 2: [1]})
+
+    async def replaced(persona: str) -> tuple[int, list[int]]:
+        better = {"file": ("a.png", png(61), "image/png")}
+        answer = await api.post(f"{volume.path}/pages/1/replacement", persona, files=better)
+        return answer.status_code, answer.json()["acts"]
+
+    await volume.hold(2, "keying_operator2")
+    assert await replaced("agent") == (409, [2]), "somebody is reading it"
+    await volume.key(1, 1)
+    assert await replaced("keying_operator2") == (409, [1]), "one keying of this image, one of another"
+    await volume.key(1, 2)
+    assert await replaced("keying_operator2") == (409, [1]), "settled"
+
+
 async def test_a_refused_lot_is_looked_at_again_and_sampled_anew(
     api: Api, civil_status: ServiceDatabase
 ) -> None:

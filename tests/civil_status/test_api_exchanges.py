@@ -128,3 +128,9 @@ async def test_purposes_and_declarants_are_everybodys_to_read(api: Api) -> None:
     said = (await api.get("/v1/requirements/birth")).json()
     assert [one["code"] for one in said["declarants"]][:2] == ["father", "mother"]
     assert said["confidence"] == "B"
+
+
+async def test_every_purpose_says_by_which_rule_and_how_well_it_is_known(api: Api) -> None:
+    for one in (await api.get("/v1/purposes")).json()["items"]:
+        assert one["article"], one["code"]
+        assert one["confidence"] in {"C", "P", "B", "U"}

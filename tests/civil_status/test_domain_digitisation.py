@@ -26,7 +26,13 @@ from services.civil_status.domain.digitisation.transcription import (
 from services.civil_status.domain.digitisation.volume import Listing, Volume
 from services.civil_status.domain.values import Blocks, Name, Person, Sex
 from services.civil_status.events import ActKind, MentionKind
-from services.civil_status.events.digitisation import LotAccepted, LotRefused, RejectGround, ReturnGround
+from services.civil_status.events.digitisation import (
+    Damage,
+    LotAccepted,
+    LotRefused,
+    RejectGround,
+    ReturnGround,
+)
 from shared.auth import Actor
 from shared.errors import Conflict, Forbidden, Invalid, Problem
 from tests.civil_status.cases import NOW, OFFICER, person
@@ -331,6 +337,18 @@ def test_a_refused_lot_is_sampled_anew_and_an_accepted_one_never() -> None:
     assert [of.cleared(number) for number in (1, 2, 3)] == [True, False, True]
     of.draw("third", [1, 2, 3], 0, by=CONTROLLER, now=NOW)
     assert of.newest.numbers == (2,)
+
+
+def test_what_is_listed_again_after_a_damage_was_never_sampled() -> None:
+    """An act of an accepted lot was rejected later; the volume was opened again, hurt, and listed anew."""
+    of = concluded()
+    assert of.cleared(2)
+    of.reopened(1, now=NOW)
+    of.report_damage(Damage.VOLUME_DAMAGED, by=OFFICER, now=NOW)
+    of.resume(by=OFFICER, now=NOW)
+    listed = [Listing(number=number, pages=(1,)) for number in (1, 2, 3)]
+    of.close_scanning(listed, {1}, by=OFFICER, now=NOW, reopened=[2])
+    assert [of.cleared(number) for number in (1, 2, 3)] == [False, False, True]
 
 
 @pytest.mark.parametrize(

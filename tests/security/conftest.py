@@ -17,6 +17,7 @@ from deploy.registry import SERVICES
 from services.civil_status.store import acts, margins
 from services.civil_status.store.matching import Question, ask
 from services.deadlines.events import Step
+from services.watiqa.store import requests, searches
 from shared.http import create_app
 from shared.http.route import Authorization, Route, authorization_of
 from shared.log import configure
@@ -205,6 +206,8 @@ async def world(
         )
         async with civil_status.worker.transaction() as tx:
             await margins.wanted(tx, await acts.get(tx, UUID(made.ids["act_id"])))
+        async with watiqa.worker.transaction() as tx:
+            await searches.missed(tx, await requests.get(tx, UUID(made.ids["request_id"])))
         yield made
 
 

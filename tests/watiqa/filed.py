@@ -108,6 +108,7 @@ BODIES: dict[str, Any] = {
     "/requests/{request_id}/refusal": {"ground": "not_entitled"},
     "/requests/{request_id}/payments": {},
     "/requests/{request_id}/withdrawal": {},
+    "/payments/{payment}/return": {"reference": "VIR 12/2026"},
     "/posting": {"tracking": "RR123456785MA"},
     "/offices/{office}/closure": {"reason": "works"},
     "/offices/{office}/reopening": {},

@@ -1,7 +1,7 @@
 """The fee of a registered letter: paid once the act is found, by the provider's word and by no other."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -15,7 +15,7 @@ from services.watiqa.app import SERVICE
 from services.watiqa.consumers.payments import reconcile_once
 from shared.payments import PATIENCE, provider_of, signature
 from tests.civil_status.conftest import Says
-from tests.civil_status.filed import own_act
+from tests.civil_status.filed import OFFICE, WHY, own_act
 from tests.support.databases import ServiceDatabase
 from tests.support.http import Api, settings_of
 from tests.watiqa.conftest import Happened, World
@@ -23,6 +23,7 @@ from tests.watiqa.filed import ADDRESS, documents, problem, shown, step, submitt
 
 SECRET = settings_of(SERVICE, Path()).secret("payment_secret")
 FEE = 2000
+NUMBERED = {"kind": "birth", "office": OFFICE, "year": datetime.now(UTC).year, "number": 1}
 LATER = "UPDATE msg.legal_clock SET shift = $1"
 
 
@@ -120,3 +121,45 @@ async def test_the_providers_word_settles_once_and_is_asked_for_where_it_was_los
         assert (late.status_code, late.json()["state"]) == (200, "paid")
     assert (await happened(unpaid)).count("paid") == 1
     assert (await shown(api, unpaid))["state"] == "issuing"
+
+
+async def test_what_is_paid_twice_waits_for_the_officer_who_gives_it_back(
+    api: Api, world: World, unpaid: str, happened: Happened, watiqa: ServiceDatabase, tmp_path: Path
+) -> None:
+    first = await started(api, unpaid)
+    connection = await asyncpg.connect(watiqa.migrator_dsn)
+    await connection.execute(LATER, PATIENCE + timedelta(minutes=1))
+    await connection.close()
+    await reconcile_once(watiqa.worker, provider_of(settings_of(SERVICE, tmp_path)))
+    second = await started(api, unpaid)
+    for intent in (second, first):
+        word_ = await call_back(api, word(unpaid, intent))
+        assert (word_.status_code, word_.json()["state"]) == (200, "paid")
+    assert (await happened(unpaid))[-2:] == ["paid", "payment_unowed"]
+    clerk = "civil_status_officer"
+    [waiting] = (await api.get("/v1/requests?owed=true", clerk)).json()["items"]
+    assert waiting["id"] == unpaid
+    found = await shown(api, unpaid, clerk)
+    [owed] = found["owed_back"]
+    assert (owed["payment"], owed["amount"], owed["reason"]) == (first["payment"], FEE, "paid_twice")
+    assert set(owed["next_step"]) == {"ar", "fr", "en"}
+    path = f"payments/{first['payment']}/return"
+    given = await step(api, unpaid, path, clerk, {"reference": "VIR 12/2026"})
+    assert given["owed_back"] == []
+    assert (await happened(unpaid))[-1] == "payment_returned"
+    assert (await api.get("/v1/requests?owed=true", clerk)).json()["items"] == []
+
+
+async def test_what_was_paid_and_refused_is_owed_back(
+    api: Api, register: Api, world: World, unpaid: str, happened: Happened
+) -> None:
+    await call_back(api, word(unpaid, await started(api, unpaid)))
+    world.answering = False
+    acts = await register.post("/v1/lookups", "agent", json=NUMBERED, headers=WHY)
+    act = acts.json()["items"][0]["id"]
+    judged = {"judgment": "TPI 5/2026", "judged_on": "2026-11-20", "changes": {"father.given.ar": "علي"}}
+    await register.post(f"/v1/acts/{act}/judgments", "civil_status_officer", json=judged)
+    await world.settle()
+    assert (await shown(api, unpaid))["state"] == "matching"
+    await step(api, unpaid, "withdrawal", "citizen")
+    assert (await happened(unpaid))[-2:] == ["withdrawn", "payment_unowed"]

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from services.watiqa.domain import ACTIONS, NEXT, Action, Request, State
 from services.watiqa.domain.catalogue import catalogue
-from services.watiqa.domain.values import Clock, Counter, Identity, Match, Wanted, tracked
+from services.watiqa.domain.values import Clock, Counter, Identity, Match, PaymentState, Wanted, tracked
 from services.watiqa.events import RequestEvent
+from services.watiqa.events import request as told
 from services.watiqa.events.request import ControlReason, Delivery
 from shared.auth import Actor, Role
 from shared.errors import Conflict, Forbidden, Invalid, NotFound, Problem
@@ -141,7 +142,7 @@ def test_nobody_decides_on_what_they_filed() -> None:
         assert Action.APPROVE in made.actions(OFFICER)
 
 
-ONES_OWN: Final = {Action.CLARIFY, Action.PAY, Action.WITHDRAW}
+ONES_OWN: Final = {Action.CLARIFY, Action.ADD_PROOF, Action.PAY, Action.REISSUE, Action.WITHDRAW}
 
 
 @pytest.mark.parametrize("state", [state for state in State if ACTIONS[state] & ONES_OWN])
@@ -279,10 +280,60 @@ def test_a_payment_counts_once_and_money_that_comes_late_is_put_down() -> None:
     with pytest.raises(NotFound, match="payment_unknown"):
         made.settle_payment("p9", made.fee, now=NOW)
     made.fail_payment("p1", now=NOW)
-    made.withdraw(by=CITIZEN, now=NOW)
-    assert made.settle_payment("p1", made.fee, now=NOW) is not None
+    made.start_payment("p2", by=CITIZEN, now=NOW)
+    assert isinstance(made.settle_payment("p2", made.fee, now=NOW), told.Paid)
+    twice = made.settle_payment("p1", made.fee, now=NOW)
+    assert isinstance(twice, told.PaymentUnowed)
+    assert (twice.reason, made.state) == ("paid_twice", State.ISSUING)
     assert made.settle_payment("p1", made.fee, now=NOW) is None
-    assert (made.state, made.paid_at) == (State.WITHDRAWN, NOW)
+    assert [one.id for one in made.owed_back] == ["p1"]
+
+
+def test_money_for_what_ended_is_owed_back_and_returned_once() -> None:
+    made = cases.unpaid()
+    made.start_payment("p1", by=CITIZEN, now=NOW)
+    made.withdraw(by=CITIZEN, now=NOW)
+    late = made.settle_payment("p1", made.fee, now=NOW)
+    assert isinstance(late, told.PaymentUnowed)
+    assert (late.reason, made.state, made.paid_at) == ("ended", State.WITHDRAWN, None)
+    assert Action.RETURN_PAYMENT in made.actions(OFFICER)
+    assert Action.RETURN_PAYMENT not in made.actions(CITIZEN)
+    with pytest.raises(Forbidden, match="not_allowed"):
+        made.return_payment("p1", "VIR 12/2026", by=cases.AGENT, now=NOW)
+    with pytest.raises(NotFound, match="payment_unknown"):
+        made.return_payment("p9", "VIR 12/2026", by=OFFICER, now=NOW)
+    made.return_payment("p1", "VIR 12/2026", by=OFFICER, now=NOW)
+    assert (made.owed_back, made.payments["p1"].state) == ([], PaymentState.RETURNED)
+    assert Action.RETURN_PAYMENT not in made.actions(OFFICER)
+    with pytest.raises(Conflict, match="action_not_permitted"):
+        made.return_payment("p1", "VIR 12/2026", by=OFFICER, now=NOW)
+
+
+def test_what_was_paid_and_is_never_issued_is_owed_back() -> None:
+    made = cases.paid()
+    made.overtaken(ACT, 2, NOW)
+    made.withdraw(by=CITIZEN, now=NOW)
+    owed = made.owe_back(NOW)
+    assert owed is not None
+    assert (owed.payment, owed.reason) == ("p1", "ended")
+    assert made.owe_back(NOW) is None
+    for of in (cases.issued(), cases.withdrawn(), cases.paid()):
+        assert of.owe_back(NOW) is None
+
+
+def test_a_dispute_stops_what_is_under_way_and_its_end_asks_again() -> None:
+    made = cases.paid()
+    assert made.disputed(OTHER, 2, NOW) is None
+    assert made.disputed(ACT, 2, NOW) is not None
+    assert (made.state, made.to_ask) == (State.MATCHING, True)
+    made.ask("sealed", {}, NOW)
+    made.ambiguous(NOW, candidates=[ACT])
+    assert (made.state, made.misses) == (State.AMBIGUOUS, 0), "nobody guessed"
+    assert made.decided(OTHER, 3, NOW) is None
+    assert made.decided(ACT, 3, NOW) is not None
+    assert (made.state, made.to_ask, made.candidates) == (State.MATCHING, True, ())
+    issued = cases.issued()
+    assert issued.disputed(ACT, 2, NOW) is None, "what was issued stands until a court has said"
 
 
 def test_a_closed_office_holds_what_waits_for_an_officer_and_no_more() -> None:
@@ -342,6 +393,17 @@ def test_the_list_of_article_43_is_whole() -> None:
     assert all(one.proofs for one in who.capacities.values())
 
 
+def test_every_capacity_and_every_proof_says_by_which_article_and_how_well_it_is_known() -> None:
+    who = catalogue().who
+    assert {one.article for one in who.capacities.values()} == {
+        "loi 36-21, art. 43",
+        "loi 36-21, art. 43 ; décret 2-22-04, art. 41",
+    }
+    assert {one.confidence for one in who.capacities.values()} == {"C"}
+    assert {one.confidence for one in who.proofs.values()} == {"B"}
+    assert all(one.article for one in who.proofs.values())
+
+
 # -- whatever happens, in whatever order
 
 HAPPENINGS: Final[dict[str, Callable[[Request], RequestEvent | None]]] = {
@@ -361,6 +423,12 @@ HAPPENINGS: Final[dict[str, Callable[[Request], RequestEvent | None]]] = {
     "paid": lambda r: r.settle_payment("p2", r.fee, now=NOW),
     "unpaid": lambda r: r.fail_payment("p2", now=NOW),
     "closed": lambda r: r.hold(NOW),
+    "disputed": lambda r: r.disputed(ACT, 4, NOW),
+    "decided": lambda r: r.decided(ACT, 5, NOW),
+    "several": lambda r: r.ambiguous(NOW, candidates=[ACT, OTHER]),
+    "twice": lambda r: r.settle_payment("p1", r.fee, now=NOW),
+    "owed": lambda r: r.owe_back(NOW),
+    "given_back": lambda r: r.return_payment("p1", "VIR 1", by=OFFICER, now=NOW),
     "written": lambda r: r.write("d", NOW) if r.to_write else None,
     "unprintable": lambda r: r.unwritten(ControlReason.NOT_PRINTABLE, NOW) if r.to_write else None,
     "sealed": lambda r: r.issued("d", NOW),

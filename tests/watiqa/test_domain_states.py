@@ -16,6 +16,8 @@ from tests.watiqa import cases
 
 READS: Final = {Action.READ, Action.PREVIEW}
 OF_NOTHING: Final = {Action.SUBMIT, Action.LIST, Action.UPLOAD, Action.CLOSE_OFFICE, Action.REOPEN_OFFICE}
+OF_A_PAYMENT: Final = {Action.RETURN_PAYMENT}
+"""In whatever state the request is."""
 PAIRS: Final = [
     pytest.param(state, action, id=f"{state} {action}") for state in State for action in cases.TAKE
 ]
@@ -24,7 +26,7 @@ PAIRS: Final = [
 def test_the_tables_are_closed() -> None:
     assert set(NEXT) == set(ACTIONS) == set(cases.REACH) == set(WORDS) == set(State)
     assert frozenset().union(*ACTIONS.values()) == set(cases.TAKE) | READS
-    assert set(MAY) == set(Action) == set(cases.TAKE) | READS | OF_NOTHING
+    assert set(MAY) == set(Action) == set(cases.TAKE) | READS | OF_NOTHING | OF_A_PAYMENT
     assert all(roles and roles <= set(Role) for roles in MAY.values())
     reached, fresh = {State.RECEIVED}, {State.RECEIVED}
     while fresh:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
@@ -10,11 +11,12 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from services.civil_status.consumers.matching import keep_keys_once
 from services.watiqa.app import SERVICE
-from services.watiqa.consumers.questions import write_once
-from services.watiqa.consumers.register import FOUND, NOTED, hear_register
+from services.watiqa.consumers.questions import ask_once, write_once
+from services.watiqa.consumers.register import FOUND, NOTED, PUBLISHED, hear_register
 from shared.events import Envelope
-from shared.sealing import sealed_for
+from shared.sealing import KeyFiles, sealed_for
 from tests.support.http import Api
 from tests.support.probes import eventually
 from tests.support.services import hear
@@ -159,3 +161,39 @@ async def test_a_closure_that_races_the_answer_holds_the_request(
     await before(world, found(world, request, said(), linked=False), closed(api, world))
     await world.settle()
     assert (await shown(api, request))["state"] == "office_closed"
+
+
+async def test_a_key_that_is_none_stops_no_question(api: Api, world: World) -> None:
+    await keep_keys_once(world.civil_status.worker, world.register_keys)
+    await world.settle()
+    forged = {"public": {"kty": "EC", "kid": "forged"}, "retires_at": "2099-01-01T00:00:00Z"}
+    await hear(SERVICE, world.watiqa, of_register(PUBLISHED, "forged", forged))
+    request = await submitted(api)
+    assert await ask_once(world.watiqa.worker, world.keys)
+    assert (await shown(api, request))["version"] == 3, "sealed for the key that is one"
+
+
+@dataclass(frozen=True)
+class Broken(KeyFiles):
+    """A key store that makes no key for one question."""
+
+    of: str = ""
+
+    def make(self, kid: str) -> dict[str, str]:
+        if kid.startswith(self.of):
+            raise OSError("no space left")
+        return KeyFiles.make(self, kid)
+
+
+async def test_a_request_that_cannot_be_asked_about_holds_up_no_other(
+    api: Api, world: World, happened: Happened
+) -> None:
+    await keep_keys_once(world.civil_status.worker, world.register_keys)
+    world.answering = False
+    await world.settle()
+    broken, whole = await submitted(api), await submitted(api)
+    keys = Broken(world.keys.directory, of=broken)
+    for _ in range(3):
+        await ask_once(world.watiqa.worker, keys)
+    assert (await happened(broken))[-1] == "matching_begun"
+    assert (await happened(whole))[-1] == "matching_asked"

@@ -339,3 +339,49 @@ async def test_who_has_an_act_of_death_gets_no_certificate_of_life(
         assert "death" in found["message"]["en"]
     assert await documents(api, life, "agent") == []
     assert "issued" not in await happened(life)
+
+
+async def test_guessing_at_a_counter_is_stopped_seen_and_announced(
+    api: Api, register: Api, world: World, happened: Happened
+) -> None:
+    counter = {"counter": {"identity": "national_card"}, "delivery": "counter"}
+    act = {"given": "ياسين", "office": OFFICE, "year": 1990}
+    request = await submitted(api, "agent", act=act | {"number": 1}, **counter)
+    await world.settle()
+    for number in range(2, 21):
+        await step(api, request, "clarification", "agent", {"act": act | {"number": number}})
+        await world.settle()
+    assert (await happened("agent")).count("missed") == 20
+    for what, body in (
+        ("/v1/requests", asked() | counter),
+        (f"/v1/requests/{request}/clarification", {"act": act | {"number": 99}}),
+    ):
+        assert problem(await api.post(what, "agent", json=body)) == (429, "searches_suspended")
+    assert (await api.post("/v1/requests", "citizen", json=asked())).status_code == 201
+
+
+async def test_what_waits_for_a_dispute_is_asked_again_when_it_is_decided(
+    api: Api, register: Api, register_clock_says: Says, world: World, happened: Happened
+) -> None:
+    act = await own_act(register, register_clock_says)
+    other = await an_act(register)
+    flagged = await register.post(f"/v1/acts/{act}/duplicate", "agent", json={"other": str(other)})
+    assert flagged.status_code == 200, flagged.text
+    request = await submitted(api)
+    await world.settle()
+    assert (await shown(api, request))["state"] == "ambiguous"
+    cleared = f"/v1/acts/{act}/duplicate/clearance"
+    await register.post(cleared, "civil_status_officer", json={})
+    await world.settle()
+    assert (await shown(api, request))["state"] == "issued"
+    assert await happened("citizen") == ["missed"], "once for what was asked"
+
+    late = await submitted(api)
+    world.answering = False
+    await world.settle()
+    await register.post(f"/v1/acts/{act}/duplicate", "agent", json={"other": str(other)})
+    assert await answer_once(world.civil_status.worker, world.register_keys)
+    await register.post(cleared, "civil_status_officer", json={})
+    world.answering = world.backwards = True
+    await world.settle()
+    assert (await shown(api, late))["state"] == "issued", "decided before the answer was heard"

@@ -180,8 +180,10 @@ async def annul(file: Annotated[Change, changing(Action.ANNUL)], body: Annulment
 async def flag_duplicate(
     file: Annotated[Change, changing(Action.FLAG_DUPLICATE)], body: DuplicateIn
 ) -> ActOut:
-    """Another act seems to say the same: nothing is issued of this one until a person has looked."""
-    await acts.get(file.tx, body.other)
+    """Another act, in whatever commune, seems to say the same: nothing is issued of this one until a person
+    has looked.
+    """
+    await acts.known(file.tx, body.other)
     return await file.answer(file.act.flag_duplicate(body.other, **file.officer))
 
 

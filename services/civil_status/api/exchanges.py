@@ -22,7 +22,7 @@ from services.civil_status.api.common import (
     show,
 )
 from services.civil_status.domain import Act, Action, ActState
-from services.civil_status.domain.consent import Consent, minimised, purpose, purposes
+from services.civil_status.domain.consent import Confidence, Consent, minimised, purpose, purposes
 from services.civil_status.domain.permissions import may_read
 from services.civil_status.events import ActKind
 from services.civil_status.events.consent import ExchangeAnswered, ExchangeGround, ExchangeRefused
@@ -93,9 +93,15 @@ class LookupOut(BaseModel):
 
 
 class PurposeOut(BaseModel):
+    """`article` is the rule that the list rests on; `confidence` how well it is known: `C` text read, `P`
+    secondary source, `B` general knowledge, `U` uncertain.
+    """
+
     code: str
     label: Texts
     fields: list[str]
+    article: str
+    confidence: Confidence
 
 
 class Purposes(BaseModel):
@@ -107,7 +113,13 @@ async def list_purposes(tx: Annotated[Tx, authorize(PUBLIC)]) -> Purposes:
     """For what another administration may ask, and what it would learn."""
     return Purposes(
         items=[
-            PurposeOut(code=code, label=Texts(**one.label), fields=list(one.fields))
+            PurposeOut(
+                code=code,
+                label=Texts(**one.label),
+                fields=list(one.fields),
+                article=one.article,
+                confidence=one.confidence,
+            )
             for code, one in purposes().items()
         ]
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Self
@@ -25,10 +26,21 @@ and guessing one of a billion identifiers takes more.
 """
 
 
+class Confidence(StrEnum):
+    """How a rule is known: text read, secondary source, general knowledge, uncertain."""
+
+    READ = "C"
+    SECONDARY = "P"
+    BACKGROUND = "B"
+    UNCERTAIN = "U"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purpose:
     label: Names
     fields: tuple[str, ...]
+    article: str
+    confidence: Confidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,7 +89,9 @@ def answer(
     if not fitting and len(acts) <= MOST:
         return Missing(answered_at=now), None
     if len(acts) > MOST or len(fitting) > 1 or fitting[0].state is ActState.DISPUTED:
-        return Ambiguous(answered_at=now, acts=tuple(sorted(str(act.id) for act in fitting))), None
+        fitting.sort(key=lambda act: str(act.id))
+        acts_ = tuple(str(act.id) for act in fitting)
+        return Ambiguous(answered_at=now, acts=acts_, versions=tuple(act.version for act in fitting)), None
     [act] = fitting
     found = Found(
         answered_at=now,

@@ -50,10 +50,13 @@ class Found(MatchingEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ambiguous(MatchingEvent):
-    """Several acts fit, or the one that does is disputed: a person looks."""
+    """Several acts fit, or the one that does is disputed: a person looks. `versions` are those of `acts`, in
+    their order.
+    """
 
     TYPE: ClassVar = "ma.jamaa.civil_status.matching.ambiguous.v1"
     acts: tuple[str, ...]
+    versions: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

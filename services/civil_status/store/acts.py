@@ -66,6 +66,7 @@ NOTE = text(
 )
 NUMBER = text("SELECT civil_status.next_number(:office, :year, :kind)")
 TAKE = text("SELECT civil_status.take_identifier(:digits)")
+EXISTS = text("SELECT civil_status.act_exists(:id)")
 DEATH_OF = text("SELECT civil_status.death_of(:identifier)")
 
 
@@ -82,6 +83,12 @@ def mention_adapter() -> TypeAdapter[Mention]:
 async def get(tx: Tx, act_id: UUID) -> Act:
     """To read. Raises `NotFound`, also for what row-level security hides."""
     return _found((await tx.execute(ONE, {"id": act_id})).one_or_none())
+
+
+async def known(tx: Tx, act_id: UUID) -> None:
+    """Raises `NotFound` for no act of the country; whatever else of it stays behind row-level security."""
+    if not (await tx.execute(EXISTS, {"id": act_id})).scalar_one():
+        raise act_unknown()
 
 
 async def locked(tx: Tx, act_id: UUID, *, version: int | None = None) -> Act:

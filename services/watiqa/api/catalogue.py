@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel
 
 from services.watiqa.api.common import authorize
-from services.watiqa.domain.catalogue import Confidence, catalogue
+from services.watiqa.domain.catalogue import Catalogue, Confidence, catalogue
 from services.watiqa.events.request import Channel, Delivery
 from shared.db import Tx
 from shared.http import PUBLIC, Router, Texts
@@ -25,6 +25,8 @@ class WayOut(BaseModel):
 class ProofOut(BaseModel):
     code: str
     label: Texts
+    article: str
+    confidence: Confidence
 
 
 class CapacityOut(BaseModel):
@@ -35,6 +37,8 @@ class CapacityOut(BaseModel):
     code: str
     label: Texts
     proofs: list[ProofOut]
+    article: str
+    confidence: Confidence
     by_register: bool
     authorisation: bool
 
@@ -69,10 +73,9 @@ async def documents(tx: Annotated[Tx, authorize(PUBLIC)]) -> CatalogueOut:
             CapacityOut(
                 code=code,
                 label=Texts(**known.who.capacities[code].label),
-                proofs=[
-                    ProofOut(code=proof, label=Texts(**known.who.proofs[proof]))
-                    for proof in known.wanted(one, code)
-                ],
+                proofs=[_proof(known, proof) for proof in known.wanted(one, code)],
+                article=known.who.capacities[code].article,
+                confidence=known.who.capacities[code].confidence,
                 by_register=known.who.capacities[code].by_register,
                 authorisation=known.who.capacities[code].authorisation,
             )
@@ -96,3 +99,8 @@ async def documents(tx: Annotated[Tx, authorize(PUBLIC)]) -> CatalogueOut:
             )
         )
     return CatalogueOut(items=items)
+
+
+def _proof(known: Catalogue, code: str) -> ProofOut:
+    proof = known.who.proofs[code]
+    return ProofOut(code=code, label=Texts(**proof.label), article=proof.article, confidence=proof.confidence)

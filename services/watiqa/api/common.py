@@ -9,10 +9,10 @@ from fastapi import Depends, Response
 from pydantic import AfterValidator, BaseModel, Field
 
 from services.watiqa.domain import MAY, Action, Request, State
-from services.watiqa.domain.values import Address, Clock, Statement, Wanted
-from services.watiqa.domain.words import words
+from services.watiqa.domain.values import Address, Clock, Payment, Statement, Wanted
+from services.watiqa.domain.words import OWED, words
 from services.watiqa.events import RequestEvent
-from services.watiqa.events.request import Channel, ControlReason, Delivery, RefusalGround
+from services.watiqa.events.request import Channel, ControlReason, Delivery, OwedReason, RefusalGround
 from services.watiqa.store import requests
 from services.watiqa.store.uploads import brought
 from shared.access import recorded
@@ -85,6 +85,24 @@ class AddressIn(Body):
         return Address(**self.model_dump())
 
 
+class OwedOut(BaseModel):
+    """Money that came and for which nothing is given; `amount` in centimes."""
+
+    payment: str
+    amount: int
+    since: Instant
+    reason: OwedReason
+    message: Texts
+    next_step: Texts
+
+    @classmethod
+    def of(cls, one: Payment) -> "OwedOut":
+        assert one.owed_since is not None  # it is owed back
+        assert one.reason is not None
+        said = {"message": Texts(**OWED.message), "next_step": Texts(**OWED.next_step)}
+        return cls(payment=one.id, amount=one.amount, since=one.owed_since, reason=one.reason, **said)
+
+
 class RequestOut(BaseModel):
     """`message` says how it stands, `next_step` what the person may do; `actions` are what the caller may do
     now. `fee` in centimes. `control` is why an officer looks; `clock` the central authority's period.
@@ -113,6 +131,7 @@ class RequestOut(BaseModel):
     overdue_since: Instant | None
     fee: int
     paid_at: Instant | None
+    owed_back: list[OwedOut]
     issued_at: Instant | None
     tracking: str | None
     revoked_for: str | None
@@ -177,6 +196,7 @@ def show(tx: Tx, request: Request) -> RequestOut:
         "title": Texts(**request.listed.title),
         "message": Texts(**said.message),
         "next_step": Texts(**said.next_step),
+        "owed_back": [OwedOut.of(one) for one in request.owed_back],
         "actions": request.actions(tx.actor),
     }
     return RequestOut(**(fields | own))

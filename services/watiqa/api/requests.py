@@ -26,7 +26,7 @@ from services.watiqa.api.common import (
 from services.watiqa.domain import Action, Request, State
 from services.watiqa.domain.values import Counter, Identity
 from services.watiqa.events.request import Delivery, RefusalGround
-from services.watiqa.store import offices, requests
+from services.watiqa.store import offices, requests, searches
 from services.watiqa.store.uploads import brought
 from shared.auth import Role
 from shared.db import Tx
@@ -109,8 +109,8 @@ async def submit(
     tx: Annotated[Tx, authorize(Action.SUBMIT, limit="60/minute")], body: RequestIn, response: Response
 ) -> RequestOut:
     """At any hour. Any office issues an act held by another (36-21 art. 43)."""
-    if body.counter is None and body.act is not None:
-        await requests.patient(tx)
+    if body.act is not None:
+        await searches.patient(tx)
     await brought(tx, *body.proofs.values())
     request, submitted = Request.submit(
         uuid4(),
@@ -141,14 +141,17 @@ async def list_requests(
     tx: Annotated[Tx, authorize(Action.LIST)],
     paging: Listing,
     state: Annotated[list[State] | None, Query()] = None,
+    *,
+    owed: bool = False,
 ) -> Page[RequestLine]:
-    """The oldest first: one's own, or those of one's office."""
+    """The oldest first: one's own, or those of one's office; `owed`: only where money is to be given back."""
     citizen = not tx.actor.holds(Role.AGENT, Role.CIVIL_STATUS_OFFICER, Role.CIVIL_STATUS_AUTHORITY)
     after = paging.after(datetime, UUID)
     found = await requests.find(
         tx,
         states=state,
         applicant=tx.actor.subject if citizen else None,
+        owed=owed,
         after=after and (after[0], after[1]),
         limit=paging.fetch,
     )
@@ -202,8 +205,7 @@ async def refuse_authorisation(
 @router.post("/{request_id}/clarification")
 async def clarify(file: Annotated[Change, changing(Action.CLARIFY)], body: ClarificationIn) -> RequestOut:
     """Which act, said more exactly: the register is asked again."""
-    if file.request.applicant == file.tx.actor.subject:
-        await requests.patient(file.tx)
+    await searches.patient(file.tx)
     return await file.answer(file.request.clarify(body.act.value(), **file.who))
 
 

@@ -5,8 +5,9 @@ The handlers of the inbox have a transaction and no key; these tasks have both. 
 
 import asyncio
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -38,21 +39,35 @@ async def ask_register(database: Database, settings: Settings) -> None:
 
 async def ask_once(database: Database, keys: Keys) -> bool:
     """Asks about one request, if there is one. The key is made before the question goes out, and known to the
-    database, else nobody would destroy it.
+    database, else nobody would destroy it. What cannot be sealed now is tried again, and holds up no other.
     """
     async with database.transaction() as tx:
         request = await requests.due(tx, "ask")
         if request is None:
             return False
-        public = await register.present_key(tx)
-        if public is None:
+        public = await register.present_keys(tx)
+        try:
+            sealed = _sealed(public, _criteria(request))
+            reply_key = None if sealed is None else keys.make(request.key)
+        except Exception as bad:  # noqa: BLE001 -- whatever it is, it concerns this one
+            log.warning("watiqa.question_unsealed", request=str(request.id), error=type(bad).__name__)
+            sealed = reply_key = None
+        if sealed is None or reply_key is None:
             await requests.later(tx, request.id, RETRY)
             return True
         await register.made(tx, request.key, request.id)
-        reply_key = keys.make(request.key)
-        asked = request.ask(sealed_for(public, _criteria(request)), reply_key, tx.now)
-        await requests.save(tx, request, because=asked)
+        await requests.save(tx, request, because=request.ask(sealed, reply_key, tx.now))
         return True
+
+
+def _sealed(public: Sequence[Mapping[str, Any]], content: bytes) -> str | None:
+    """For the newest key that is one; None while the register has published none."""
+    for key in public:
+        try:
+            return sealed_for(key, content)
+        except Damaged:
+            log.warning("watiqa.register_key_damaged", kid=str(key.get("kid", "")))
+    return None
 
 
 def _criteria(request: Request) -> bytes:

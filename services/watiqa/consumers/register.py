@@ -7,7 +7,8 @@ from uuid import UUID
 
 from services.watiqa.domain.values import Match
 from services.watiqa.events import RequestEvent
-from services.watiqa.store import register, requests
+from services.watiqa.events.request import MatchAmbiguous, MatchMissing
+from services.watiqa.store import register, requests, searches
 from shared.db import Tx
 from shared.documents import Standing, withdraw
 from shared.events import Envelope
@@ -22,6 +23,8 @@ UNREADABLE: Final = f"{OF}matching.unreadable.v1"
 ANSWERS: Final = frozenset({FOUND, AMBIGUOUS, MISSING, UNREADABLE})
 NOTED: Final = f"{OF}act.mention_added.v1"
 CONFIRMED: Final = f"{OF}act.margin_confirmed.v1"
+FLAGGED: Final = f"{OF}act.duplicate_flagged.v1"
+CLEARED: Final = f"{OF}act.duplicate_cleared.v1"
 ANNULLED: Final = f"{OF}act.annulled.v1"
 
 
@@ -41,6 +44,8 @@ class AnswerFacts:
     linked: bool = False
     margin_known: bool = True
     reason: str | None = None
+    acts: tuple[str, ...] = ()
+    versions: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +69,13 @@ async def hear_register(tx: Tx, envelope: Envelope) -> None:
         facts = envelope.read(ChangeFacts)
         if facts.supersedes:
             await _changed(tx, envelope.subject, facts.version, annulled=envelope.type == ANNULLED)
+        if envelope.type == ANNULLED:
+            await _decided(tx, envelope.subject, facts.version)
+    elif envelope.type == FLAGGED:
+        await _disputed(tx, envelope.subject, envelope.sequence)
+    elif envelope.type == CLEARED:
+        await register.changed(tx, envelope.subject, envelope.sequence)
+        await _decided(tx, envelope.subject, envelope.sequence)
     elif envelope.type == CONFIRMED:
         await _known(tx, envelope.subject, envelope.read(ChangeFacts).version)
 
@@ -72,6 +84,11 @@ async def _answered(tx: Tx, envelope: Envelope) -> None:
     """The act before the request, as `_changed` locks them."""
     facts = envelope.read(AnswerFacts)
     newest = await register.newest(tx, facts.act) if facts.act is not None else 0
+    older = [
+        Match(act=act, act_version=version)
+        for act, version in sorted(zip(facts.acts, facts.versions, strict=False))
+        if await register.newest(tx, act) > version
+    ]
     request = await requests.locked(tx, UUID(envelope.subject))
     event: RequestEvent | None
     if envelope.type == FOUND:
@@ -87,14 +104,18 @@ async def _answered(tx: Tx, envelope: Envelope) -> None:
             event = request.outdated(match, tx.now)
         else:
             event = request.found(match, facts.sealed, tx.now)
+    elif older:
+        event = request.outdated(older[0], tx.now)
     elif envelope.type == AMBIGUOUS:
-        event = request.ambiguous(tx.now)
+        event = request.ambiguous(tx.now, candidates=facts.acts)
     elif envelope.type == MISSING:
         event = request.missing(tx.now)
     else:
         event = request.unreadable(facts.reason or "", tx.now)
     if event is not None:
         await requests.save(tx, request, because=event)
+        if isinstance(event, MatchAmbiguous | MatchMissing):
+            await searches.missed(tx, request)
 
 
 async def _changed(tx: Tx, act: str, version: int, *, annulled: bool) -> None:
@@ -120,5 +141,24 @@ async def _known(tx: Tx, act: str, version: int) -> None:
     for request_id in await requests.of_act(tx, act, version):
         request = await requests.locked(tx, request_id)
         event = request.margin_known(act, version, tx.now)
+        if event is not None:
+            await requests.save(tx, request, because=event)
+
+
+async def _disputed(tx: Tx, act: str, version: int) -> None:
+    """The act seems to be a duplicate: nothing more is issued of it until a person has decided."""
+    await register.changed(tx, act, version)
+    for request_id in await requests.of_act(tx, act, version):
+        request = await requests.locked(tx, request_id)
+        event = request.disputed(act, version, tx.now)
+        if event is not None:
+            await requests.save(tx, request, because=event)
+
+
+async def _decided(tx: Tx, act: str, version: int) -> None:
+    """Whoever waits to hear more of this act."""
+    for request_id in await requests.among(tx, act):
+        request = await requests.locked(tx, request_id)
+        event = request.decided(act, version, tx.now)
         if event is not None:
             await requests.save(tx, request, because=event)

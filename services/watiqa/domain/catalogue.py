@@ -102,13 +102,24 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """A paper that proves a capacity; `article` is where it is known from."""
+
+    label: Names
+    article: str
+    confidence: Confidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """As what somebody asks (36-21 art. 43). `by_register`: where the register itself knows that the act is
+    """As what somebody asks, by which article. `by_register`: where the register itself knows that the act is
     of whoever asks, nothing is to be proven. `role` is who may say so, a citizen where it is empty.
     """
 
     label: Names
     proofs: tuple[str, ...]
+    article: str
+    confidence: Confidence
     by_register: bool = False
     authorisation: bool = False
     role: Role = Role.CITIZEN
@@ -118,7 +129,7 @@ class Capacity:
 class Capacities:
     source: str
     confidence: Confidence
-    proofs: Mapping[str, Names]
+    proofs: Mapping[str, Proof]
     capacities: Mapping[str, Capacity]
 
     def __post_init__(self) -> None:

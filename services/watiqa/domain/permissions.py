@@ -16,7 +16,7 @@ _AUTHORITY: Final = frozenset({Role.CIVIL_STATUS_AUTHORITY})
 
 OWN: Final = frozenset({A.READ, A.REDIRECT, A.CLARIFY, A.ADD_PROOF, A.PAY, A.REISSUE, A.WITHDRAW})
 """What the applicant does on a request of theirs."""
-AT_COUNTER: Final = frozenset({A.CLARIFY, A.PAY, A.WITHDRAW})
+AT_COUNTER: Final = frozenset({A.CLARIFY, A.ADD_PROOF, A.PAY, A.REISSUE, A.WITHDRAW})
 """Of these, what the office does for a person at a counter and not for who asked at the portal."""
 
 MAY: Final[dict[Action, frozenset[Role]]] = {
@@ -41,6 +41,7 @@ MAY: Final[dict[Action, frozenset[Role]]] = {
     A.RETURN: _OFFICE,
     A.REISSUE: APPLICANTS | _OFFICE,
     A.REVOKE: _OFFICER,
+    A.RETURN_PAYMENT: _OFFICER,
     A.WITHDRAW: APPLICANTS | _OFFICE,
 }
 

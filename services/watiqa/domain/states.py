@@ -29,6 +29,7 @@ class Action(StrEnum):
     RETURN = "return"
     REISSUE = "reissue"
     REVOKE = "revoke"
+    RETURN_PAYMENT = "return_payment"
     WITHDRAW = "withdraw"
 
 
@@ -78,6 +79,9 @@ NEXT: Final[dict[State, frozenset[State]]] = {
 
 STANDING: Final = frozenset({S.ISSUED, S.POSTED, S.RETURNED, S.DELIVERED})
 """There is a sealed document, and it says what the register says."""
+
+ENDED: Final = STANDING | {S.SUPERSEDED, S.REVOKED, S.REFUSED, S.WITHDRAWN}
+"""Money that comes now is for nothing that is still to be done."""
 
 UNDER_WAY: Final = frozenset({S.UNDER_CONTROL, S.UNPAID, S.ISSUING})
 """The act is found, and nothing is issued of it yet."""

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
 
+from services.watiqa.events.request import OwedReason
 from shared.errors import Invalid
 
 LONGEST: Final = 120  # characters of a name, as in the register
@@ -133,16 +134,22 @@ class PaymentState(StrEnum):
     STARTED = "started"
     PAID = "paid"
     FAILED = "failed"
+    OWED_BACK = "owed_back"  # it came, and nothing is given for it
+    RETURNED = "returned"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """`amount` in centimes."""
+    """`amount` in centimes. `reference`: of the transfer by which it was given back."""
 
     id: str
     amount: int
     started_at: datetime
     state: PaymentState = PaymentState.STARTED
+    owed_since: datetime | None = None
+    reason: OwedReason | None = None
+    returned_at: datetime | None = None
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -187,3 +187,13 @@ CONTROL: Final[dict[ControlReason, Words]] = {
 
 def words(state: State, control: ControlReason | None) -> Words:
     return CONTROL[control] if state is S.UNDER_CONTROL and control is not None else WORDS[state]
+
+
+OWED: Final[Words] = _w(
+    "توصل المكتب بمبلغ لا مقابل له.",
+    "Le bureau a reçu une somme qui ne lui est pas due.",
+    "The office received money that is not due to it.",
+    "يرد الضابط المبلغ ثم يسجل مرجع التحويل هنا.",
+    "L'officier rembourse la somme, puis inscrit ici la référence du virement.",
+    "The officer gives it back, then puts down the reference of the transfer here.",
+)

@@ -5,5 +5,15 @@ Events carry references. Who asks about whom stays here; what the register is as
 
 from services.watiqa.events.office import OFFICE, OfficeClosed, OfficeEvent, OfficeReopened
 from services.watiqa.events.request import REQUEST, RequestEvent
+from services.watiqa.events.search import SEARCH, SearchMissed
 
-__all__ = ["OFFICE", "REQUEST", "OfficeClosed", "OfficeEvent", "OfficeReopened", "RequestEvent"]
+__all__ = [
+    "OFFICE",
+    "REQUEST",
+    "SEARCH",
+    "OfficeClosed",
+    "OfficeEvent",
+    "OfficeReopened",
+    "RequestEvent",
+    "SearchMissed",
+]

@@ -233,6 +233,34 @@ class PaymentFailed(RequestEvent):
     payment: str
 
 
+class OwedReason(StrEnum):
+    """Why money that came is not ours to keep."""
+
+    PAID_TWICE = "paid_twice"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentUnowed(RequestEvent):
+    """Nothing is given for it: the office owes it back. `amount` in centimes."""
+
+    TYPE: ClassVar = "ma.jamaa.watiqa.request.payment_unowed.v1"
+    unowed_at: datetime
+    payment: str
+    amount: int
+    reason: OwedReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentReturned(RequestEvent):
+    """Given back; by what transfer, the request says."""
+
+    TYPE: ClassVar = "ma.jamaa.watiqa.request.payment_returned.v1"
+    returned_at: datetime
+    payment: str
+    amount: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaperOrdered(RequestEvent):
     """Written, and handed to the seal; `act_version` is what it was written from."""
@@ -277,7 +305,9 @@ class Returned(RequestEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overtaken(RequestEvent):
-    """The act changed. What was issued of it is superseded; what was not yet is asked for again."""
+    """The act changed, is disputed, or is so no longer. What was issued before a change is superseded; what
+    was not issued yet is asked for again.
+    """
 
     TYPE: ClassVar = "ma.jamaa.watiqa.request.overtaken.v1"
     overtaken_at: datetime
@@ -334,6 +364,8 @@ REQUEST: Final = Stream(
         PaymentStarted,
         Paid,
         PaymentFailed,
+        PaymentUnowed,
+        PaymentReturned,
         PaperOrdered,
         Issued,
         HandedOver,

@@ -20,7 +20,7 @@ PUBLISHED = text("""
 DESTROYED = text("UPDATE watiqa.register_key SET destroyed_at = :at WHERE kid = :kid")
 PRESENT = text("""
     SELECT public FROM watiqa.register_key WHERE destroyed_at IS NULL AND retires_at > :now
-    ORDER BY retires_at DESC LIMIT 1""").columns(public=JSONB)
+    ORDER BY retires_at DESC LIMIT 10""").columns(public=JSONB)
 CHANGED = text("""
     INSERT INTO watiqa.act_version AS known (act, version) VALUES (CAST(:act AS uuid), :version)
     ON CONFLICT (act) DO UPDATE SET version = greatest(known.version, excluded.version)""")
@@ -45,10 +45,9 @@ async def destroyed(tx: Tx, kid: str) -> None:
     await tx.execute(DESTROYED, {"kid": kid, "at": tx.now})
 
 
-async def present_key(tx: Tx) -> dict[str, Any] | None:
-    """The newest key to seal a question with; None before the register has published one."""
-    found: dict[str, Any] | None = (await tx.execute(PRESENT, {"now": tx.now})).scalar_one_or_none()
-    return found
+async def present_keys(tx: Tx) -> list[dict[str, Any]]:
+    """The keys to seal a question with, the newest first; none before the register has published one."""
+    return [row.public for row in await tx.execute(PRESENT, {"now": tx.now})]
 
 
 async def changed(tx: Tx, act: str, version: int) -> None:

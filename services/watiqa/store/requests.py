@@ -16,8 +16,7 @@ from services.watiqa.domain import Request, State
 from services.watiqa.events import REQUEST, RequestEvent
 from services.watiqa.store import offices
 from shared.db import Tx
-from shared.errors import NotFound, Stale, TooMany
-from shared.time import civil_day, midnight
+from shared.errors import NotFound, Stale
 
 IN_COLUMNS: Final = (
     "id",
@@ -29,9 +28,10 @@ IN_COLUMNS: Final = (
     "submitted_at",
     "version",
 )
-COLUMNS: Final = (*IN_COLUMNS, "act", "act_version", "due", "reply_key", "missed_at", "misses", "body")
-MOST_MISSES: Final = 10
-"""Searches of one person in one day that found nothing: more is guessing."""
+COLUMNS: Final = (
+    *IN_COLUMNS,
+    *("act", "act_version", "due", "reply_key", "missed_at", "misses", "among", "body"),
+)
 
 
 def _read(sql: str) -> Any:
@@ -51,18 +51,19 @@ UPDATE = text(
 LIST = _read(f"""{SELECT}
     WHERE (CAST(:states AS text[]) IS NULL OR state = ANY(CAST(:states AS text[])))
       AND (CAST(:applicant AS text) IS NULL OR applicant = :applicant)
+      AND (NOT CAST(:owed AS boolean) OR body @? '$.payments.*.state ? (@ == "owed_back")')
       AND (CAST(:after_at AS timestamptz) IS NULL
         OR (submitted_at, id) > (:after_at, CAST(:after_id AS uuid)))
     ORDER BY submitted_at, id LIMIT :limit""")
-MISSES = text("""
-    SELECT coalesce(sum(misses), 0) FROM watiqa.request
-    WHERE applicant = :applicant AND applicant <> '' AND missed_at >= :since""")
 DUE = _read(f"""{SELECT} WHERE due = :due AND due_at <= clock_timestamp()
     ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED""")
 LATER = text("""
     UPDATE watiqa.request SET due_at = clock_timestamp() + make_interval(secs => :seconds) WHERE id = :id""")
 OF_ACT = text("""
     SELECT id FROM watiqa.request WHERE act = CAST(:act AS uuid) AND act_version < :version ORDER BY id""")
+AMONG = text("""
+    SELECT id FROM watiqa.request
+    WHERE state = 'ambiguous' AND among @> ARRAY[CAST(:act AS uuid)] ORDER BY id""")
 OF_OFFICE = text("SELECT id FROM watiqa.request WHERE office = :office AND state = :state ORDER BY id")
 
 
@@ -91,6 +92,7 @@ async def find(
     *,
     states: Sequence[State] | None,
     applicant: str | None,
+    owed: bool,
     after: tuple[datetime, UUID] | None,
     limit: int,
 ) -> list[Request]:
@@ -98,6 +100,7 @@ async def find(
     values = {
         "states": None if states is None else [str(state) for state in states],
         "applicant": applicant,
+        "owed": owed,
         "after_at": after and after[0],
         "after_id": after and after[1],
         "limit": limit,
@@ -121,32 +124,26 @@ async def of_act(tx: Tx, act: str, version: int) -> list[UUID]:
     return [row.id for row in await tx.execute(OF_ACT, {"act": act, "version": version})]
 
 
+async def among(tx: Tx, act: str) -> list[UUID]:
+    """Those that wait to hear more of this act."""
+    return [row.id for row in await tx.execute(AMONG, {"act": act})]
+
+
 async def of_office(tx: Tx, office: str, state: State) -> list[UUID]:
     return [row.id for row in await tx.execute(OF_OFFICE, {"office": office, "state": state.value})]
 
 
-async def patient(tx: Tx) -> None:
-    """Raises TooMany `searches_suspended` until tomorrow: too many acts were asked for that are not there."""
-    since = midnight(civil_day(tx.now))
-    misses = (await tx.execute(MISSES, {"applicant": tx.actor.subject, "since": since})).scalar_one()
-    if misses >= MOST_MISSES:
-        raise TooMany(
-            "searches_suspended",
-            {
-                "ar": "كثرت الطلبات التي لم يعثر لها على رسم؛ أعيدوا المحاولة غدا أو توجهوا إلى مكتب.",
-                "fr": "Trop de demandes sans acte correspondant : réessayez demain, ou allez à un bureau.",
-                "en": "Too many requests that no act fits: try again tomorrow, or go to an office.",
-            },
-        )
-
-
 async def save(tx: Tx, request: Request, *, because: RequestEvent) -> None:
-    """What is left waiting for an officer of a closed office is held there, by an event of its own."""
+    """What is left waiting for an officer of a closed office is held there, by an event of its own; what was
+    paid for an issue that never comes is owed back, by another.
+    """
     await _written(tx, request, because)
     if request.state is State.UNDER_CONTROL and await offices.shut(tx, request.office):
         held = request.hold(tx.now)
         assert held is not None  # it waits for an officer
         await _written(tx, request, held)
+    elif owed := request.owe_back(tx.now):
+        await _written(tx, request, owed)
 
 
 async def _written(tx: Tx, request: Request, because: RequestEvent) -> None:
@@ -186,6 +183,7 @@ def to_row(request: Request) -> dict[str, Any]:
         "reply_key": request.key_in_use,
         "missed_at": request.missed_at,
         "misses": request.misses,
+        "among": [UUID(act) for act in request.candidates],
         "body": json.dumps(body, ensure_ascii=False),
     }
 

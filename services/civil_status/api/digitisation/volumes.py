@@ -204,7 +204,8 @@ async def replace_page(
     stored, image = await _stored(file, settings)
     tx = await caller.begin()
     volume = await volumes.locked(tx, volume_id)
-    scanned = volume.rescan(page, stored.sha256, by=tx.actor, now=tx.now)
+    read = await entries.reading(tx, volume.id, page)
+    scanned = volume.rescan(page, stored.sha256, by=tx.actor, now=tx.now, read=read)
     await volumes.replace_page(tx, volume, page, stored, image)
     await volumes.save(tx, volume, because=scanned)
     await progress.add(tx, volume.collectivity, {tx.actor.subject: {"scanned": 1}})
@@ -271,18 +272,18 @@ async def close_scanning(
     tx, volume = file.tx, file.volume
     listed = [Listed(number=one.number, pages=tuple(one.pages)) for one in body.acts]
     scanned = await volumes.numbers(tx, volume.id)
-    event = volume.close_scanning(listed, scanned, **file.officer)
     known = await entries.states(tx, volume.id)
     pages = {one.number: one.pages for one in listed}
+    again = [number for number in pages if known.get(number) is EntryState.REJECTED]
+    event = volume.close_scanning(listed, scanned, reopened=again, **file.officer)
     fresh = [number for number in range(volume.first, volume.last + 1) if number not in known]
     made = [
         Entry.listed(uuid5(volume.id, str(number)), volume, number, pages.get(number, ())) for number in fresh
     ]
     for entry, because in sorted(made, key=lambda one: one[0].id):
         await entries.save(tx, entry, because=because)
-    for entry in await entries.numbered(tx, volume.id, list(pages), EntryState.REJECTED):
-        if entry.number not in fresh:
-            await entries.save(tx, entry, because=entry.reopen(pages[entry.number], **file.officer))
+    for entry in await entries.numbered(tx, volume.id, again, EntryState.REJECTED):
+        await entries.save(tx, entry, because=entry.reopen(pages[entry.number], **file.officer))
     return await file.answer(event)
 
 

@@ -159,14 +159,36 @@ class Volume:
         self.pages += 1
         return self._announce(PageScanned, page=page, sha256=sha256, scanned_at=now)
 
-    def rescan(self, page: int, sha256: str, *, by: Actor, now: datetime) -> PageReplaced:
+    def rescan(
+        self, page: int, sha256: str, *, by: Actor, now: datetime, read: Collection[int] = ()
+    ) -> PageReplaced:
+        """`read` are acts that were read from the present image, or are being read. Raises Conflict
+        `page_read`: nobody would compare another image with what was keyed from this one.
+        """
         self._may(Action.REPLACE_PAGE, by)
+        if read:
+            raise Conflict(
+                "page_read",
+                {
+                    "ar": "قرئت رسوم من هذه الصورة: يرفض أولا ما يمكن رفضه منها.",
+                    "fr": "Des actes ont été lus sur cette image : rejetez d'abord ceux qui peuvent l'être.",
+                    "en": "Acts were read from this image: reject first those that can be.",
+                },
+                acts=sorted(read),
+            )
         return self._announce(PageReplaced, page=page, sha256=sha256, scanned_at=now)
 
     def close_scanning(
-        self, listed: Sequence[Listing], scanned: Collection[int], *, by: Actor, now: datetime
+        self,
+        listed: Sequence[Listing],
+        scanned: Collection[int],
+        *,
+        by: Actor,
+        now: datetime,
+        reopened: Collection[int] = (),
     ) -> ScanningClosed:
-        """Every act that stands in the volume with its pages; numbers that no page bears are missing.
+        """Every act that stands in the volume with its pages; numbers that no page bears are missing. Those
+        `reopened` are keyed anew: whatever lot they were in before does not clear them.
 
         Raises Invalid `act_not_in_volume`, `act_listed_twice`, `page_not_scanned`.
         """
@@ -178,6 +200,7 @@ class Volume:
             raise Invalid("act_listed_twice", "A number is listed twice.")
         if absent := sorted({page for one in listed for page in one.pages} - set(scanned)):
             raise Invalid("page_not_scanned", "An act stands on a page that was not scanned.", pages=absent)
+        self.recalled = self.recalled | dict.fromkeys(reopened, len(self.lots))
         missing = tuple(sorted(set(range(self.first, self.last + 1)) - set(numbers)))
         return self._announce(
             ScanningClosed,

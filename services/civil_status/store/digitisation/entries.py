@@ -74,6 +74,12 @@ TAKE = text("""
 HELD = text("SELECT holder, until FROM civil_status.hold WHERE entry = :entry")
 RELEASE = text("DELETE FROM civil_status.hold WHERE entry = :entry AND holder = :holder")
 END = text("DELETE FROM civil_status.hold WHERE entry = :entry")
+ON_PAGE = text("""
+    SELECT e.number, e.state, h.holder FROM civil_status.entry e
+    LEFT JOIN civil_status.hold h ON h.entry = e.id AND h.until > clock_timestamp()
+    WHERE e.volume = :volume AND e.body -> 'pages' @> to_jsonb(CAST(:page AS int))
+    ORDER BY e.id FOR UPDATE OF e""")
+UNREAD: Final = frozenset({EntryState.WAITING, EntryState.REJECTED})
 RESEMBLING = text("SELECT id FROM civil_status.resembling(:kind, :on, :given, :mother)")
 REFERENCES = text("""
     SELECT id, reference FROM civil_status.resembling(:kind, :on, :given, :mother)
@@ -136,6 +142,18 @@ async def numbered(tx: Tx, volume: UUID, numbers: Sequence[int], state: EntrySta
 async def states(tx: Tx, volume: UUID) -> dict[int, EntryState]:
     """By number."""
     return {row.number: EntryState(row.state) for row in await tx.execute(COUNTS, {"volume": volume})}
+
+
+async def reading(tx: Tx, volume: UUID, page: int) -> list[int]:
+    """Acts that were read from this page, or that another than the caller holds; locked, so that nobody keys
+    one meanwhile.
+    """
+    rows = await tx.execute(ON_PAGE, {"volume": volume, "page": page})
+    return [
+        row.number
+        for row in rows
+        if EntryState(row.state) not in UNREAD or row.holder not in {None, tx.actor.subject}
+    ]
 
 
 async def save(tx: Tx, entry: Entry, *, because: EntryEvent) -> None:

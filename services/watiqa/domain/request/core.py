@@ -8,7 +8,16 @@ from uuid import UUID
 from services.watiqa.domain.catalogue import Capacity, Layout, Listed, catalogue
 from services.watiqa.domain.permissions import AT_COUNTER, OWN, not_allowed, serves
 from services.watiqa.domain.states import ACTIONS, NEXT, Action, State
-from services.watiqa.domain.values import Address, Clock, Counter, Match, Payment, Statement, Wanted
+from services.watiqa.domain.values import (
+    Address,
+    Clock,
+    Counter,
+    Match,
+    Payment,
+    PaymentState,
+    Statement,
+    Wanted,
+)
 from services.watiqa.events import RequestEvent
 from services.watiqa.events import request as told
 from services.watiqa.events.request import Channel, ControlReason, Delivery, RefusalGround
@@ -24,7 +33,8 @@ A = Action
 class Core:
     """`version` is the sequence of its last event. `applicant` is empty for a person at a counter, for whom
     `filed_by` answers. `proofs` are digests by code. `answer` is what the register sealed, until the page is
-    written. `fee` in centimes.
+    written. `asker` put the last question to the register, unless it was `retried` by itself; `candidates`
+    are acts of which it waits to hear more. `paid_by` is the payment of the present issue; `fee` in centimes.
     """
 
     id: UUID
@@ -52,6 +62,9 @@ class Core:
     asked: int = 0
     misses: int = 0
     missed_at: datetime | None = None
+    asker: str = ""
+    retried: bool = False
+    candidates: tuple[str, ...] = ()
     match: Match | None = None
     answer: str | None = None
     control: ControlReason | None = None
@@ -61,6 +74,7 @@ class Core:
     ground: RefusalGround | None = None
     payments: dict[str, Payment] = field(default_factory=dict)
     paid_at: datetime | None = None
+    paid_by: str | None = None
     ordered: str | None = None
     issued_at: datetime | None = None
     sealed_document: str | None = None
@@ -87,6 +101,11 @@ class Core:
         return [code for code in self.proofs_wanted if code not in self.proofs and code not in seen]
 
     @property
+    def owed_back(self) -> list[Payment]:
+        """Money that came and for which nothing is given."""
+        return [one for one in self.payments.values() if one.state is PaymentState.OWED_BACK]
+
+    @property
     def waits_for_margin(self) -> bool:
         """A page that says what did not happen (a marriage, a death) is nobody's to approve before the margin
         is known.
@@ -106,7 +125,8 @@ class Core:
             moot |= {A.PREVIEW}
         if self.waits_for_margin:
             moot |= {A.APPROVE}
-        return ACTIONS[self.state] - moot
+        owed = {A.RETURN_PAYMENT} if self.owed_back else set()
+        return (ACTIONS[self.state] - moot) | owed
 
     def actions(self, by: Actor) -> list[Action]:
         """What `by` may do now; the API returns it and a 409 lists it."""
@@ -137,13 +157,19 @@ class Core:
     def _awaited(self) -> bool:
         return self.state is S.MATCHING and self.asked_at is not None
 
-    def _ask_again(self) -> None:
+    def _ask_again(self, by: Actor | None = None) -> None:
+        """For `by`, who said it more exactly; or the same as before."""
         self.asked_at = self.match = self.answer = self.ordered = None
+        self.candidates = ()
         self.asked += 1
+        if by is not None:
+            self.asker, self.retried = by.subject, False
 
     def _miss(self, now: datetime) -> None:
-        self.misses += 1
-        self.missed_at = now
+        """What nobody asked anew is nobody's guess."""
+        if not self.retried:
+            self.misses += 1
+            self.missed_at = now
 
     def _control(self, reason: ControlReason, now: datetime) -> told.ControlRequired:
         self.control = reason
@@ -162,9 +188,9 @@ class Core:
             raise Invalid(
                 "proof_missing",
                 {
-                    language: "، ".join(names[code][language] for code in missing)
+                    language: "، ".join(names[code].label[language] for code in missing)
                     if language == "ar"
-                    else " ; ".join(names[code][language] for code in missing)
+                    else " ; ".join(names[code].label[language] for code in missing)
                     for language in ("ar", "fr", "en")
                 },
                 proofs=missing,

@@ -77,6 +77,7 @@ class Filing(Core):
             delivery=delivery,
             applicant="" if counter else by.subject,
             filed_by=by.subject,
+            asker=by.subject,
             submitted_at=now,
             fee=listed.fee(delivery),
             wanted=wanted.checked() if wanted else None,

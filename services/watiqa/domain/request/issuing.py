@@ -66,8 +66,8 @@ class Issuing(Core):
         self._may(A.REISSUE, by)
         if self.state is not S.SUPERSEDED:
             return None
-        self.paid_at = self.tracking = self.approved_act = None
-        self._ask_again()
+        self.paid_at = self.paid_by = self.tracking = self.approved_act = None
+        self._ask_again(by)
         return self._announce(told.ReissueRequested, to=S.MATCHING, requested_at=now)
 
     def revoke(self, *, by: Actor, now: datetime) -> told.Revoked:

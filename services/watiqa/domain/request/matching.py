@@ -1,6 +1,6 @@
 """What the register is asked, and what its answers and its changes do."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -66,9 +66,11 @@ class Matching(Core):
             ControlReason.NOT_LINKED if self.known.by_register else ControlReason.PROOFS, now
         )
 
-    def ambiguous(self, now: datetime) -> told.MatchAmbiguous | None:
+    def ambiguous(self, now: datetime, candidates: Sequence[str] = ()) -> told.MatchAmbiguous | None:
+        """`candidates` are the acts that fit, or the one that is disputed."""
         if not self._awaited:
             return None
+        self.candidates = tuple(candidates)
         self._miss(now)
         return self._announce(told.MatchAmbiguous, to=S.AMBIGUOUS, answered_at=now)
 
@@ -95,30 +97,48 @@ class Matching(Core):
     def clarify(self, wanted: Wanted, *, by: Actor, now: datetime) -> told.Clarified:
         self._may(A.CLARIFY, by)
         self.wanted = wanted.checked()
-        self._ask_again()
+        self._ask_again(by)
         return self._announce(told.Clarified, to=S.MATCHING, clarified_at=now)
 
     def overtaken(
         self, act: str, version: int, now: datetime, *, annulled: bool = False
     ) -> told.Overtaken | told.Revoked | None:
         """The act changed. Nothing for a request that was answered of this version already."""
-        if self.match is None or self.match.act != act or self.match.act_version >= version:
+        if under_way := self.disputed(act, version, now):
+            return under_way
+        if not self._is_of(act, version):
             return None
-        if self.state in UNDER_WAY:
-            self._ask_again()
-            to = S.MATCHING
-        elif self.state is S.OFFICE_CLOSED:
-            self._ask_again()
-            to = self.state
-        elif annulled and self.state in STANDING | {S.SUPERSEDED}:
+        if annulled and self.state in STANDING | {S.SUPERSEDED}:
+            assert self.match is not None  # it is of this act
             self.revoked_for = "act_annulled"
             self.match = replace(self.match, act_version=version)
             return self._announce(told.Revoked, to=S.REVOKED, revoked_at=now, reason="act_annulled")
-        elif self.state in STANDING:
+        if self.state in STANDING:
             to = S.SUPERSEDED
         else:
             return None
         return self._announce(told.Overtaken, to=to, overtaken_at=now, act=act, act_version=version)
+
+    def disputed(self, act: str, version: int, now: datetime) -> told.Overtaken | None:
+        """The act seems to be a duplicate, or changed: what is not issued yet is asked for again."""
+        if not self._is_of(act, version) or self.state not in UNDER_WAY | {S.OFFICE_CLOSED}:
+            return None
+        self._ask_again()
+        self.retried = True
+        to = None if self.state is S.OFFICE_CLOSED else S.MATCHING
+        return self._announce(told.Overtaken, to=to, overtaken_at=now, act=act, act_version=version)
+
+    def decided(self, act: str, version: int, now: datetime) -> told.Overtaken | None:
+        """A person, or a court, has decided about one of the acts that it waits for."""
+        if self.state is not S.AMBIGUOUS or act not in self.candidates:
+            return None
+        self._ask_again()
+        self.retried = True
+        return self._announce(told.Overtaken, to=S.MATCHING, overtaken_at=now, act=act, act_version=version)
+
+    def _is_of(self, act: str, version: int) -> bool:
+        """Whether it was answered of an earlier version of this act."""
+        return self.match is not None and self.match.act == act and self.match.act_version < version
 
     def margin_known(self, act: str, version: int, now: datetime) -> told.Overtaken | None:
         """Somebody has compared the margin with the paper: what waited for that is asked again. What was
@@ -128,6 +148,7 @@ class Matching(Core):
         if not waits or self.match is None or self.match.act != act or self.match.margin_known:
             return None
         self._ask_again()
+        self.retried = True
         to = S.MATCHING if self.state is S.UNDER_CONTROL else None
         return self._announce(told.Overtaken, to=to, overtaken_at=now, act=act, act_version=version)
 

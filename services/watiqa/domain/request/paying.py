@@ -4,8 +4,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.watiqa.domain.request.core import A, Core, S
-from services.watiqa.domain.values import Payment, PaymentState
+from services.watiqa.domain.states import ENDED
+from services.watiqa.domain.values import Payment, PaymentState, legible
 from services.watiqa.events import request as told
+from services.watiqa.events.request import OwedReason
 from shared.auth import Actor
 from shared.errors import Conflict, Invalid, NotFound
 
@@ -19,19 +21,25 @@ class Paying(Core):
         self.payments[payment] = Payment(id=payment, amount=self.fee, started_at=now)
         return self._announce(told.PaymentStarted, started_at=now, payment=payment, amount=self.fee)
 
-    def settle_payment(self, payment: str, amount: int, *, now: datetime) -> told.Paid | None:
+    def settle_payment(
+        self, payment: str, amount: int, *, now: datetime
+    ) -> told.Paid | told.PaymentUnowed | None:
         """The provider's word, its signature verified by the caller; nothing for one already settled. Money
-        that comes for a request that no longer waits for it is put down, and changes nothing else.
+        that comes twice, or for what ended, is owed back, and changes nothing else.
 
         Raises NotFound `payment_unknown` and Invalid `payment_amount`.
         """
         known = self._payment(payment)
         if known.amount != amount:
             raise Invalid("payment_amount", "This is not the amount of the payment.")
-        if known.state is PaymentState.PAID:
+        if known.state not in {PaymentState.STARTED, PaymentState.FAILED}:
             return None
+        if self.paid_at is not None:
+            return self._owe(known, OwedReason.PAID_TWICE, now)
+        if self.state in ENDED:
+            return self._owe(known, OwedReason.ENDED, now)
         self.payments[payment] = replace(known, state=PaymentState.PAID)
-        self.paid_at = now
+        self.paid_at, self.paid_by = now, payment
         to = S.ISSUING if self.state is S.UNPAID else None
         return self._announce(told.Paid, to=to, paid_at=now, payment=payment, amount=amount)
 
@@ -42,6 +50,40 @@ class Paying(Core):
             return None
         self.payments[payment] = replace(known, state=PaymentState.FAILED)
         return self._announce(told.PaymentFailed, failed_at=now, payment=payment)
+
+    def owe_back(self, now: datetime) -> told.PaymentUnowed | None:
+        """What was paid for an issue that never comes."""
+        paid = self.payments.get(self.paid_by or "")
+        if self.state not in {S.REFUSED, S.WITHDRAWN} or paid is None or paid.state is not PaymentState.PAID:
+            return None
+        return self._owe(paid, OwedReason.ENDED, now)
+
+    def return_payment(
+        self, payment: str, reference: str, *, by: Actor, now: datetime
+    ) -> told.PaymentReturned:
+        """The officer has given it back, by a transfer with this reference: the provider's port knows none.
+
+        Raises Forbidden, NotFound `payment_unknown`, Conflict, Invalid.
+        """
+        self._may(A.RETURN_PAYMENT, by)
+        known = self._payment(payment)
+        if known.state is not PaymentState.OWED_BACK:
+            raise Conflict("nothing_owed", "This payment is not owed back.")
+        self.payments[payment] = replace(
+            known,
+            state=PaymentState.RETURNED,
+            returned_at=now,
+            reference=legible(reference, "reference", 64),
+        )
+        return self._announce(told.PaymentReturned, returned_at=now, payment=payment, amount=known.amount)
+
+    def _owe(self, payment: Payment, reason: OwedReason, now: datetime) -> told.PaymentUnowed:
+        self.payments[payment.id] = replace(
+            payment, state=PaymentState.OWED_BACK, owed_since=now, reason=reason
+        )
+        return self._announce(
+            told.PaymentUnowed, unowed_at=now, payment=payment.id, amount=payment.amount, reason=reason
+        )
 
     def _payment(self, payment: str) -> Payment:
         if payment not in self.payments:
