@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -407,3 +408,39 @@ async def test_the_rules_are_there_for_everybody(api: Api) -> None:
     assert "ISO 2859-1" in known["sampling_source"]
     assert known["plans"][0] == {"from_lot": 1, "sample": 13, "accept": 0}
     assert {one["code"] for one in known["rejects"]} >= {"page_unreadable", "act_missing"}
+
+
+async def next_of(api: Api, work: str, persona: str, **options: Any) -> tuple[int, Any]:
+    answer = await api.post("/v1/entries/next", persona, json={"work": work}, **options)
+    return answer.status_code, answer.json()
+
+
+async def test_the_next_act_for_me_is_one_that_i_may_work_on(api: Api) -> None:
+    volume = await opened(api, 3)
+    await volume.scan(1)
+    await volume.list_acts({1: [1], 2: [1], 3: [1]})
+    status, first = await next_of(api, "key", "keying_operator1")
+    assert (status, first["number"], first["hold"]["holder"]) == (200, 1, "keying_operator1")
+    assert (await next_of(api, "key", "keying_operator2"))[1]["number"] == 2, "nobody waits for another"
+    assert (await next_of(api, "key", "keying_operator1"))[1]["number"] == 1, "what is held comes first"
+    answer = await volume.step(1, "keying", "keying_operator1", keyed(1), held=False)
+    assert answer.status_code == 200, answer.text
+    assert (await next_of(api, "key", "keying_operator1"))[1]["number"] == 3, "not what was keyed already"
+    await volume.step(2, "release", "keying_operator2", held=False)
+    assert (await next_of(api, "key", "keying_operator2"))[1]["number"] == 1
+    await volume.step(1, "keying", "keying_operator2", keyed(1, latin="Houda"), held=False)
+
+    assert (await next_of(api, "key", "adjudicator"))[0] == 403
+    status, differs = await next_of(api, "adjudicate", "adjudicator")
+    assert (status, differs["number"], differs["state"]) == (200, 1, "differing")
+    assert len(differs["keyings"]) == 2
+    nothing = await next_of(api, "key", "keying_operator1", commune="06.371.01.01")
+    assert (nothing[0], nothing[1]["code"]) == (404, "nothing_to_do")
+
+
+async def test_of_many_who_ask_for_the_next_act_each_has_another(api: Api) -> None:
+    volume = await opened(api, 4)
+    await volume.scan(1)
+    await volume.list_acts({number: [1] for number in range(1, 5)})
+    given = await asyncio.gather(*(next_of(api, "key", f"keying_operator{who}") for who in range(1, 5)))
+    assert sorted(one["number"] for _, one in given) == [1, 2, 3, 4]

@@ -96,7 +96,14 @@ PAIRS: Final = [
     for action in kind.take
 ]
 OF_NOTHING: Final = {Action.OPEN_DECLARATION, Action.LIST_DECLARATIONS, Action.LIST_CORRECTIONS} | {
-    *(Action.UPLOAD, Action.GIVE_CONSENT, Action.EXCHANGE, Action.LOOK_UP, Action.LIST_MARGINS),
+    *(
+        Action.UPLOAD,
+        Action.GIVE_CONSENT,
+        Action.EXCHANGE,
+        Action.LOOK_UP,
+        Action.LIST_MARGINS,
+        Action.READ_IMPORTS,
+    ),
     *(Action.OPEN_VOLUME, Action.LIST_VOLUMES, Action.READ_PROGRESS, Action.READ_THROUGHPUT),
 }
 

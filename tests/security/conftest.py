@@ -14,10 +14,13 @@ from sqlalchemy import text
 
 from deploy.issuer import Issuer
 from deploy.registry import SERVICES
-from services.civil_status.store import acts, margins
+from services.civil_status.store import acts, imports, margins
 from services.civil_status.store.matching import Question, ask
+from services.civil_status.take_over import take_over
+from services.civil_status.take_over.reading import digest, opened
 from services.deadlines.events import Step
 from services.watiqa.store import requests, searches
+from shared.auth import Actor
 from shared.http import create_app
 from shared.http.route import Authorization, Route, authorization_of
 from shared.log import configure
@@ -27,6 +30,7 @@ from shared.tokens import Tokens
 from tests.civil_status.conftest import Says as RegisterSays
 from tests.civil_status.conftest import civil_status, register_clock_says
 from tests.civil_status.filed import registered
+from tests.civil_status.files import line, written
 from tests.civil_status.paper import digitised
 from tests.deadlines.conftest import Tell, deadlines, tell
 from tests.rokhas.conftest import Deliver, Says, clock_says, deliver, rokhas
@@ -206,6 +210,10 @@ async def world(
         )
         async with civil_status.worker.transaction() as tx:
             await margins.wanted(tx, await acts.get(tx, UUID(made.ids["act_id"])))
+        path = written(tmp_path / "acts.csv", [line(1), line(2, sex="?")])
+        by = Actor(subject="operator-1")
+        await take_over(civil_status.worker, opened(path), digest(path), by, limit=1000)
+        made.ids["import_id"] = str(imports.identity(digest(path)))
         async with watiqa.worker.transaction() as tx:
             await searches.missed(tx, await requests.get(tx, UUID(made.ids["request_id"])))
         yield made

@@ -7,11 +7,12 @@ from services.civil_status.api import (
     digitisation,
     exchanges,
     files,
+    imports,
     margins,
     searches,
 )
 from shared.http import Router
 
 router = Router()
-for part in (files, declarations, acts, margins, corrections, exchanges, digitisation, searches):
+for part in (files, declarations, acts, margins, imports, corrections, exchanges, digitisation, searches):
     router.include_router(part.router)

@@ -10,6 +10,7 @@ class Action(StrEnum):
     # on nothing in particular
     LOOK_UP = "look_up"
     LIST_MARGINS = "list_margins"
+    READ_IMPORTS = "read_imports"
     REGISTER_JUDGMENT = "register_judgment"
     OPEN_DECLARATION = "open_declaration"
     LIST_DECLARATIONS = "list_declarations"

@@ -4,6 +4,7 @@ transaction.
 
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import Final
 from uuid import UUID, uuid5
@@ -14,7 +15,7 @@ from services.civil_status.domain.spelling import Spelled
 from services.civil_status.domain.taken_over import Taking, counted, registers
 from services.civil_status.events.imports import IMPORT, ActsImported, ImportFinished, Taken
 from shared.db import Tx
-from shared.errors import Conflict
+from shared.errors import Conflict, NotFound
 
 NAMESPACE: Final = UUID("53a3e9f2-6f0d-5f0a-8a8e-0d6f1c2b5a10")
 MOST_BYTES: Final = 150_000
@@ -58,6 +59,18 @@ INSERT = text("""
       version, drawn_up_at, drawn_up_by, body, family_name, given_name, father_name, mother_name)
     SELECT id, kind, collectivity, office, year, number, 'imported', identifier, event_on, 0, drawn_up_at,
       :by, body, family_name, given_name, father_name, mother_name FROM civil_status.staged""")
+COUNT = text("""
+    INSERT INTO civil_status.imported AS i (import, office, collectivity, acts)
+    SELECT CAST(:id AS uuid), office, collectivity, count(*) FROM civil_status.staged
+    GROUP BY office, collectivity
+    ON CONFLICT (import, office) DO UPDATE SET acts = i.acts + excluded.acts""")
+FOLLOWED: Final = """
+    SELECT id, size, line AS lines, imported, already, rejected, started_at, finished_at
+    FROM civil_status.import"""
+FOLLOW = text(f"{FOLLOWED} WHERE id = :id")
+LIST = text(f"""{FOLLOWED}
+    WHERE (CAST(:after_at AS timestamptz) IS NULL OR (started_at, id) < (:after_at, CAST(:after_id AS uuid)))
+    ORDER BY started_at DESC, id DESC LIMIT :limit""")
 STAGED: Final = (
     "line", "id", "kind", "collectivity", "office", "year", "number", "identifier", "event_on", "drawn_up_at",
     "body", "family_name", "given_name", "father_name", "mother_name",
@@ -79,6 +92,20 @@ class Standing:
     already: int
     rejected: int
     finished: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """A file for who follows it: `size` in bytes, `lines` that were read."""
+
+    id: UUID
+    size: int
+    lines: int
+    imported: int
+    already: int
+    rejected: int
+    started_at: datetime
+    finished_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +151,20 @@ async def standing(tx: Tx, import_: UUID) -> Standing:
     return Standing(**{name: getattr(row, name) for name in Standing.__slots__})
 
 
+async def followed(tx: Tx, import_: UUID) -> Import:
+    """Raises NotFound `import_unknown`, also for a file of which the caller's offices have no act."""
+    row = (await tx.execute(FOLLOW, {"id": import_})).one_or_none()
+    if row is None:
+        raise NotFound("import_unknown", "No such file was taken over.")
+    return Import(**row._asdict())
+
+
+async def find(tx: Tx, *, after: tuple[datetime, UUID] | None, limit: int) -> list[Import]:
+    """The newest first."""
+    values = {"after_at": after and after[0], "after_id": after and after[1], "limit": limit}
+    return [Import(**row._asdict()) for row in await tx.execute(LIST, values)]
+
+
 async def take(tx: Tx, import_: UUID, chunk: Chunk, names: Mapping[Spelled, int]) -> Outcome:
     """The acts of a chunk become acts of the register, once: those that are there already stay as they are.
 
@@ -132,6 +173,7 @@ async def take(tx: Tx, import_: UUID, chunk: Chunk, names: Mapping[Spelled, int]
     outcome = await lay(tx, chunk, names)
     if outcome.imported:
         await tx.execute(INSERT, {"by": tx.actor.subject})
+        await tx.execute(COUNT, {"id": import_})
     events = 0
     if outcome.imported:
         gone = {reject.line for reject in outcome.rejects} | set(outcome.there)

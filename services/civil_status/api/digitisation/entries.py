@@ -1,6 +1,6 @@
 """Acts in work: held by one person, keyed twice, adjudicated, checked, compared with the register."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Response
@@ -19,7 +19,7 @@ from services.civil_status.api.digitisation.common import (
 )
 from services.civil_status.domain.digitisation.rules import rules
 from services.civil_status.domain.digitisation.transcription import Transcription, flat, named
-from services.civil_status.domain.permissions import demand
+from services.civil_status.domain.permissions import MAY, demand, not_allowed
 from services.civil_status.domain.states import Action
 from services.civil_status.events.digitisation import RejectGround, ReturnGround, TakeoverReason
 from services.civil_status.store import acts
@@ -29,6 +29,10 @@ from shared.errors import Invalid, NotFound
 from shared.http import Body, Router
 
 router = Router(prefix="/entries")
+
+
+class NextIn(Body):
+    work: Literal[Action.KEY, Action.ADJUDICATE]
 
 
 class TakeoverIn(Body):
@@ -87,6 +91,29 @@ async def read(
     entry = await entries.get(tx, paper_id)
     demand(Action.READ_ENTRY, tx.actor, entry.collectivity)
     await looked_at(tx, Action.READ_ENTRY, entry)
+    return show_entry(tx, response, entry)
+
+
+@router.post("/next")
+async def hold_next(tx: Annotated[Tx, authorize(Action.HOLD)], body: NextIn, response: Response) -> EntryOut:
+    """The next act that waits for this work and in which the caller has no part yet, held for them; or the
+    one that they hold already. Raises NotFound `nothing_to_do`.
+    """
+    if not tx.actor.holds(*MAY[body.work]):
+        raise not_allowed()
+    entry = await entries.next_for(tx, body.work)
+    if entry is None:
+        raise NotFound(
+            "nothing_to_do",
+            {
+                "ar": "لا رسم ينتظركم الآن.",
+                "fr": "Aucun acte ne vous attend en ce moment.",
+                "en": "No act waits for you now.",
+            },
+        )
+    entry.may_hold(tx.actor)
+    entry.hold = await entries.take(tx, entry, rules().hold)
+    await looked_at(tx, Action.HOLD, entry)
     return show_entry(tx, response, entry)
 
 

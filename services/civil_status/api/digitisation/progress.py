@@ -35,12 +35,15 @@ class OfficeOut(BaseModel):
 
 
 class ProgressOut(BaseModel):
-    """`target` is the country's; `done` are acts in the register by digitisation, or found there already."""
+    """`target` is the country's; `done` are acts of paper that the register holds, keyed here or `imported`
+    from files: what was keyed and found there already is not counted twice.
+    """
 
     within: str | None
     target: int
     target_source: str
     done: int
+    imported: int
     share: float
     volumes: int
     pages: int
@@ -108,12 +111,14 @@ async def read_progress(
 ) -> ProgressOut:
     """Of the country, or of a region, province or commune."""
     found = await progress.progress(tx, within=within)
-    done = found.acts[EntryState.REGISTERED] + found.acts[EntryState.DUPLICATE]
+    imported = await progress.imported(tx, within=within)
+    done = found.acts[EntryState.REGISTERED] + imported
     return ProgressOut(
         within=within,
         target=rules().acts,
         target_source=rules().acts_source,
         done=done,
+        imported=imported,
         share=done / rules().acts,
         volumes=found.volumes,
         pages=found.pages,

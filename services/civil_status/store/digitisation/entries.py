@@ -15,8 +15,9 @@ from sqlalchemy import Row, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.civil_status.domain.digitisation.entry import Entry, Hold, Keying, held_by_another
-from services.civil_status.domain.digitisation.states import EntryState
+from services.civil_status.domain.digitisation.states import WORK, EntryState
 from services.civil_status.domain.digitisation.transcription import Transcription
+from services.civil_status.domain.states import Action
 from services.civil_status.domain.values import Blocks
 from services.civil_status.events import ActKind
 from services.civil_status.events.digitisation import ENTRY, EntryEvent
@@ -72,6 +73,15 @@ TAKE = text("""
       WHERE h.holder = excluded.holder OR h.until <= clock_timestamp()
     RETURNING holder, until""")
 HELD = text("SELECT holder, until FROM civil_status.hold WHERE entry = :entry")
+# What the caller holds comes first. A row that somebody is taking now is passed over.
+NEXT = text("""
+    SELECT e.id FROM civil_status.entry e JOIN civil_status.volume v ON v.id = e.volume
+    LEFT JOIN civil_status.hold h ON h.entry = e.id AND h.until > clock_timestamp()
+    WHERE v.state = 'keying' AND e.state = ANY(CAST(:states AS text[]))
+      AND (h.holder IS NULL OR h.holder = :by)
+      AND NOT EXISTS (SELECT FROM civil_status.keying k WHERE k.entry = e.id
+        AND k.round = (e.body ->> 'round')::int AND k.operator = :by)
+    ORDER BY h.holder IS NULL, v.opened_at, e.volume, e.number LIMIT 1 FOR UPDATE OF e SKIP LOCKED""")
 RELEASE = text("DELETE FROM civil_status.hold WHERE entry = :entry AND holder = :holder")
 END = text("DELETE FROM civil_status.hold WHERE entry = :entry")
 ON_PAGE = text("""
@@ -195,6 +205,15 @@ async def take(tx: Tx, entry: Entry, length: timedelta) -> Hold:
         row = (await tx.execute(HELD, {"entry": entry.id})).one()
         raise held_by_another(Hold(holder=row.holder, until=row.until))
     return Hold(holder=row.holder, until=row.until)
+
+
+async def next_for(tx: Tx, work: Action) -> Entry | None:
+    """The first act that waits for this work, in which the caller has no part yet and which nobody else
+    holds; locked.
+    """
+    states = [state.value for state, needed in WORK.items() if needed is work]
+    row = (await tx.execute(NEXT, {"states": states, "by": tx.actor.subject})).one_or_none()
+    return None if row is None else await get(tx, row.id)
 
 
 async def release(tx: Tx, entry: Entry) -> None:

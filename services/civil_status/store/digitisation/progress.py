@@ -13,6 +13,7 @@ from shared.time import civil_day
 
 COUNTS: Final = ("scanned", "keyed", "fields", "errors", "adjudicated", "checked", "rejected")
 PROGRESS = text("SELECT * FROM civil_status.progress_of(:within, :by_office, :after, :limit)")
+IMPORTED = text("SELECT civil_status.imported_of(:within)")
 ADD = text(f"""
     INSERT INTO civil_status.work AS w (collectivity, operator, day, {", ".join(COUNTS)})
     VALUES (:collectivity, :operator, :day, {", ".join(f":{name}" for name in COUNTS)})
@@ -62,6 +63,12 @@ async def progress(tx: Tx, *, within: str | None) -> Progress:
     if row is None:
         return Progress(office=None, volumes=0, pages=0, expected=0, acts=dict.fromkeys(EntryState, 0))
     return _progress(row)
+
+
+async def imported(tx: Tx, *, within: str | None) -> int:
+    """Acts that were taken over from files, of a collectivity or of the country."""
+    acts: int = (await tx.execute(IMPORTED, {"within": within})).scalar_one()
+    return acts
 
 
 async def by_office(tx: Tx, *, within: str | None, after: str | None, limit: int) -> list[Progress]:
