@@ -104,40 +104,52 @@ class Window:
                 await asyncio.sleep(0.5)
 
     async def note(self, acts: Sequence[Drawn]) -> None:
-        """A marriage in the margin of each, some seconds apart."""
+        """A marriage in the margin of each."""
         for act in acts:
-            await asyncio.sleep(self.crowd.chance.uniform(0, 0.4))
             body = {"kind": "marriage", "reference": "12/2026", "on": "2026-01-05", "spouse": MOTHER}
-            for _ in range(20):
-                command, _ = await self.crowd.do(
-                    *("civil_status", "act", "note", "civil_status_officer", f"/v1/acts/{act.id}/mentions"),
-                    body,
-                    subject=act.id,
-                    commune=COMMUNE,
-                )
-                if command.status:
-                    break  # a failure of which nobody knows the end is left so: A1 allows one or none
-                await asyncio.sleep(0.5)
+            path, officer = f"/v1/acts/{act.id}/mentions", "civil_status_officer"
+            async with asyncio.timeout(PATIENCE):
+                # Nobody there: again. A failure of which nobody knows the end is left so.
+                while not await self._step("civil_status", "act", "note", officer, path, body, act.id):
+                    pass  # who meets nobody waits half a second (load.py)
 
-    async def officer(self, number: int) -> None:
-        """Looks at what waits, as the other one does, until cancelled: one request in five is refused."""
-        me = f"civil_status_officer{number}"
+    async def control(self) -> None:
+        """Two officers decide on what waits, each on every request and both at once, until cancelled. One of
+        them refuses now and then.
+        """
         while True:
             await asyncio.sleep(0.3)
             with contextlib.suppress(httpx.HTTPError, KeyError):
-                answer = await self.crowd.get(
-                    "watiqa", f"{REQUESTS}?state=under_control&limit=200", me, COMMUNE
-                )
-                waiting = [one["id"] for one in answer.json()["items"] if one["id"] in self.asked]
-                for request in waiting[:5]:
-                    refuses = self.crowd.chance.random() < 0.2
-                    step, body = ("refusal", {"ground": "not_entitled"}) if refuses else ("approval", {})
-                    command, _ = await self.crowd.do(
-                        *("watiqa", "request", step, me, f"{REQUESTS}/{request}/{step}", body),
-                        subject=request,
-                        commune=COMMUNE,
-                    )
-                    self.late += command.status == 409
+                me = "civil_status_officer1"
+                path = f"{REQUESTS}?state=under_control&limit=200"
+                answer = await self.crowd.get("watiqa", path, me, COMMUNE)
+                for request in [one["id"] for one in answer.json()["items"] if one["id"] in self.asked]:
+                    await asyncio.gather(self._decide(request, 1, 0), self._decide(request, 2, 0.3))
+
+    async def _decide(self, request: str, officer: int, refusals: float) -> None:
+        refuses = self.crowd.chance.random() < refusals
+        step, body = ("refusal", {"ground": "not_entitled"}) if refuses else ("approval", {})
+        path = f"{REQUESTS}/{request}/{step}"
+        status = await self._step(
+            "watiqa", "request", step, f"civil_status_officer{officer}", path, body, request
+        )
+        self.late += status == 409
+
+    async def _step(
+        self,
+        service: str,
+        aggregate: str,
+        what: str,
+        by: str,
+        path: str,
+        body: dict[str, Any],
+        subject: str,
+    ) -> int:
+        """The status of the answer; 0 when there was none."""
+        command, _ = await self.crowd.do(
+            service, aggregate, what, by, path, body, subject=subject, commune=COMMUNE
+        )
+        return command.status
 
 
 async def _by_few(work: Sequence[Any]) -> list[Any]:
