@@ -13,7 +13,10 @@ from deploy.demo.cast import DELIVERED, ELIGIBLE, INVOKED, REGION, cast, stages
 from deploy.demo.seasons import FALL, SEASONS, Row, Season, rows, slips, table
 from deploy.demo.show import Show
 from deploy.demo.stage import StepFailed, expect, pdf, until
+from deploy.demo.window import page
 from deploy.engines import EngineError, EngineSettings, free_port
+from services.civil_status.domain.digitisation.rules import rules
+from services.civil_status.domain.digitisation.scans import image_of
 from services.rokhas.domain.recueil import SilenceEffect
 from services.rokhas.store.dossiers import procedures
 from shared.files import PDF, Files
@@ -75,6 +78,12 @@ def test_the_table_has_a_line_for_each_file_and_each_slip_is_one() -> None:
 async def test_the_document_of_the_story_is_one_that_the_platform_stores(tmp_path: Path) -> None:
     stored = await Files.at(tmp_path.as_uri()).put(pdf("Plan"), name="plan.pdf", content_type=PDF)
     assert stored.media_type == PDF
+
+
+def test_the_page_of_the_story_is_one_that_is_keyed_from_and_no_two_are_one() -> None:
+    pages = [page(number, name, date(1962, 1, number)) for number, name in ((1, "زينب"), (2, "هدى"))]
+    assert {image_of(one, rules().scan).media_type for one in pages} == {"image/png"}
+    assert pages[0] != pages[1]
 
 
 async def test_what_never_comes_is_reported_with_what_was_seen() -> None:
