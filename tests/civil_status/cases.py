@@ -18,6 +18,7 @@ from services.civil_status.domain.values import (
     Happening,
     Name,
     Person,
+    Seen,
     Sex,
 )
 from services.civil_status.events import ActKind, MentionKind, Origin
@@ -202,6 +203,10 @@ TAKE_ACT: Final[dict[Action, Take]] = {
             by=COURT,
             now=NOW,
         ),
+    ),
+    Action.LINK_HOLDER: (
+        OFFICER,
+        lambda a: a.link("citizen-9", Seen.NATIONAL_CARD, by=OFFICER, now=NOW),
     ),
     Action.CONFIRM_MARGIN: (OFFICER, lambda a: a.confirm_margin(by=OFFICER, now=NOW)),
     Action.ANNUL: (COURT, lambda a: a.annul("TPI 2/2026", NOW.date(), by=COURT, now=NOW)),

@@ -111,6 +111,7 @@ BODIES: dict[str, Any] = {
         "changes": {"subject.given.latin": "Yacine"},
     },
     "/acts/{act_id}/annulment": {"judgment": "TPI 6/2026", "judged_on": "2026-11-20"},
+    "/holder": {"account": "citizen9", "identity": "national_card"},
     "/duplicate": {"other": "00000000-0000-0000-0000-000000000000"},
     "/v1/declarations": declaration(),
     "/completion": declared("0" * 64),

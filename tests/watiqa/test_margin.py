@@ -125,3 +125,18 @@ def test_nobody_approves_what_says_that_nothing_happened() -> None:
     made = answered(asked(document="individual_sheet"))
     with pytest.raises(Conflict, match="margin_unknown"):
         made.approve(by=OFFICER, now=NOW)
+
+
+async def test_whom_an_officer_has_seen_is_the_holder_from_then_on(
+    api: Api, register: Api, world: World, taken: str
+) -> None:
+    await register.post(f"/v1/acts/{taken}/margin-check", CLERK, json={})
+    request = await submitted(api, act=MOHAMED)
+    await world.settle()
+    assert (await shown(api, request))["control"] == "not_linked"
+    seen = {"account": "citizen", "identity": "national_card"}
+    linked = await register.post(f"/v1/acts/{taken}/holder", CLERK, json=seen)
+    assert linked.status_code == 200, linked.text
+    again = await submitted(api, act=MOHAMED)
+    await world.settle()
+    assert (await shown(api, again))["state"] == "issued", "by itself"

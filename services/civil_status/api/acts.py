@@ -25,6 +25,7 @@ from services.civil_status.api.common import (
 from services.civil_status.domain import Act, Action
 from services.civil_status.domain.outputs import Output, fold
 from services.civil_status.domain.permissions import demand, may_read
+from services.civil_status.domain.values import Seen
 from services.civil_status.events import ActKind, MentionKind, Origin
 from services.civil_status.store import acts
 from services.civil_status.store.uploads import brought
@@ -65,6 +66,13 @@ class AmendmentIn(Body):
 class AnnulmentIn(Body):
     judgment: JudgmentReference
     judged_on: Day
+
+
+class HolderIn(Body):
+    """`account`: the reference by which the person signs in, as they show it; null takes a link back."""
+
+    account: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")] | None
+    identity: Seen | None = None
 
 
 class DuplicateIn(Body):
@@ -174,6 +182,14 @@ async def enter_judgment(
 async def annul(file: Annotated[Change, changing(Action.ANNUL)], body: AnnulmentIn) -> ActOut:
     """By a court; the act stays in the register."""
     return await file.answer(file.act.annul(body.judgment, body.judged_on, **file.officer))
+
+
+@router.post("/{act_id}/holder")
+async def link_holder(file: Annotated[Change, changing(Action.LINK_HOLDER)], body: HolderIn) -> ActOut:
+    """Of paper nobody declared anything here: the officer has seen the person and their card, and from now on
+    the register knows them when they ask.
+    """
+    return await file.answer(file.act.link(body.account, body.identity, **file.officer))
 
 
 @router.post("/{act_id}/duplicate")

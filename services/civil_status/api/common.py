@@ -163,7 +163,8 @@ class BlocksIn(Body):
 class ActOut(BaseModel):
     """An act as it was drawn up. `actions` are what the caller may do now; what it reads today, and its
     margin, are outputs: `GET /acts/{id}/outputs/{output}`. Without `margin_known` nobody has compared the
-    margin with the paper since the act was taken over from a file.
+    margin with the paper since the act was taken over from a file. `holder_known`: an officer has seen whose
+    it is.
     """
 
     id: UUID
@@ -180,6 +181,7 @@ class ActOut(BaseModel):
     state: ActState
     mentions: int
     margin_known: bool
+    holder_known: bool
     disputed_with: UUID | None
     judgment: str | None
     actions: list[Action]
@@ -264,7 +266,16 @@ def changing(action: Action) -> Any:
 def show(tx: Tx, response: Response, act: Act) -> ActOut:
     etag(response, act.version)
     fields = {name: getattr(act, name) for name in ActOut.model_fields if hasattr(act, name)}
-    return ActOut(**(fields | {"mentions": len(act.mentions), "actions": act.actions(tx.actor)}))
+    return ActOut(
+        **(
+            fields
+            | {
+                "mentions": len(act.mentions),
+                "holder_known": act.holder is not None,
+                "actions": act.actions(tx.actor),
+            }
+        )
+    )
 
 
 async def read_by_another(tx: Tx, action: Action, *read: Act) -> None:

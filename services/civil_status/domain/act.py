@@ -16,6 +16,7 @@ from services.civil_status.domain.values import (
     Blocks,
     Mention,
     Person,
+    Seen,
     demand_named,
     restated,
 )
@@ -26,6 +27,8 @@ from services.civil_status.events import (
     Annulled,
     DuplicateCleared,
     DuplicateFlagged,
+    HolderLinked,
+    HolderUnlinked,
     MarginConfirmed,
     MentionAdded,
     MentionKind,
@@ -50,7 +53,7 @@ ON: Final[dict[MentionKind, tuple[frozenset[ActKind], Basis]]] = {
 @dataclass(kw_only=True)
 class Act:
     """`version` is the sequence of its last event. `parties` are references of those whose act it is: the
-    person concerned, and who declared it. A transition raises before it changes anything.
+    person concerned (the `holder`), and who declared it. A transition raises before it changes anything.
     """
 
     id: UUID
@@ -72,6 +75,10 @@ class Act:
     judgment: str | None = None
     margin_checked_at: datetime | None = None
     margin_checked_by: str | None = None
+    holder: str | None = None
+    holder_seen: Seen | None = None
+    holder_by: str | None = None
+    holder_at: datetime | None = None
 
     @classmethod
     def register(
@@ -294,18 +301,49 @@ class Act:
         """
         self._may(Action.CONFIRM_MARGIN, by)
         if self.margin_known:
-            raise Conflict(
-                "margin_known",
-                {
-                    "ar": "بيانات هامش هذا الرسم معروفة.",
-                    "fr": "Les mentions marginales de cet acte sont connues.",
-                    "en": "What stands in the margin of this act is known.",
-                },
-            )
+            raise Conflict("margin_known", "What stands in the margin of this act is known.")
         self.margin_checked_at, self.margin_checked_by = now, by.subject
         return self._announce(
             MarginConfirmed, confirmed_at=now, version=self.version + 1, mentions=len(self.mentions)
         )
+
+    def link(
+        self, account: str | None, seen: Seen | None, *, by: Actor, now: datetime
+    ) -> HolderLinked | HolderUnlinked:
+        """The officer has seen the person concerned with their card: `account` is theirs. None takes a link
+        back that was a mistake.
+
+        Raises Forbidden, also for an account of the officer's; Conflict, Invalid.
+        """
+        demand(Action.LINK_HOLDER, by, self.collectivity)
+        if by.subject in self.parties - {self.holder} or by.subject in {account, self.holder}:
+            raise Forbidden("own_act", "Nobody enters anything on an act that concerns themselves.")
+        if Action.LINK_HOLDER not in ACT_ACTIONS[self.state]:
+            raise self._conflict(by)
+        if account is None:
+            return self._unlinked(now)
+        if self.kind is not ActKind.BIRTH:
+            raise Invalid(
+                "not_a_birth", "An act of birth is the holder's; one of death is asked for by others."
+            )
+        if seen is None:
+            raise Invalid("identity_missing", "Say by what you knew who stood before you.")
+        if self.holder is not None:
+            raise Conflict("holder_known", "This act has a holder: take a wrong link back first.")
+        if account in self.parties:
+            raise Conflict("party_already", "This account is of who declared the act.")
+        if any(one.kind is MentionKind.DEATH for one in self.mentions):
+            raise Conflict("already_dead", "The margin holds a death already.")
+        self.parties = self.parties | {account}
+        self.holder, self.holder_seen, self.holder_by, self.holder_at = account, seen, by.subject, now
+        return self._announce(HolderLinked, linked_at=now)
+
+    def _unlinked(self, now: datetime) -> HolderUnlinked:
+        if self.holder is None:
+            raise Conflict("holder_unknown", "This act has no holder yet.")
+        self.parties = self.parties - {self.holder}
+        self.holder = self.holder_seen = self.holder_by = self.holder_at = None
+        return self._announce(HolderUnlinked, unlinked_at=now)
 
     def flag_duplicate(self, other: UUID, *, by: Actor, now: datetime) -> DuplicateFlagged:
         """Raises Forbidden, Conflict, Invalid `same_act`."""

@@ -72,9 +72,12 @@ def fits(act: Act, wanted: Criteria) -> bool:
 
 
 def linked(act: Act, asker: str | None) -> bool:
-    """Whether the register itself knows that this is the person concerned, or the parent who declared: an act
-    that a brother or a hospital declared is not theirs to be given of (36-21 art. 43).
+    """Whether the register itself knows that this is the person concerned, whom an officer has seen, or the
+    parent who declared: an act that a brother or a hospital declared is not theirs to be given of (36-21
+    art. 43).
     """
+    if asker is not None and asker == act.holder:
+        return True
     declarant = act.blocks.declarant
     return asker in act.parties and (declarant is None or declarant.relation in {"father", "mother"})
 

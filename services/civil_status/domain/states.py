@@ -35,6 +35,7 @@ class Action(StrEnum):
     ADD_MENTION = "add_mention"
     ENTER_JUDGMENT = "enter_judgment"
     CONFIRM_MARGIN = "confirm_margin"
+    LINK_HOLDER = "link_holder"
     ANNUL = "annul"
     FLAG_DUPLICATE = "flag_duplicate"
     CLEAR_DUPLICATE = "clear_duplicate"
@@ -86,7 +87,7 @@ _ENTRIES: Final = frozenset(
 )
 
 ACT_ACTIONS: Final[dict[ActState, frozenset[Action]]] = {
-    ActState.VALID: _ENTRIES | {A.READ_ACT, A.FLAG_DUPLICATE},
+    ActState.VALID: _ENTRIES | {A.READ_ACT, A.LINK_HOLDER, A.FLAG_DUPLICATE},
     # Life goes on while somebody looks into it: a marriage is noted all the same.
     ActState.DISPUTED: _ENTRIES | {A.READ_ACT, A.CLEAR_DUPLICATE},
     ActState.ANNULLED: frozenset({A.READ_ACT}),

@@ -20,6 +20,14 @@ class Sex(StrEnum):
     MALE = "male"
 
 
+class Seen(StrEnum):
+    """By what an officer knew who stood before them."""
+
+    NATIONAL_CARD = "national_card"
+    PASSPORT = "passport"
+    RESIDENCE_CARD = "residence_card"
+
+
 class Basis(StrEnum):
     """By what a mention is entered."""
 

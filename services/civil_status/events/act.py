@@ -84,6 +84,24 @@ class MarginConfirmed(ActEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HolderLinked(ActEvent):
+    """An officer has seen the person concerned: the register knows from now on when they ask. Whose account
+    it is stays here.
+    """
+
+    TYPE: ClassVar = "ma.jamaa.civil_status.act.holder_linked.v1"
+    linked_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HolderUnlinked(ActEvent):
+    """It was a mistake, or the account is theirs no more."""
+
+    TYPE: ClassVar = "ma.jamaa.civil_status.act.holder_unlinked.v1"
+    unlinked_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicateFlagged(ActEvent):
     """Two acts seem to say the same; nothing is issued of this one until a person has decided."""
 
@@ -115,5 +133,14 @@ class Annulled(ActEvent):
 ACT: Final = Stream(
     "civil_status",
     "act",
-    (ActRegistered, MentionAdded, MarginConfirmed, DuplicateFlagged, DuplicateCleared, Annulled),
+    (
+        ActRegistered,
+        MentionAdded,
+        MarginConfirmed,
+        HolderLinked,
+        HolderUnlinked,
+        DuplicateFlagged,
+        DuplicateCleared,
+        Annulled,
+    ),
 )

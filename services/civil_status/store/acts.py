@@ -14,7 +14,7 @@ from services.civil_status.domain import Act, ActState
 from services.civil_status.domain.digitisation.entry import number_taken
 from services.civil_status.domain.identifier import draw
 from services.civil_status.domain.outputs import Output, fold
-from services.civil_status.domain.values import Blocks, Mention, tree
+from services.civil_status.domain.values import Blocks, Mention, Seen, tree
 from services.civil_status.events import (
     ACT,
     ActEvent,
@@ -31,7 +31,8 @@ from shared.time import civil_day
 
 COLUMNS: Final = (
     "id, kind, collectivity, office, year, number, origin, identifier, event_on, parties, state,"
-    " disputed_with, judgment, version, drawn_up_at, drawn_up_by, margin_checked_at, margin_checked_by, body"
+    " disputed_with, judgment, version, drawn_up_at, drawn_up_by, margin_checked_at, margin_checked_by,"
+    " holder, holder_seen, holder_by, holder_at, body"
 )
 _COLUMNS: Final = (*COLUMNS.split(", "), *names.COLUMNS)
 VALUES: Final = ", ".join("CAST(:body AS jsonb)" if name == "body" else f":{name}" for name in _COLUMNS)
@@ -55,6 +56,7 @@ INSERT = text(
 )
 CHANGED: Final = (
     *("state", "disputed_with", "judgment", "version", "margin_checked_at", "margin_checked_by"),
+    *("holder", "holder_seen", "holder_by", "holder_at"),
 )
 """What happens to an act; all else was written once."""
 UPDATE = text(
@@ -197,7 +199,7 @@ def to_row(act: Act) -> dict[str, Any]:
         "origin": act.origin.value,
         "identifier": act.identifier,
         "event_on": act.blocks.event.on.first,
-        "parties": sorted(act.parties),
+        "parties": sorted(act.parties - {act.holder}),
         "state": act.state.value,
         "disputed_with": act.disputed_with,
         "judgment": act.judgment,
@@ -206,6 +208,10 @@ def to_row(act: Act) -> dict[str, Any]:
         "drawn_up_by": act.drawn_up_by,
         "margin_checked_at": act.margin_checked_at,
         "margin_checked_by": act.margin_checked_by,
+        "holder": act.holder,
+        "holder_seen": None if act.holder_seen is None else act.holder_seen.value,
+        "holder_by": act.holder_by,
+        "holder_at": act.holder_at,
         "body": json.dumps(blocks_adapter().dump_python(act.blocks, mode="json"), ensure_ascii=False),
     }
 
@@ -225,7 +231,11 @@ def from_row(row: Row[*tuple[Any, ...]]) -> Act:
         drawn_up_by=row.drawn_up_by,
         margin_checked_at=row.margin_checked_at,
         margin_checked_by=row.margin_checked_by,
-        parties=frozenset(row.parties),
+        holder=row.holder,
+        holder_seen=None if row.holder_seen is None else Seen(row.holder_seen),
+        holder_by=row.holder_by,
+        holder_at=row.holder_at,
+        parties=frozenset([*row.parties, *([row.holder] if row.holder else [])]),
         state=ActState(row.state),
         version=row.version,
         mentions=[mention_adapter().validate_python(one) for one in row.mentions],
