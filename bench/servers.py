@@ -19,7 +19,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from deploy.registry import service
-from deploy.serve import listening, tokens_of
+from deploy.serve import GC_FIRST, listening, tokens_of
 from shared import log
 from shared.db import POOL_SIZE, Database
 from shared.http import create_app
@@ -74,6 +74,7 @@ async def main(kind: str, name: str, port: str) -> None:
         await stack.enter_async_context(listening(app, "127.0.0.1", int(port)))
         gc.collect()
         gc.freeze()
+        gc.set_threshold(GC_FIRST)
         await asyncio.Event().wait()
 
 

@@ -201,7 +201,8 @@ class Database:
         statement: Statement = BEGIN if claim is None else CLAIM
         if arrival is not None:
             statement, scope = arrival.statement, {**scope, **arrival.params}
-        async with self.pool.session() as session:
+        session = await self.pool.take()
+        try:
             session.scoped = session.scoped or arrival is not None
             row = (await self._asked(session, None if arrival else "BEGIN", statement, scope)).one()
             tx = Tx(session, actor, row[0], correlation_id, causation_id, traceparent, tracestate)
@@ -213,6 +214,8 @@ class Database:
                 await tx.flush()
             if tx.begun:
                 await session.say("COMMIT")
+        finally:
+            await self.pool.give(session)
         if tx.emitted:
             for wake in self.on_emit:
                 wake()

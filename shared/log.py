@@ -5,7 +5,6 @@ register of accesses, not here. Log references (opaque ids) and `collectivity`, 
 """
 
 import asyncio
-import json
 import logging
 import re
 import sys
@@ -21,11 +20,11 @@ from typing import Any, Final, TextIO
 from uuid import UUID
 
 import structlog
+from pydantic_core import to_json
 from structlog.processors import NAME_TO_LEVEL
 from structlog.typing import EventDict, Processor
 
 MASK: Final = "[masked]"
-JSON: Final = json.JSONEncoder(ensure_ascii=False).encode
 FILE_BYTES: Final = 20 * 2**20  # then the file becomes `<file>.1` and a new one begins
 LONGEST: Final = 10_000  # characters of one value; a traceback that recurses is longer
 SHORT: Final = 100  # characters of a text that may be remembered
@@ -242,7 +241,7 @@ def _clean(value: Any) -> Any:
 
 
 def _json(_logger: Any, _method: str, line: EventDict) -> str:
-    return JSON(line)
+    return to_json(line).decode()
 
 
 def _trace(_logger: Any, _method: str, line: EventDict) -> EventDict:

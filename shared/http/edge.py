@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from shared import metrics, trace
 from shared.errors import Problem
@@ -20,7 +21,6 @@ from shared.http.context import ARRIVAL, Arrival
 from shared.http.directory import Directory
 from shared.http.problems import logged, on_http, rendered, unexpected
 from shared.http.route import Route
-from shared.log import context
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -88,20 +88,21 @@ class Edge:
             await send(message)
 
         before = time.perf_counter()
-        with context(correlation_id=arrival.correlation_id, traceparent=arrival.traceparent):
-            try:
-                await self._within(scope, receive, sender)
-            except Exception as error:  # noqa: BLE001 -- the last net
-                logged(error)
-                if not started:
-                    await unexpected(arrival.language)(scope, receive, sender)
-            finally:
-                route = metrics.observe_request(scope, status, time.perf_counter() - before)
-                trace.answered(span, scope["method"], route, status)
-                if route not in metrics.PROBES:
-                    elapsed = round((time.perf_counter() - before) * 1000, 1)
-                    log.info("http.answered", method=scope["method"], route=route, status=status, ms=elapsed)
-                ARRIVAL.reset(token)
+        bound = bind_contextvars(correlation_id=arrival.correlation_id, traceparent=arrival.traceparent)
+        try:
+            await self._within(scope, receive, sender)
+        except Exception as error:  # noqa: BLE001 -- the last net
+            logged(error)
+            if not started:
+                await unexpected(arrival.language)(scope, receive, sender)
+        finally:
+            route = metrics.observe_request(scope, status, time.perf_counter() - before)
+            trace.answered(span, scope["method"], route, status)
+            if route not in metrics.PROBES:
+                elapsed = round((time.perf_counter() - before) * 1000, 1)
+                log.info("http.answered", method=scope["method"], route=route, status=status, ms=elapsed)
+            reset_contextvars(**bound)
+            ARRIVAL.reset(token)
 
 
 async def _response(route: Route, request: Request) -> Response:
