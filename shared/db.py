@@ -30,12 +30,15 @@ EMIT = text(
     " CAST(:headers AS jsonb), :occurred_at)"
 )
 NEXT = text(
-    "SELECT CASE WHEN e.seq = :sequence AND written.rows = :wanted THEN e.seq"
+    "SELECT CASE WHEN e.seq = :sequence AND written.rows = :wanted"
+    " AND current_setting('app.subject', true) = :caller THEN e.seq"
     " ELSE msg.moved(:aggregate, :subject) END"
     " FROM written, msg.emit(:aggregate, :subject, :type, :collectivity, :payload,"
     " CAST(:headers AS jsonb), :occurred_at) e"
 )
-"""Refused when another event came first, or a write that goes with it missed its one row."""
+"""Refused when another event came first, a write that goes with it missed its one row, or a pooler between
+gave it the connection of another caller.
+"""
 
 
 @dataclass(slots=True)
@@ -125,7 +128,8 @@ class Tx:
         stream, announcement, expected = event
         last = EMIT
         if self.arrived is not None:
-            last, announcement = NEXT, announcement | {"wanted": len(writes), "sequence": expected}
+            expects = {"wanted": len(writes), "sequence": expected, "caller": self.actor.subject}
+            last, announcement = NEXT, announcement | expects
         sequence: int = (await self.session.together([*writes, (last, announcement)])).scalar_one()
         if sequence != expected:
             raise Stale(f"{stream.aggregate}_changed", version=sequence - 1)

@@ -3,17 +3,25 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 from asyncpg.prepared_stmt import PreparedStatement
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
+from sqlalchemy.exc import DBAPIError
 
+from services.rokhas.store import dossiers
+from shared.auth import Actor, Role
 from tests.rokhas.filed import filed
 from tests.support.databases import ServiceDatabase
 from tests.support.http import Api
 
+VERSION = text("SELECT version FROM rokhas.dossier WHERE id = :id")
+NOBODY = text("SELECT")
+ANOTHER = text(
+    "SELECT set_config('app.subject', 'agent', false), set_config('app.provinces', '06.141', false)"
+)
 SCOPE = text("SELECT current_setting('app.subject', true), current_setting('app.communes', true)")
 
 
@@ -82,6 +90,26 @@ async def test_no_scope_outlives_its_request(api: Api, rokhas: ServiceDatabase) 
     [(subject, communes)] = await rokhas.api.look(SCOPE)
     assert not subject
     assert not communes
+
+
+async def withdrawn(rokhas: ServiceDatabase, file: UUID, between: TextClause) -> None:
+    actor = Actor(subject="citizen", roles=frozenset({Role.CITIZEN}))
+    key = {"key": uuid4().hex}
+    async with rokhas.api.transaction(actor, claim=key, arrival=dossiers.arrival(file)) as tx:
+        dossier = await dossiers.locked(tx, file)
+        await dossiers.save(tx, dossier, because=dossier.withdraw(by=actor, now=tx.now))
+        await tx.session.run(between, {})
+
+
+async def test_a_write_on_the_connection_of_another_caller_is_refused(rokhas: ServiceDatabase) -> None:
+    """As a pooler between would bring it about, even with one who may change the file."""
+    file = await filed(rokhas, submitted=False)
+    before = await rokhas.worker.look(VERSION, {"id": file})
+    with pytest.raises(DBAPIError, match="moved while it was decided on"):
+        await withdrawn(rokhas, file, ANOTHER)
+    assert await rokhas.worker.look(VERSION, {"id": file}) == before
+    await withdrawn(rokhas, file, NOBODY)
+    assert await rokhas.worker.look(VERSION, {"id": file}) != before
 
 
 async def test_a_key_sent_many_times_at_once_is_one_submission(api: Api, rokhas: ServiceDatabase) -> None:
