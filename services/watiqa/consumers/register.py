@@ -69,15 +69,8 @@ async def hear_register(tx: Tx, envelope: Envelope) -> None:
         facts = envelope.read(ChangeFacts)
         if facts.supersedes:
             await _changed(tx, envelope.subject, facts.version, annulled=envelope.type == ANNULLED)
-        if envelope.type == ANNULLED:
-            await _decided(tx, envelope.subject, facts.version)
-    elif envelope.type == FLAGGED:
-        await _disputed(tx, envelope.subject, envelope.sequence)
-    elif envelope.type == CLEARED:
-        await register.changed(tx, envelope.subject, envelope.sequence)
-        await _decided(tx, envelope.subject, envelope.sequence)
-    elif envelope.type == CONFIRMED:
-        await _known(tx, envelope.subject, envelope.read(ChangeFacts).version)
+    if envelope.type in {CONFIRMED, FLAGGED, CLEARED, ANNULLED}:
+        await _asked_again(tx, envelope)
 
 
 async def _answered(tx: Tx, envelope: Envelope) -> None:
@@ -135,30 +128,23 @@ async def _changed(tx: Tx, act: str, version: int, *, annulled: bool) -> None:
         await withdraw(tx, "watiqa", about=request_id, state=state, reason=reason)
 
 
-async def _known(tx: Tx, act: str, version: int) -> None:
-    """The margin of an act was compared with the paper: what waits for that is asked again."""
+async def _asked_again(tx: Tx, envelope: Envelope) -> None:
+    """The margin of an act was compared with the paper, or the act is disputed, or is so no longer: what
+    waits for that, or is not issued yet, is asked again. Its version is the event's own sequence.
+    """
+    act, version = envelope.subject, envelope.sequence
     await register.changed(tx, act, version)
-    for request_id in await requests.of_act(tx, act, version):
+    if envelope.type in {ANNULLED, CLEARED}:
+        waiting = await requests.among(tx, act)
+    else:
+        waiting = await requests.of_act(tx, act, version)
+    for request_id in waiting:
         request = await requests.locked(tx, request_id)
-        event = request.margin_known(act, version, tx.now)
-        if event is not None:
-            await requests.save(tx, request, because=event)
-
-
-async def _disputed(tx: Tx, act: str, version: int) -> None:
-    """The act seems to be a duplicate: nothing more is issued of it until a person has decided."""
-    await register.changed(tx, act, version)
-    for request_id in await requests.of_act(tx, act, version):
-        request = await requests.locked(tx, request_id)
-        event = request.disputed(act, version, tx.now)
-        if event is not None:
-            await requests.save(tx, request, because=event)
-
-
-async def _decided(tx: Tx, act: str, version: int) -> None:
-    """Whoever waits to hear more of this act."""
-    for request_id in await requests.among(tx, act):
-        request = await requests.locked(tx, request_id)
-        event = request.decided(act, version, tx.now)
+        event = {
+            CONFIRMED: request.margin_known,
+            FLAGGED: request.disputed,
+            CLEARED: request.decided,
+            ANNULLED: request.decided,
+        }[envelope.type](act, version, tx.now)
         if event is not None:
             await requests.save(tx, request, because=event)
