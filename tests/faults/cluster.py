@@ -5,6 +5,7 @@ All of it listens on loopback, dies with the harness, and is swept by `guard` wh
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -133,6 +134,11 @@ class Process(ServiceProcess):
         self.start()
         await self.ready()
         self.keep_running(note)
+
+    def said(self, event: str, since: int = 0) -> list[dict[str, Any]]:
+        """The whole lines of its log about `event`, from the byte `since` on."""
+        lines = self.log.read_bytes()[since:].decode(errors="replace").rpartition("\n")[0].splitlines()
+        return [json.loads(line) for line in lines if f'"{event}"' in line]
 
 
 class AuditorProcess(Process):

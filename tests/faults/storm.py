@@ -132,10 +132,7 @@ async def _count(running: Cluster, show: Show, batch: Batch, victim: str | None,
     effects = {row["effective"] for row in approved}
     show.count("effective as of", {local(at) for at in effects}, {local(batch.answer_by)})
     show.count("applicants told, each once", (len(told), max(told.values())), (amount, 1))
-    log = running.processes["deadlines"].log.read_text(errors="replace")
-    alarms = {
-        line.partition('"clock": "')[2][:36] for line in log.splitlines() if '"clocks.poisoned"' in line
-    }
+    alarms = {line["clock"] for line in running.processes["deadlines"].said("clocks.poisoned")}
     show.count("clocks that raised an alarm", len(alarms), 1)
     seen = await gather(running, [])
     # Its own clock is due and says nothing: that is what the alarm is about.

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 from pathlib import Path
 from typing import Final
 
@@ -102,9 +101,9 @@ async def clocks(trial: Trial) -> None:
                 )
             )
             await asyncio.sleep(cluster.seconds(25, least=8))
-            log = cluster.processes["rokhas"].log.read_text(errors="replace")
-            said = log.rpartition("\n")[0].splitlines()[-1]  # the last one may be half written
-            trial.figures["rokhas believes it is"] = json.loads(said)["timestamp"][:10]
+            trial.figures["rokhas believes it is"] = cluster.processes["rokhas"].said("timestamp")[-1][
+                "timestamp"
+            ][:10]
     finally:
         await asyncio.gather(*(cluster.again(name) for name in shifted))
 
