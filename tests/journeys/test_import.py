@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import text
 
 from deploy.auditor import workers
-from deploy.demo.stage import pdf, until
+from deploy.demo.stage import until
 from services.civil_status.domain.taken_over import REQUIRED, counted, place_id
 from services.civil_status.store.imports import identity
 from services.civil_status.take_over.reading import LINES, digest
@@ -27,7 +27,7 @@ from shared.documents.keys import published
 from tests.journeys.broker import read
 from tests.journeys.conftest import Platform
 from tests.journeys.people import SETTAT
-from tests.journeys.window import REQUESTS, asked, documents, reading, somebody, unheard, until_state
+from tests.journeys.window import REQUESTS, asked, documents, reading, unheard, until_state
 from tests.support.launching import ROOT, environment
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -155,29 +155,35 @@ async def test_killed_half_way_it_is_resumed_with_the_exact_count(
 
 
 async def issued_of(running: Platform, home: Path, name: str, *, year: int, number: int) -> None:
-    """An act that was taken over is found by its number; the officer of another office looks, and issues."""
-    on = running.stage
-    person = somebody(on)
-    card = await person.upload("/watiqa/v1/files", "carte.pdf", pdf("Carte"), "application/pdf")
+    """An act that was taken over is found by its number, from another office. Nothing is issued of it before
+    the officer who holds the paper has looked at its margin; then it is issued by itself.
+    """
+    on, act = running.stage, place_id(OFFICE, year, "birth", number)
+    agent = reading(on.person("agent", SETTAT))
     request = await asked(
-        person,
+        agent,
         "birth_extract",
         capacity="self",
+        delivery="counter",
+        counter={"identity": "national_card"},
         act={"given": name, "office": OFFICE, "year": year, "number": number},
-        proofs={"identity": card["sha256"]},
     )
-    await until_state(person, request, "under_control")
+    waiting = await until_state(agent, request, "under_control")
+    assert waiting["control"] == "margin_unknown"
     officer = reading(on.person("civil_status_officer", SETTAT))
-    await officer.post(f"{REQUESTS}/{request}/approval", {})
-    await until_state(person, request, "issued")
-    [document] = await documents(person, request)
-    page = await person.get(document["href"])
+    refused = await officer.refused(f"{REQUESTS}/{request}/approval", {}, 409, "margin_unknown")
+    assert refused["act"] == act
+    holding = reading(on.person("civil_status_officer", OFFICE.rpartition("-")[0]))
+    await holding.post(f"/civil_status/v1/acts/{act}/margin-check", {})
+    await until_state(agent, request, "issued")
+    [document] = await documents(agent, request)
+    page = await agent.get(document["href"])
     checked = await asyncio.to_thread(check_file, page, published(home / "documents"))
     assert checked.verdict is Verdict.VALID
     assert json.loads(checked.content or "")["holder"]["ar"] == name
     async with workers(on.variables) as databases, databases["civil_status"].transaction() as tx:
         found = await tx.execute(
             text("SELECT origin, version FROM civil_status.act WHERE id = CAST(:id AS uuid)"),
-            {"id": place_id(OFFICE, year, "birth", number)},
+            {"id": act},
         )
-        assert tuple(found.one()) == ("imported", 0)
+        assert tuple(found.one()) == ("imported", 1), "the officer's word is all that happened to it"

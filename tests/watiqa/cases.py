@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from services.watiqa.domain import Action, Request, State
+from services.watiqa.domain.catalogue import catalogue
 from services.watiqa.domain.values import Address, Counter, Identity, Match, Wanted
 from services.watiqa.events.request import Delivery, RefusalGround
 from shared.auth import Actor, Role
@@ -38,6 +39,8 @@ OTHER: Final = str(UUID(int=8))
 YASSINE: Final = Wanted(given="ياسين", family="العلمي", event_on=NOW.date())
 LETTER: Final = "RR123456785MA"
 HOME: Final = Address(name="ياسين", street="12 زنقة مراكش", town="الدار البيضاء", postcode="20000")
+FROM_THE_REGISTER: Final = [code for code, one in catalogue().documents.items() if one.register]
+"""The documents that are printed from an act."""
 PROOFS: Final = {"identity": "0" * 64, "kinship": "1" * 64}
 
 

@@ -1,6 +1,7 @@
-"""What was taken over without its margin: an officer looks, and a page issued all the same says so."""
+"""What was taken over without its margin: nobody issues anything of it before the paper was looked at."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -10,15 +11,16 @@ from services.civil_status.domain.taken_over import place_id
 from services.civil_status.take_over import take_over
 from services.civil_status.take_over.reading import digest, opened
 from services.watiqa.domain import Request, State
+from services.watiqa.domain.catalogue import catalogue
 from services.watiqa.domain.values import Match
-from services.watiqa.events.request import ControlReason, Delivery
+from services.watiqa.events.request import ControlReason, RefusalGround
 from shared.auth import Actor
-from shared.errors import Conflict
+from shared.errors import Conflict, Forbidden
 from tests.civil_status.filed import OFFICE, marriage
 from tests.civil_status.files import line, written
 from tests.support.http import Api
 from tests.watiqa import cases
-from tests.watiqa.cases import ACT, CITIZEN, NOW, OFFICER, asked
+from tests.watiqa.cases import ACT, CITIZEN, FROM_THE_REGISTER, NOW, OFFICER, asked
 from tests.watiqa.conftest import Happened, World
 from tests.watiqa.filed import documents, downloaded, noted, problem, shown, step, submitted, verified
 
@@ -62,25 +64,12 @@ async def test_it_waits_for_an_officer_and_is_automatic_once_the_margin_is_known
     assert len(content["notes"]) == 1
 
 
-async def test_a_page_that_an_officer_issues_all_the_same_says_so(
-    api: Api, register: Api, world: World, taken: str, happened: Happened
-) -> None:
-    request = await submitted(api, "agent", act=MOHAMED, **COUNTER)
-    await world.settle()
-    await step(api, request, "approval", CLERK)
-    await world.settle()
-    (document,) = await documents(api, request, "agent")
-    content = json.loads((await verified(api, await downloaded(api, document, "agent")))["content"])
-    assert "marginales" in content["notes"][-1]["fr"]
-    before = await happened(request)
-    await register.post(f"/v1/acts/{taken}/margin-check", CLERK, json={})
-    await world.settle()
-    assert await happened(request) == before, "what was issued stands: nothing was missing"
-
-
-@pytest.mark.parametrize("document", ["individual_sheet", "life_certificate"])
-async def test_what_says_that_nothing_happened_is_not_issued_of_it(
-    api: Api, world: World, taken: str, document: str
+@pytest.mark.parametrize(
+    ("document", "then"),
+    [("birth_extract", "issued"), ("individual_sheet", "issued"), ("life_certificate", "under_control")],
+)
+async def test_it_is_nobodys_to_approve_and_goes_on_by_itself_once_the_paper_was_looked_at(
+    api: Api, register: Api, world: World, taken: str, document: str, then: str
 ) -> None:
     request = await submitted(api, "agent", document=document, act=MOHAMED, **COUNTER)
     await world.settle()
@@ -89,6 +78,20 @@ async def test_what_says_that_nothing_happened_is_not_issued_of_it(
     assert "approve" not in found["actions"]
     refused = await api.post(f"/v1/requests/{request}/approval", CLERK, json={})
     assert problem(refused) == (409, "margin_unknown")
+    said = refused.json()
+    assert said["act"] == taken
+    check = f"/v1/acts/{taken}/margin-check"
+    assert f"POST /civil_status{check}" in said["detail"]
+    checked = await register.post(check, CLERK, json={})
+    assert checked.status_code == 200, checked.text
+    await world.settle()
+    assert (await shown(api, request, CLERK))["state"] == then
+    if then != "issued":
+        await step(api, request, "approval", CLERK)
+        await world.settle()
+    (page,) = await documents(api, request, "agent")
+    content = json.loads((await verified(api, await downloaded(api, page, "agent")))["content"])
+    assert len(content["notes"]) == 1, "nothing is left to be said of its margin"
 
 
 def answered(made: Request, *, version: int = 1, margin_known: bool = False) -> Request:
@@ -96,10 +99,10 @@ def answered(made: Request, *, version: int = 1, margin_known: bool = False) -> 
     return made
 
 
-def test_an_officers_look_is_at_one_version() -> None:
-    made = answered(asked(delivery=Delivery.DOWNLOAD))
+def test_what_was_approved_before_is_not_issued_of_a_margin_nobody_knows() -> None:
+    made = cases.controlled()
     made.approve(by=OFFICER, now=NOW)
-    made.overtaken(ACT, 2, NOW)
+    made.disputed(ACT, 2, NOW)
     made.ask("sealed", {}, NOW)
     assert answered(made, version=2).control is ControlReason.MARGIN_UNKNOWN
 
@@ -121,9 +124,18 @@ def test_only_what_waits_for_the_margin_is_asked_again_when_it_is_known() -> Non
     assert withdrawn.margin_known(ACT, 9, NOW) is None
 
 
-def test_nobody_approves_what_says_that_nothing_happened() -> None:
-    made = answered(asked(document="individual_sheet"))
+@pytest.mark.parametrize("document", FROM_THE_REGISTER)
+def test_nobody_approves_a_document_of_a_margin_that_nobody_knows(document: str) -> None:
+    allowed = catalogue().document(document).capacities
+    made = replace(answered(asked()), document=document, capacity=allowed[0] if allowed else "self")
+    assert "approve" not in made.actions(OFFICER)
+    assert {"preview", "refuse"} <= set(made.actions(OFFICER)), "the officer may look, and refuse"
     with pytest.raises(Conflict, match="margin_unknown"):
+        made.approve(by=OFFICER, now=NOW)
+    with pytest.raises(Forbidden):
+        made.approve(by=CITIZEN, now=NOW)
+    made.refuse(RefusalGround.NOT_THE_ACT, by=OFFICER, now=NOW)
+    with pytest.raises(Conflict, match="action_not_permitted"):  # it does not go on by itself
         made.approve(by=OFFICER, now=NOW)
 
 

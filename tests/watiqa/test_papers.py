@@ -10,7 +10,6 @@ from typing import Any, Final
 import pytest
 
 from services.watiqa.domain import Request
-from services.watiqa.domain.catalogue import catalogue
 from services.watiqa.domain.papers import died, paper
 from services.watiqa.domain.values import Statement
 from services.watiqa.events.request import Delivery
@@ -18,7 +17,7 @@ from shared.documents.content import Content
 from shared.documents.render import png
 from shared.errors import Invalid
 from tests.documents.samples import DAY, ID, INJECTION, URL
-from tests.watiqa.cases import NOW, asked
+from tests.watiqa.cases import FROM_THE_REGISTER, NOW, asked
 
 YASSINE: Final = {"ar": "ياسين", "latin": "Yassine", "tifinagh": "ⵢⴰⵙⵉⵏ"}
 ALAMI: Final = {"ar": "العلمي", "latin": "Alami", "tifinagh": None}
@@ -91,7 +90,6 @@ SAMPLES: Final[dict[str, dict[str, Any]]] = {
     "death": said(kind="death", blocks={"spouse": person({"ar": "مريم", "latin": "Meryem"})}),
     "died": said(died_on="2020-05-01", output="extract"),
 }
-FROM_THE_REGISTER: Final = [code for code, one in catalogue().documents.items() if one.register]
 
 
 def of(document: str) -> Request:

@@ -63,10 +63,6 @@ NOTES: Final[dict[Layout, Names]] = {
         "fr": "Délivré sur la déclaration de l'intéressé et au vu des preuves produites.",
     },
 }
-NOT_COMPARED: Final[Names] = {
-    "ar": "لم تقابل البيانات الهامشية لهذا الرسم بالسجل الورقي.",
-    "fr": "Les mentions marginales de cet acte n'ont pas été comparées au registre papier.",
-}
 NOTES[Layout.MULTILINGUAL] = NOTES[Layout.SHEET] = NOTES[Layout.RECORD]
 
 DETAILS: Final = ("occupation", "birthplace", "address")
@@ -77,7 +73,6 @@ def paper(request: Request, said: Said | None, now: datetime) -> Content:
     printed, when it is: its text is checked by `canonical`.
     """
     layout = request.listed.layout
-    known = request.match is None or request.match.margin_known
     mentions: tuple[Texts, ...] = ()
     if said is None:
         assert request.statement is not None
@@ -95,7 +90,7 @@ def paper(request: Request, said: Said | None, now: datetime) -> Content:
         holder=holder,
         fields=tuple(lines),
         mentions=mentions,
-        notes=(NOTES[layout],) if known else (NOTES[layout], NOT_COMPARED),
+        notes=(NOTES[layout],),
     )
 
 

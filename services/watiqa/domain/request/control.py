@@ -9,10 +9,14 @@ from services.watiqa.events.request import RefusalGround
 from shared.auth import Actor
 from shared.errors import Conflict, Invalid
 
+CHECK: Final = "POST /civil_status/v1/acts/{}/margin-check"
 MARGIN_UNKNOWN: Final = {
-    "ar": "لم يقابل هامش الرسم بعد بالسجل الورقي: يقوم بذلك مكتب الرسم أولا.",
-    "fr": "La marge de l'acte n'a pas été comparée au registre papier : le bureau de l'acte le fait d'abord.",
-    "en": "The margin was not compared with the paper register: the office of the act does so first.",
+    "ar": "لم يقابل هامش الرسم بعد بالسجل الورقي: يقابله ضابط المكتب الذي يمسك الرسم،"
+    " ثم يستأنف الطلب من تلقاء نفسه.",
+    "fr": "La marge de l'acte n'a pas été comparée au registre papier : l'officier du bureau qui tient l'acte"
+    " la compare, puis la demande reprend d'elle-même.",
+    "en": "The margin of the act was not compared with the paper register: the officer of the office that"
+    " holds the act compares it, then the request goes on by itself.",
 }
 
 
@@ -26,10 +30,13 @@ class Control(Core):
 
     def approve(self, *, by: Actor, now: datetime) -> told.Approved:
         """Raises Invalid `proof_missing` while what proves the capacity is not there, Conflict
-        `margin_unknown` for a page that would say that nothing stands in a margin nobody has looked at.
+        `margin_unknown` with the next step, of an act whose margin nobody has compared with the paper.
         """
         if self.waits_for_margin and self._refusal(A.APPROVE, by) is None:
-            raise Conflict("margin_unknown", MARGIN_UNKNOWN)
+            assert self.match is not None  # it waits for the margin of an act
+            check = CHECK.format(self.match.act)
+            detail = {language: f"{said} {check}" for language, said in MARGIN_UNKNOWN.items()}
+            raise Conflict("margin_unknown", detail, act=self.match.act)
         self._may(A.APPROVE, by)
         if not (self.match and self.match.linked):
             self._proven()

@@ -107,11 +107,10 @@ class Core:
 
     @property
     def waits_for_margin(self) -> bool:
-        """A page that says what did not happen (a marriage, a death) is nobody's to approve before the margin
-        is known.
+        """Nobody issues anything of an act before its margin was compared with the paper: any page may leave
+        out what stands there (a marriage, a death, a judgment), or say that it did not happen.
         """
-        unknown = self.match is not None and not self.match.margin_known
-        return unknown and self.listed.layout in {Layout.LIFE, Layout.SHEET}
+        return self.state is S.UNDER_CONTROL and self.match is not None and not self.match.margin_known
 
     @property
     def available(self) -> frozenset[Action]:
