@@ -19,7 +19,7 @@ HERE: Final = Path(str(files("shared.documents")))
 TEMPLATE: Final = HERE / "act.typ"
 STANDARD: Final = "a-3b"  # PDF/A-3: the one that may carry the data of what it prints (ISO 19005-3)
 DPI: Final = 100
-MODULE: Final = 0.7  # millimetres: 2.8 dots of a copy at 100 dpi
+MODULE: Final = 0.6  # millimetres: 2.4 dots of a copy at 100 dpi; below 2 a crooked copy is no longer read
 BORDER: Final = 4  # modules (ISO/IEC 18004 §5.3.8)
 
 

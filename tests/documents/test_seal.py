@@ -4,6 +4,7 @@ import random
 import re
 import subprocess
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import typst
 import zxingcpp
 from cwt import COSE, COSEKey
 
-from shared.documents import Content, check
+from shared.documents import Content, Field, check
 from shared.documents.check import check_file, check_token, unpacked
 from shared.documents.claim import Verdict
 from shared.documents.keys import KeySet, jwks
@@ -54,6 +55,35 @@ def test_markup_in_a_name_is_printed_as_it_is(tmp_path: Path) -> None:
     said = re.sub(r"[\s\u200b\u202a-\u202e]", "", spoken(page))
     assert re.sub(r"\s+", "", INJECTION.split(" <")[0]) in said
     assert "root:" not in said
+
+
+def test_both_letterheads_stand_on_the_same_lines(tmp_path: Path) -> None:
+    """In Arabic and in French: a line of one, drawn taller, once pushed the next one off its own."""
+    ranks = ("أ", "ب", "ج", "د", "ه")
+    head = tuple({"ar": rank * 3, "fr": f"Rang {number}"} for number, rank in enumerate(ranks))
+    content = replace(PLAIN, issuer=head)
+    page = written(tmp_path / "page.pdf", rendered(content, id=ID, day=DAY, url=URL, token="A" * 300))
+    lines = [line for line in spoken(page).splitlines() if "Rang" in line]
+    assert [rank for rank, line in zip(ranks, lines, strict=True) if rank in line] == list(ranks)
+
+
+@pytest.mark.parametrize("last", ["fields", "mentions", "notes"])
+def test_the_seal_is_never_alone_on_a_page(tmp_path: Path, last: str) -> None:
+    """At every length at which the document goes on to a second page: what comes last comes with the seal."""
+    pages = set()
+    for length in range(10, 40):
+        texts = [{"ar": f"سطر {number}", "fr": f"Ligne {number}."} for number in range(length)]
+        fields = tuple(Field(label={"ar": "سطر", "fr": "Ligne"}, value=text) for text in texts)
+        said: dict[str, Any] = {last: fields if last == "fields" else tuple(texts)}
+        content = replace(PLAIN, **said)
+        made = rendered(content, id=ID, day=DAY, url=URL, token="A" * 370)
+        *before, sealing, _ = spoken(written(tmp_path / "page.pdf", made)).split("\f")
+        assert f"Ligne {length - 1}." in sealing
+        assert URL in sealing
+        assert f"{len(before) + 1}/{len(before) + 1}" in sealing
+        assert PLAIN.reference in sealing
+        pages.add(len(before) + 1)
+    assert pages == {1, 2}
 
 
 def test_an_independent_program_accepts_the_signature(sealer: Sealer, tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ def mention(n: int, kind: str = "marriage") -> dict[str, Any]:
     return {"kind": kind, "text": text}
 
 
+LONGER: Final = {"long_names", "twenty_mentions"}  # what may go on to a second page
 BLANK: Final = 5_000  # bytes that a page without a line on it would not have at 60 dpi
 SAMPLES: Final[dict[str, dict[str, Any]]] = {
     "plain": said(),
@@ -98,14 +99,14 @@ def of(document: str) -> Request:
 
 
 def drawn(content: Content) -> list[bytes]:
-    return png(content, id=ID, day=DAY, url=URL, token="A" * 300, dpi=60)
+    return png(content, id=ID, day=DAY, url=URL, token="A" * 370, dpi=60)
 
 
 @pytest.mark.parametrize(("document", "sample"), list(itertools.product(FROM_THE_REGISTER, SAMPLES)), ids=str)
 def test_every_document_of_every_act_is_drawn(document: str, sample: str) -> None:
     content = paper(of(document), SAMPLES[sample], NOW)
     pages = drawn(content)
-    assert pages
+    assert len(pages) <= (2 if sample in LONGER else 1)
     assert all(page.startswith(b"\x89PNG") and len(page) > BLANK for page in pages)
     labels = {field.label["fr"].partition(" / ")[0] for field in content.fields}
     assert {"N° de l'acte", "Bureau d'état civil"} <= labels
