@@ -3,15 +3,19 @@
 from pathlib import Path
 from typing import Any, Final
 
+from sqlalchemy import text
+
 from services.civil_status.take_over import take_over
 from services.civil_status.take_over.reading import digest, opened
 from shared.auth import Actor
+from tests.civil_status import cases
 from tests.civil_status.filed import OFFICE
 from tests.civil_status.files import line, written
 from tests.support.databases import ServiceDatabase
 from tests.support.http import Api
 
 CLERK: Final = "civil_status_officer"
+REJECTS: Final = text("SELECT count(*) FROM civil_status.reject")
 
 
 async def read(api: Api, path: str, persona: str = CLERK) -> Any:
@@ -36,8 +40,12 @@ async def test_the_officer_in_charge_follows_a_file_and_its_rejects(
     assert set(reject["remedy"]) == {"ar", "fr", "en"}
     for persona in ("citizen", "agent", "keying_operator"):
         assert (await api.get("/v1/imports", persona)).status_code == 403, persona
-    there = await api.get(f"/v1/imports/{one['id']}", CLERK, commune="06.371.01.01")
-    assert there.status_code == 404, "no act of the file is theirs"
+    for address in (f"/v1/imports/{one['id']}", f"/v1/imports/{one['id']}/rejects"):
+        there = await api.get(address, CLERK, commune="06.371.01.01")
+        assert there.status_code == 404, "no act of the file is theirs"
+    for by, seen in ((cases.OFFICER, 1), (cases.ELSEWHERE, 0)):
+        async with civil_status.api.transaction(by) as tx:
+            assert (await tx.execute(REJECTS)).scalar_one() == seen, "nor for who gets past the routes"
     unknown = await api.get("/v1/imports/00000000-0000-0000-0000-000000000000", CLERK)
     assert (unknown.status_code, unknown.json()["code"]) == (404, "import_unknown")
 

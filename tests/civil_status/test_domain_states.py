@@ -18,6 +18,7 @@ from services.civil_status.domain.digitisation.states import (
     EntryState,
     VolumeState,
 )
+from services.civil_status.domain.matching import linked
 from services.civil_status.domain.states import (
     CORRECTION_ACTIONS,
     CORRECTION_NEXT,
@@ -26,6 +27,7 @@ from services.civil_status.domain.states import (
     CorrectionState,
     DeclarationState,
 )
+from services.civil_status.domain.values import Seen
 from services.civil_status.events import ACT, CORRECTION, DECLARATION, ENTRY, VOLUME
 from shared.auth import Actor, Role
 from shared.errors import Conflict, Forbidden
@@ -199,6 +201,29 @@ def test_whose_act_a_declaration_becomes(by: Actor, relation: str, *, same: bool
     made = cases.announced(by)
     made.complete(cases.declared(relation), by=cases.AGENT, now=cases.NOW, announced_by_declarant=same)
     assert made.parties == ({by.subject} if theirs else set())
+
+
+@pytest.mark.parametrize(
+    ("relation", "holder", "theirs"),
+    [("father", False, True), ("brother", False, False), ("brother", True, True)],
+)
+def test_whose_the_window_is_told_an_act_is(relation: str, *, holder: bool, theirs: bool) -> None:
+    """A brother who declared is a party of acts drawn up before parents alone were; the holder was seen."""
+    made = replace(cases.act(), blocks=cases.declared(relation))
+    made.holder = cases.CITIZEN.subject if holder else None
+    assert linked(made, cases.CITIZEN.subject) is theirs
+
+
+def test_no_officer_links_anybody_to_their_own_act_nor_takes_their_own_link_back() -> None:
+    here = replace(cases.OFFICER, subject="officer-2")
+    childs = cases.act()
+    childs.parties = frozenset({here.subject})
+    with pytest.raises(Forbidden, match="own_act"):
+        childs.link("citizen-9", Seen.NATIONAL_CARD, by=here, now=cases.NOW)
+    own = cases.act()
+    own.link(here.subject, Seen.NATIONAL_CARD, by=cases.OFFICER, now=cases.NOW)
+    with pytest.raises(Forbidden, match="own_act"):
+        own.link(None, None, by=here, now=cases.NOW)
 
 
 def test_no_page_changes_after_its_lot_was_accepted() -> None:

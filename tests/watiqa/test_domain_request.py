@@ -287,6 +287,8 @@ def test_a_payment_counts_once_and_money_that_comes_late_is_put_down() -> None:
     assert (twice.reason, made.state) == ("paid_twice", State.ISSUING)
     assert made.settle_payment("p1", made.fee, now=NOW) is None
     assert [one.id for one in made.owed_back] == ["p1"]
+    with pytest.raises(Conflict, match="nothing_owed"):
+        made.return_payment("p2", "VIR 12/2026", by=OFFICER, now=NOW)
 
 
 def test_money_for_what_ended_is_owed_back_and_returned_once() -> None:

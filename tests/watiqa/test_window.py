@@ -4,6 +4,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import asyncpg
+
 from services.civil_status.consumers.matching import answer_once
 from shared.territory import territory
 from tests.civil_status.conftest import Says
@@ -12,6 +14,7 @@ from tests.documents.conftest import pdfsig
 from tests.support.http import Api
 from tests.watiqa.conftest import Happened, World
 from tests.watiqa.filed import (
+    ADDRESS,
     BORN,
     ELSEWHERE,
     SECRETS,
@@ -277,6 +280,11 @@ async def test_guessing_is_stopped(api: Api, register: Api, world: World) -> Non
     eleventh = await api.post("/v1/requests", "citizen", json=asked())
     assert problem(eleventh) == (429, "searches_suspended")
     assert (await api.post("/v1/requests", "citizen2", json=asked())).status_code == 201
+    connection = await asyncpg.connect(world.watiqa.migrator_dsn)
+    await connection.execute("UPDATE watiqa.missed SET day = day - 1")
+    await connection.close()
+    tomorrow = await api.post("/v1/requests", "citizen", json=asked())
+    assert tomorrow.status_code == 201, "each day anew"
 
 
 async def test_what_cannot_be_printed_and_who_is_dead_is_an_officers_to_look_at(
@@ -352,6 +360,8 @@ async def test_guessing_at_a_counter_is_stopped_seen_and_announced(
         await step(api, request, "clarification", "agent", {"act": act | {"number": number}})
         await world.settle()
     assert (await happened("agent")).count("missed") == 20
+    told = [json.loads(one.data) for one in world.delivered if one.type.endswith(".search.missed.v1")]
+    assert [one["suspended"] for one in told] == [False] * 19 + [True]
     for what, body in (
         ("/v1/requests", asked() | counter),
         (f"/v1/requests/{request}/clarification", {"act": act | {"number": 99}}),
@@ -385,3 +395,22 @@ async def test_what_waits_for_a_dispute_is_asked_again_when_it_is_decided(
     world.answering = world.backwards = True
     await world.settle()
     assert (await shown(api, late))["state"] == "issued", "decided before the answer was heard"
+
+
+async def test_a_dispute_stops_what_is_not_issued_and_an_annulment_ends_the_wait(
+    api: Api, register: Api, register_clock_says: Says, world: World, happened: Happened
+) -> None:
+    act = await own_act(register, register_clock_says)
+    other = await an_act(register)
+    request = await submitted(api, delivery="post", address=ADDRESS)
+    await world.settle()
+    assert (await shown(api, request))["state"] == "unpaid"
+    await register.post(f"/v1/acts/{act}/duplicate", "agent", json={"other": str(other)})
+    await world.settle()
+    assert (await shown(api, request))["state"] == "ambiguous"
+    judged = {"judgment": "TPI 6/2026", "judged_on": "2026-11-20"}
+    annulled = await register.post(f"/v1/acts/{act}/annulment", "court_clerk", json=judged)
+    assert annulled.status_code == 200, annulled.text
+    await world.settle()
+    assert (await shown(api, request))["state"] == "not_found"
+    assert await happened("citizen") == [], "what is asked again by itself is nobody's guess"
