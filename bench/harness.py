@@ -185,6 +185,7 @@ SETTINGS: Final = {
     "shared_preload_libraries": "pg_stat_statements",
     "wal_level": "logical",  # Debezium reads it; everybody pays for it alike
     "max_wal_size": "8GB",
+    "shared_buffers": "1GB",  # a server's: for all contestants alike
 }
 
 

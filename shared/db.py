@@ -29,6 +29,8 @@ EMIT = text(
     "SELECT seq FROM msg.emit(:aggregate, :subject, :type, :collectivity, :payload,"
     " CAST(:headers AS jsonb), :occurred_at)"
 )
+KEY = text("SELECT true FROM pg_advisory_xact_lock(hashtext(:subject), hashtext(:key))")
+"""As `msg.claim` takes it: whoever claimed the key first is waited for, and has answered then."""
 NEXT = text(
     "SELECT CASE WHEN e.seq = :sequence AND written.rows = :wanted"
     " AND current_setting('app.subject', true) = :caller THEN e.seq"
@@ -49,7 +51,7 @@ class Tx:
 
     One that began with an `arrival` holds no lock and is none of PostgreSQL's until it asks something: its
     writes go with its one event as one statement, which a serialisation failure refuses when that is no
-    longer the aggregate's next event (0055).
+    longer the aggregate's next event (0056).
     """
 
     session: Session
@@ -67,6 +69,9 @@ class Tx:
     emitted: list[int] = field(default_factory=list)
     _writes: list[tuple[Statement, Mapping[str, Any]]] = field(default_factory=list, repr=False)
     _event: tuple[Stream, dict[str, Any], int] | None = field(default=None, repr=False)
+    key: Mapping[str, Any] | None = field(default=None, repr=False)
+    """What `KEY` is told, where an arrival found its key new."""
+    _drawn: bool = field(default=False, repr=False)
 
     async def execute(self, statement: Statement, params: Params | None = None, /) -> Fetched:
         """Statements are built once, at module level: building one costs more than running it."""
@@ -109,7 +114,12 @@ class Tx:
             await self._begin()
             await self.flush()
         self._event = stream, self.announcement(stream, subject, row["collectivity"], event), sequence
-        self._writes.insert(0, (write, row))
+        self._writes.append((write, row))
+
+    def drawn(self, draw: Statement, params: Mapping[str, Any]) -> None:
+        """A SELECT that waits, and must give one row when the event of this arrival is saved."""
+        self._drawn = True
+        self._writes.append((draw, params))
 
     def later(self, write: Statement, params: Mapping[str, Any]) -> None:
         """A write that waits, to be sent in one round trip with the others that wait: before this
@@ -122,12 +132,19 @@ class Tx:
         """Sends what waits."""
         writes, self._writes = self._writes, []
         event, self._event = self._event, None
+        drawn, self._drawn = self._drawn, False
+        if drawn and (event is None or self.arrived is None):
+            raise TypeError(
+                "what was drawn goes with the event of an arrival: nobody would look whether it was"
+            )
         if event is None:
             await self.session.together(writes)
             return
         stream, announcement, expected = event
         last = EMIT
         if self.arrived is not None:
+            if self.key is not None:
+                writes.insert(0, (KEY, self.key))
             expects = {"wanted": len(writes), "sequence": expected, "caller": self.actor.subject}
             last, announcement = NEXT, announcement | expects
         sequence: int = (await self.session.together([*writes, (last, announcement)])).scalar_one()
@@ -212,7 +229,7 @@ class Database:
             tx = Tx(session, actor, row[0], correlation_id, causation_id, traceparent, tracestate)
             tx.claimed = claim is not None and row[1]
             if arrival is not None:
-                tx.arrived, tx.begun = row, False
+                tx.arrived, tx.begun, tx.key = row, False, scope if tx.claimed else None
             yield tx
             if tx.waits:
                 await tx.flush()
@@ -229,8 +246,10 @@ class Database:
         It acts for nobody, so it sees and changes what the worker may.
         """
         async with self.pool.session() as session:
-            said, session.scoped = "RESET ALL" if session.scoped else None, False
-            return (await self._asked(session, said, statement, params or {})).all()
+            said = "RESET ALL" if session.scoped else None
+            found = await self._asked(session, said, statement, params or {})
+            session.scoped = False
+            return found.all()
 
     async def _asked(
         self, session: Session, said: str | None, statement: Statement, params: Params

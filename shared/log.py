@@ -96,10 +96,11 @@ def configure(
         severity = NAME_TO_LEVEL[method]
         for handler, renderer in outlets:
             if severity >= handler.level:
-                ready = _Line(line["logger"], severity, str(renderer(_logger, method, dict(line))))
+                ready = _Line(line["logger"], severity)
                 try:
+                    ready.msg = str(renderer(_logger, method, dict(line)))
                     handler.handle(ready)
-                except Exception:  # noqa: BLE001  # a filter's: a line never ends the work that it tells of
+                except Exception:  # noqa: BLE001  # a line never ends the work that it tells of
                     handler.handleError(ready)
         raise structlog.DropEvent
 
@@ -123,9 +124,9 @@ def configure(
 class _Line(logging.LogRecord):
     """Rendered already: what a record finds out about files and threads, nobody reads."""
 
-    def __init__(self, name: str, severity: int, text: str) -> None:
+    def __init__(self, name: str, severity: int) -> None:
         self.name, self.levelno, self.levelname = name, severity, logging.getLevelName(severity)
-        self.msg, self.args = text, None
+        self.msg, self.args = "", None
 
 
 class _Formatter(structlog.stdlib.ProcessorFormatter):
@@ -136,7 +137,7 @@ class _Formatter(structlog.stdlib.ProcessorFormatter):
 class _Stream(logging.StreamHandler[TextIO]):
     """The lines of a moment are one write, which costs more than they do; what warns is written at once."""
 
-    _waiting: asyncio.TimerHandle | None = None
+    _loop: asyncio.AbstractEventLoop | None = None  # where the write waits
 
     def emit(self, record: logging.LogRecord) -> None:
         super().emit(record)
@@ -149,11 +150,12 @@ class _Stream(logging.StreamHandler[TextIO]):
         except RuntimeError:  # at the end of the process too
             super().flush()
             return
-        if self._waiting is None or self._waiting.when() < loop.time() - LINGER:
-            self._waiting = loop.call_later(LINGER, self._written)
+        if self._loop is not loop:
+            self._loop = loop
+            loop.call_later(LINGER, self._written)
 
     def _written(self) -> None:
-        self._waiting = None
+        self._loop = None
         super().flush()
 
 

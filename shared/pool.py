@@ -108,7 +108,8 @@ class Session:
             ready, columns = self.prepared[sql]
             fetched = Fetched(columns, map(tuple, await ready.fetch(*values)))
         except FAILURES as error:
-            self.prepared.clear()  # a migration may have changed what a statement returns
+            if not str(getattr(error, "sqlstate", "")).startswith(("23", "40")):
+                self.prepared.clear()  # a migration may have changed what a statement returns
             raise self._failed(sql, error) from error
         changed = ready.get_statusmsg().rpartition(" ")[2]
         fetched.rowcount = int(changed) if changed.isdecimal() else -1

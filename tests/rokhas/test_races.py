@@ -4,12 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
 import pytest
 
+from services.rokhas.domain import Dossier
+from services.rokhas.store import dossiers
+from shared.db import Tx
+from shared.http import route
+from shared.http.problems import sqlstate
 from tests.rokhas.conftest import At, Happened, Says
 from tests.rokhas.filed import CASABLANCA, filed
 from tests.rokhas.test_api_commune import ANSWER_BY, ARTICLE, FILED, act, running
@@ -18,6 +23,8 @@ from tests.support.http import Api
 from tests.support.probes import eventually
 
 REFUSAL = {"outcome": "refused", "reasons": [ARTICLE]}
+MOVES = "UPDATE rokhas.dossier SET version = version + 1 WHERE id = $1"
+HEAD_MOVES = "UPDATE msg.aggregate_head SET last_seq = last_seq + 1 WHERE aggregateid = $1"
 OUTCOMES = {"granted", "refused", "approved_by_silence"}
 
 
@@ -191,3 +198,62 @@ async def test_two_imports_of_the_same_table_at_once_import_it_once(api: Api) ->
         )
     )
     assert sorted((a.json()["imported"], a.json()["already"]) for a in answers) == [(0, 20), (0, 20), (20, 0)]
+
+
+async def test_a_rush_in_one_commune_waits_for_no_deadlock(
+    api: Api, rokhas: ServiceDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One way draws the number under the file's lock, the other with the write: both before it is written."""
+    tried: list[str | None] = []
+
+    def seen(error: BaseException) -> str | None:
+        tried.append(sqlstate(error))
+        return tried[-1]
+
+    monkeypatch.setattr(route, "sqlstate", seen)
+    await filed(rokhas)
+    for _ in range(3):
+        drafts = [await filed(rokhas, submitted=False) for _ in range(8)]
+        answers = await asyncio.gather(
+            *(api.post(f"/v1/dossiers/{draft}/submission", "citizen", json={}) for draft in drafts)
+        )
+        assert {answer.status_code for answer in answers} == {200}
+    assert tried, "some met"
+    assert "40P01" not in tried, "and none of them in a circle"
+
+
+async def test_who_runs_again_and_its_twin_have_one_answer(
+    api: Api, rokhas: ServiceDatabase, other: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file moved, so the first runs again under the lock; with the same key a second one arrives
+    between its claim of the key and its lock on the file.
+    """
+    await filed(rokhas)
+    file, key = await filed(rokhas, submitted=False), uuid4().hex
+    path = f"/v1/dossiers/{file}/submission"
+    locked, claimed, go = dossiers.locked, asyncio.Event(), asyncio.Event()
+    moved = False
+
+    async def slow(tx: Tx, dossier_id: UUID, *, version: int | None = None) -> Dossier:
+        nonlocal moved
+        if tx.arrived is None:
+            claimed.set()
+            await go.wait()
+        dossier = await locked(tx, dossier_id, version=version)
+        if not moved:
+            moved = True
+            await other.execute(MOVES, dossier_id)
+            await other.execute(HEAD_MOVES, str(dossier_id))
+        return dossier
+
+    monkeypatch.setattr(dossiers, "locked", slow)
+    first = asyncio.create_task(api.post(path, "citizen", json={}, key=key))
+    async with asyncio.timeout(30):
+        await claimed.wait()
+    second = asyncio.create_task(api.post(path, "citizen", json={}, key=key))
+    try:
+        await waiting(other, 1)
+    finally:
+        go.set()
+    answers = await asyncio.gather(first, second)
+    assert {(answer.status_code, answer.content) for answer in answers} == {(200, answers[0].content)}

@@ -289,7 +289,7 @@ def changing(action: Action) -> Any:
         version: IfRead,
     ) -> Change:
         # An applicant's step asks the database nothing but the file; an office decides under its lock.
-        alone = not caller.actor.holds(*OFFICERS)
+        alone = not (caller.actor.communes or caller.actor.provinces)
         tx = await caller.begin(dossiers.arrival(dossier_id) if alone else None)
         dossier = await dossiers.locked(tx, dossier_id, version=version)
         lent = await delegations.lent_to(tx, tx.actor, dossier.collectivity)

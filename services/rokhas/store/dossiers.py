@@ -89,7 +89,7 @@ def arrival(dossier_id: UUID) -> Arrival:
 
 async def locked(tx: Tx, dossier_id: UUID, *, version: int | None = None) -> Dossier:
     """To change. Raises `NotFound`, and `Stale` when the caller read another version than this one."""
-    if tx.arrived is not None:
+    if tx.arrived is not None and tx.arrived.id in {None, dossier_id}:
         row = tx.arrived if tx.arrived.id else None
     else:
         row = (await tx.execute(LOCK, {"id": dossier_id})).one_or_none()
@@ -117,7 +117,7 @@ async def number(tx: Tx, collectivity: str, at: datetime) -> str:
     year = civil_day(at).year
     if tx.arrived is not None and tx.arrived.numbered_in == year:
         last = tx.arrived.numbered + 1
-        tx.later(NUMBERED, {"collectivity": collectivity, "year": year, "last": last})
+        tx.drawn(NUMBERED, {"collectivity": collectivity, "year": year, "last": last})
         return f"{collectivity}/{year}/{last:05d}"
     last = (await tx.execute(NUMBER, {"collectivity": collectivity, "year": year})).scalar_one()
     return f"{collectivity}/{year}/{last:05d}"
