@@ -411,7 +411,7 @@ async def test_the_rules_are_there_for_everybody(api: Api) -> None:
 
 
 async def next_of(api: Api, work: str, persona: str, **options: Any) -> tuple[int, Any]:
-    answer = await api.post("/v1/entries/next", persona, json={"work": work}, **options)
+    answer = await api.post("/v1/digitisation/next", persona, json={"work": work}, **options)
     return answer.status_code, answer.json()
 
 

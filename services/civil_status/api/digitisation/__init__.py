@@ -4,5 +4,5 @@ from services.civil_status.api.digitisation import entries, progress, registrati
 from shared.http import Router
 
 router = Router(prefix="")
-for part in (volumes, registration, entries, progress):
-    router.include_router(part.router)
+for part in (volumes.router, registration.router, entries.router, entries.waiting, progress.router):
+    router.include_router(part)

@@ -29,6 +29,8 @@ from shared.errors import Invalid, NotFound
 from shared.http import Body, Router
 
 router = Router(prefix="/entries")
+waiting = Router(prefix="/digitisation")
+"""What is not one entry: `/entries/next` would be the entry `next` for every other method."""
 
 
 class NextIn(Body):
@@ -94,7 +96,7 @@ async def read(
     return show_entry(tx, response, entry)
 
 
-@router.post("/next")
+@waiting.post("/next")
 async def hold_next(tx: Annotated[Tx, authorize(Action.HOLD)], body: NextIn, response: Response) -> EntryOut:
     """The next act that waits for this work and in which the caller has no part yet, held for them; or the
     one that they hold already. Raises NotFound `nothing_to_do`.
