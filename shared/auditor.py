@@ -317,7 +317,7 @@ class Auditor:
                 alarms += self._alarm(watch, progress, missing)
                 due.append(missing)
         due = due[:most]
-        await self._send_again(watch, progress, due)
+        await self._send_again(watch, progress, due, hurried=not patience)
         ALARMED.labels(*watch.labels).set(sum(asked.alarmed for asked in progress.asked.values()))
         return Report(unequal=len(found), repaired=len(due), alarms=alarms)
 
@@ -333,7 +333,9 @@ class Auditor:
         late = {(r[0], r[1]) for r in await _rows(watch.producer, OVERDUE, values)} if behind else set()
         return [m for m in behind if m.key[1:] in late]
 
-    async def _send_again(self, watch: Watch, progress: _Progress, due: Sequence[Mismatch]) -> None:
+    async def _send_again(
+        self, watch: Watch, progress: _Progress, due: Sequence[Mismatch], *, hurried: bool
+    ) -> None:
         now = asyncio.get_running_loop().time()
         for start in range(0, len(due), PAGE):
             async with watch.producer.transaction() as tx:
@@ -347,9 +349,8 @@ class Auditor:
             )
         if due:
             REPAIRED.labels(watch.service, watch.consumer).inc(len(due))
-            log.warning(
-                "auditor.sent_again", consumer=watch.consumer, source=watch.source, aggregates=len(due)
-            )
+            say = log.info if hurried else log.warning  # a broker without data is known already
+            say("auditor.sent_again", consumer=watch.consumer, source=watch.source, aggregates=len(due))
             for wake in watch.producer.on_emit:
                 wake()
 
