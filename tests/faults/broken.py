@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
@@ -29,6 +29,7 @@ from tests.faults import witness
 from tests.shared.test_core_mutants import ByCursor, BySkipLocked, WithoutLock
 
 HOLD: Final = "rokhas.hold"  # the point of program.py at which whoever decides waits while its file is there
+STANDS: Final = "rokhas.stands"  # and where each says so, in a file of its own
 LATER: Final = 10.0  # seconds until a retry topic is read
 
 
@@ -111,12 +112,15 @@ def _slow_decision() -> None:
     """A person has read the file and thinks, for as long as the scenario likes; consumers do not. With the
     lock held, this one is sound.
     """
-    locked, hold = dossiers.locked, Path(os.environ["FAULTS_POINTS"]) / HOLD
+    locked, points = dossiers.locked, Path(os.environ["FAULTS_POINTS"])
+    hold = points / HOLD
 
     async def slowly(tx: Tx, dossier_id: UUID, *, version: int | None = None) -> Dossier:
         dossier = await locked(tx, dossier_id, version=version)
-        while tx.actor is not SYSTEM and hold.exists():  # noqa: ASYNC110  # another process removes it
-            await asyncio.sleep(0.05)
+        if tx.actor is not SYSTEM and hold.exists():
+            (points / f"{STANDS}.{uuid4()}").touch()
+            while hold.exists():  # noqa: ASYNC110  # another process removes it
+                await asyncio.sleep(0.05)
         return dossier
 
     vars(dossiers)["locked"] = slowly

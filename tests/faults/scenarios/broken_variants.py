@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from tests.faults.broken import BROKEN, HOLD
+from tests.faults.broken import BROKEN, HOLD, STANDS
 from tests.faults.cluster import Cluster, Process, Stuck
 from tests.faults.heal import drained
 from tests.faults.journal import Outcome
@@ -26,6 +27,7 @@ ME: Final = "citizen778"
 HELD: Final = 4  # files whose president is at it when the silence comes: no more than a pool has connections
 PAIRS: Final = 2  # files that two presidents sign at once
 THOUGHT: Final = 9.0  # seconds: within what a client waits, and a transaction may stand still
+EVE: Final = timedelta(minutes=10)  # before midnight: the clock of the law waits for no slow machine
 
 
 async def _with(trial: Trial, service: str, variant: str) -> Process:
@@ -136,15 +138,16 @@ async def decision(trial: Trial, variant: str) -> None:
     await _with(trial, "rokhas", variant)
     batch = await imported(cluster, HELD + PAIRS)
     held, pairs = batch.ids[:HELD], batch.ids[HELD:]
-    await cluster.stage.advance(batch.answer_by - timedelta(seconds=8))
+    await cluster.stage.advance(batch.answer_by - EVE)
     async with trial.fault("two presidents sign one file at once"), _thinking(trial):
         signing = [_refuse(trial, batch, file, n) for file in pairs for n in (1, 2)]
         tasks = [asyncio.create_task(one) for one in signing]
-        await asyncio.sleep(2)
+        with contextlib.suppress(Stuck):  # with the lock, the second waits for the first
+            await _stand(trial, 2 * PAIRS)
     await asyncio.gather(*tasks)
     async with trial.fault("the silence comes while presidents hold their refusals"), _thinking(trial):
         tasks = [asyncio.create_task(_refuse(trial, batch, file, 1)) for file in held]
-        await asyncio.sleep(1)
+        await _stand(trial, HELD)
         await cluster.stage.advance(batch.certain + timedelta(milliseconds=100))
 
         async def all_silent() -> bool:
@@ -160,11 +163,26 @@ async def decision(trial: Trial, variant: str) -> None:
 async def _thinking(trial: Trial) -> AsyncIterator[None]:
     """Whoever decides stands between reading and writing while the block runs."""
     hold = trial.cluster.points / HOLD
+    for said in _standing(trial):
+        said.unlink()
     await asyncio.to_thread(hold.touch)
     try:
         yield
     finally:
         await asyncio.to_thread(hold.unlink, missing_ok=True)
+
+
+async def _stand(trial: Trial, amount: int) -> None:
+    """Until so many presidents have read their file and hold the pen. Raises Stuck."""
+
+    async def all_stand() -> bool:
+        return len(await asyncio.to_thread(_standing, trial)) == amount
+
+    await trial.cluster.until("presidents have read their files", all_stand, within=THOUGHT)
+
+
+def _standing(trial: Trial) -> list[Path]:
+    return list(trial.cluster.points.glob(f"{STANDS}.*"))
 
 
 async def _refuse(trial: Trial, batch: Batch, file: str, number: int) -> None:
