@@ -1,14 +1,22 @@
-"""Contents over HTTP: brought once, referred to by digest, given out whole or in part."""
+"""Contents over HTTP: brought once, referred to by digest, given out whole or in part.
+
+router.include_router(file_routes(authorize.caller(Action.UPLOAD)))
+"""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Annotated, Any, Final
 
 from fastapi import File, Request, Response, UploadFile
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
+from sqlalchemy import text
 
+from shared.db import Tx
+from shared.errors import Invalid
 from shared.files import EXTENSIONS, StoredFile, files_of
+from shared.http.route import Caller, Router
+from shared.http.values import Configured
 from shared.settings import MOST_UPLOAD, Settings
 
 ACCEPTED: Final = ", ".join(extensions[0].upper() for extensions in EXTENSIONS.values())
@@ -29,6 +37,12 @@ DOWNLOAD: Final[dict[str, Any]] = {
 }
 """What every download says of itself: `@router.get(path, **DOWNLOAD)`."""
 
+RECORD: Final = text(
+    "INSERT INTO msg.upload (sha256, uploader, name, media_type, size, uploaded_at)"
+    " VALUES (:sha256, :uploader, :name, :media_type, :size, :uploaded_at) ON CONFLICT DO NOTHING"
+)
+MINE: Final = text("SELECT sha256 FROM msg.upload WHERE sha256 = ANY(:digests) AND uploader = :uploader")
+CONTENT: Final = text("SELECT name, media_type, size FROM msg.content(:sha256, :uploader)")
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
@@ -43,6 +57,55 @@ class FileOut(BaseModel):
     @classmethod
     def of(cls, stored: StoredFile) -> "FileOut":
         return cls(**{name: getattr(stored, name) for name in cls.model_fields})
+
+
+def file_routes(uploader: Any) -> Router:
+    """`POST /files`, by which `uploader`, an `authorize.caller(…)`, brings contents."""
+    router = Router(prefix="/files")
+
+    @router.post("", status_code=201, max_body_size=MOST_FORM)
+    async def upload(caller: Annotated[Caller, uploader], file: Upload, settings: Configured) -> FileOut:
+        """One content, told by its digest from now on; the same content again is the same digest."""
+        stored = await received(file, settings)
+        await record(await caller.begin(), stored)
+        return FileOut.of(stored)
+
+    return router
+
+
+async def record(tx: Tx, stored: StoredFile) -> None:
+    """The caller brought this content; the name of the first time stays."""
+    values = {name: getattr(stored, name) for name in ("sha256", "name", "media_type", "size")}
+    await tx.execute(RECORD, values | {"uploader": tx.actor.subject, "uploaded_at": tx.now})
+
+
+async def brought(tx: Tx, *digests: str, held: Collection[str] = ()) -> None:
+    """Raises Invalid `file_unknown` for a content that neither the caller brought nor the aggregate holds on
+    which they may act (`held`), whether or not somebody else brought it.
+    """
+    if not (wanted := set(digests) - set(held)):
+        return
+    mine = await tx.execute(MINE, {"digests": sorted(wanted), "uploader": tx.actor.subject})
+    if wanted - {row.sha256 for row in mine}:
+        raise Invalid(
+            "file_unknown",
+            {
+                "ar": "لم ترفعوا أي ملف بهذه البصمة.",
+                "fr": "Vous n'avez déposé aucun fichier de cette empreinte.",
+                "en": "You uploaded no file with this digest.",
+            },
+        )
+
+
+async def content_of(tx: Tx, sha256: str, *, by: str = "", called: str = "") -> StoredFile | None:
+    """A content of something that the caller may read, under the name that `by` gave it, else as `called`;
+    None for content taken over from elsewhere, which this service never received.
+    """
+    row = (await tx.execute(CONTENT, {"sha256": sha256, "uploader": by})).one_or_none()
+    if row is None:
+        return None
+    name = row.name or f"{called or sha256[:12]}.{EXTENSIONS[row.media_type][0]}"
+    return StoredFile(sha256=sha256, size=row.size, media_type=row.media_type, name=name)
 
 
 async def received(file: UploadFile, settings: Settings) -> StoredFile:

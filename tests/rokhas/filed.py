@@ -7,10 +7,11 @@ from uuid import UUID, uuid4
 
 from services.rokhas.domain import Dossier
 from services.rokhas.events import DossierEvent
-from services.rokhas.store import dossiers, imports, uploads
+from services.rokhas.store import dossiers, imports
 from services.rokhas.store.dossiers import procedures
 from shared.auth import Actor, Role
 from shared.files import StoredFile
+from shared.http.files import record
 from shared.time import civil_day
 from tests.support.databases import ServiceDatabase
 
@@ -57,7 +58,7 @@ async def brought(database: ServiceDatabase, subject: str) -> str:
     digest = sha256(uuid4().bytes).hexdigest()
     stored = StoredFile(sha256=digest, size=9, media_type="application/pdf", name="minutes.pdf")
     async with database.api.transaction(Actor(subject=subject)) as tx:
-        await uploads.record(tx, stored)
+        await record(tx, stored)
     return digest
 
 

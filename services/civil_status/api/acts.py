@@ -28,9 +28,9 @@ from services.civil_status.domain.permissions import demand, may_read
 from services.civil_status.domain.values import Seen
 from services.civil_status.events import ActKind, MentionKind, Origin
 from services.civil_status.store import acts
-from services.civil_status.store.uploads import brought
 from shared.db import Tx
 from shared.http import Body, Day, Instant, Router
+from shared.http.files import brought
 
 router = Router(prefix="/acts")
 

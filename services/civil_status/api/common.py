@@ -16,12 +16,12 @@ from services.civil_status.domain.identifier import checked
 from services.civil_status.domain.values import Blocks, Declarant, Happening, Name, Person, Sex
 from services.civil_status.events import ActEvent, ActKind, Origin
 from services.civil_status.store import acts
-from services.civil_status.store.uploads import brought
 from shared.access import recorded
 from shared.auth import Actor
 from shared.db import Tx
 from shared.errors import Invalid, Malformed
 from shared.http import Authorizer, Body, Collectivity, Day, IfRead, Instant, etag
+from shared.http.files import brought
 from shared.http.values import INT4
 from shared.territory import territory
 

@@ -17,11 +17,11 @@ from services.civil_status.domain.writing import plain
 from services.civil_status.events import ActKind
 from services.civil_status.events.correction import CorrectionEvent, RejectionGround
 from services.civil_status.store import acts, corrections
-from services.civil_status.store.uploads import brought
 from shared.access import recorded
 from shared.auth import Role
 from shared.db import Tx
 from shared.http import Body, IfRead, Instant, Listing, Page, Router, etag
+from shared.http.files import brought
 
 router = Router(prefix="")
 

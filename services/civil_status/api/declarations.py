@@ -28,11 +28,11 @@ from services.civil_status.domain.values import Blocks, Clock
 from services.civil_status.events import ActKind, Origin
 from services.civil_status.events.declaration import Channel, DeclarationEvent, RefusalGround
 from services.civil_status.store import acts, declarations
-from services.civil_status.store.uploads import brought
 from shared.access import recorded
 from shared.auth import Role
 from shared.db import Tx
 from shared.http import PUBLIC, Body, IfRead, Instant, Listing, Page, Router, Texts, etag
+from shared.http.files import brought
 
 router = Router(prefix="")
 

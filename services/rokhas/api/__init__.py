@@ -6,7 +6,6 @@ from services.rokhas.api import (
     delegations,
     documents,
     dossiers,
-    files,
     governor,
     imports,
     instruction,
@@ -17,14 +16,16 @@ from services.rokhas.api import (
     recueil,
     timeline,
 )
+from services.rokhas.api.common import authorize
+from services.rokhas.domain import Action
 from services.rokhas.domain.certificates import KINDS
 from shared.documents.api import verification
 from shared.http import Router
+from shared.http.files import file_routes
 
 router = Router()
 for part in (
     recueil,
-    files,
     dossiers,
     documents,
     applicant,
@@ -40,4 +41,5 @@ for part in (
     imports,
 ):
     router.include_router(part.router)
+router.include_router(file_routes(authorize.caller(Action.UPLOAD)))
 router.include_router(verification(KINDS))

@@ -30,12 +30,12 @@ from services.rokhas.domain.values import (
 from services.rokhas.events import BindingOpinion, Channel, DossierEvent
 from services.rokhas.store import delegations, dossiers
 from services.rokhas.store.lists import FAR, Line
-from services.rokhas.store.uploads import uploaded
 from shared.access import recorded
 from shared.auth import OFFICERS, Actor
 from shared.db import Tx
 from shared.errors import Invalid
 from shared.http import Authorizer, Body, Caller, Collectivity, IfRead, Instant, etag
+from shared.http.files import brought
 from shared.territory import territory
 
 _LENT: Final = frozenset[Action]().union(*DELEGABLE.values())
@@ -255,7 +255,7 @@ class Change:
     async def brought(self, sha256: str | None) -> None:
         """Raises Invalid `file_unknown` for a content that neither the caller nor this file brought."""
         if sha256 is not None:
-            await uploaded(self.tx, sha256, self.dossier)
+            await brought(self.tx, sha256, held=self.dossier.contents)
 
     async def save(self, event: DossierEvent | None) -> None:
         """The file with its one event; and whoever changed a file that was somebody else's has read it: the

@@ -8,8 +8,8 @@ from services.rokhas.api.common import Article, Change, Code, DossierOut, Nothin
 from services.rokhas.domain import Action, late_refusal
 from services.rokhas.domain.values import Reason, Recipient
 from services.rokhas.events import DecisionAttemptedLate, DossierEvent, Outcome
-from services.rokhas.store.uploads import uploaded
 from shared.http import Body, Instant, Refusal, Router, refused
+from shared.http.files import brought
 
 router = Router(prefix="/dossiers/{dossier_id}")
 
@@ -74,10 +74,11 @@ async def record_handover(
     file: Annotated[Change, changing(Action.RECORD_HANDOVER)], body: HandoverIn
 ) -> DossierOut | Refusal:
     """A decision handed over on paper. Entered after the expiry it awaits a second person."""
+    await brought(file.tx, body.evidence)
     recorded = file.dossier.record_handover(
         body.outcome,
         handed_over_at=body.handed_over_at,
-        evidence=await uploaded(file.tx, body.evidence),
+        evidence=body.evidence,
         reasons=body.grounds(),
         **file.officer,
     )

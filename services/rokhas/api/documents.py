@@ -21,14 +21,13 @@ from services.rokhas.api.dossiers import ReceiptOut
 from services.rokhas.domain import Action, Dossier
 from services.rokhas.domain.certificates import KINDS
 from services.rokhas.store import dossiers
-from services.rokhas.store.uploads import describe
 from shared import documents
 from shared.db import Tx
 from shared.documents.api import IssuedOut, SealedOut
 from shared.errors import NotFound
 from shared.files import StoredFile
 from shared.http import Caller, Configured, Router, etag
-from shared.http.files import DOWNLOAD, served
+from shared.http.files import DOWNLOAD, content_of, served
 
 router = Router(prefix="/dossiers/{dossier_id}")
 
@@ -76,7 +75,7 @@ async def download(
 
     async def held(tx: Tx, dossier: Dossier) -> StoredFile | None:
         found = dossier.documents.get(document)
-        return await describe(tx, found) if found else None
+        return await content_of(tx, found.file, by=found.by, called=found.called) if found else None
 
     return await served(request, settings, await _read(caller, dossier_id, held))
 
@@ -95,7 +94,7 @@ async def download_content(
 
     async def held(tx: Tx, dossier: Dossier) -> StoredFile | None:
         if found := dossier.contents.get(sha256):
-            return await describe(tx, found)
+            return await content_of(tx, sha256, by=found.by, called=found.called)
         return next(
             (one.file for one in await documents.issued(tx, dossier_id) if one.sha256 == sha256), None
         )

@@ -20,8 +20,8 @@ from services.rokhas.domain import Action
 from services.rokhas.domain.values import ExtensionGround
 from services.rokhas.events import OpinionOutcome
 from services.rokhas.store import dossiers
-from services.rokhas.store.uploads import uploaded
 from shared.http import Body, Instant, Router
+from shared.http.files import brought
 
 router = Router(prefix="/dossiers/{dossier_id}")
 
@@ -186,8 +186,8 @@ async def convene(file: Annotated[Change, changing(Action.CONVENE)], body: Sitti
 @router.post("/minutes")
 async def sign_minutes(file: Annotated[Change, changing(Action.SIGN_MINUTES)], body: MinutesIn) -> DossierOut:
     """The signed minutes, with each member's opinion (RGC art. 38)."""
-    document = await uploaded(file.tx, body.document)
-    return await file.answer(file.dossier.sign_minutes(document, **file.officer))
+    await brought(file.tx, body.document)
+    return await file.answer(file.dossier.sign_minutes(body.document, **file.officer))
 
 
 @router.post("/fees")

@@ -14,12 +14,12 @@ from services.watiqa.domain.words import OWED, words
 from services.watiqa.events import RequestEvent
 from services.watiqa.events.request import Channel, ControlReason, Delivery, OwedReason, RefusalGround
 from services.watiqa.store import requests
-from services.watiqa.store.uploads import brought
 from shared.access import recorded
 from shared.auth import Actor
 from shared.db import Tx
 from shared.errors import Invalid
 from shared.http import Authorizer, Body, Day, IfRead, Instant, Texts, etag
+from shared.http.files import brought
 from shared.http.values import INT4
 from shared.territory import territory
 

@@ -10,13 +10,12 @@ from services.watiqa.api.common import Sha256, authorize, read_by_another, reada
 from services.watiqa.domain import Action
 from services.watiqa.domain.papers import KINDS
 from services.watiqa.store import register, requests
-from services.watiqa.store.uploads import describe
 from shared import documents
 from shared.db import Tx
 from shared.documents.api import IssuedOut, SealedOut
 from shared.errors import Conflict, Malformed, NotFound
 from shared.http import Caller, Configured, Router
-from shared.http.files import DOWNLOAD, served
+from shared.http.files import DOWNLOAD, content_of, served
 from shared.sealing import Damaged, KeyGone, keys_of
 
 router = Router(prefix="/requests/{request_id}")
@@ -55,7 +54,7 @@ async def download(
     held = await readable(tx, request_id)
     known = next((one.file for one in await documents.issued(tx, request_id) if one.sha256 == sha256), None)
     if known is None and sha256 in held.proofs.values():
-        known = await describe(tx, sha256)
+        known = await content_of(tx, sha256)
     if known is None:
         raise NotFound(
             "document_unknown",

@@ -27,11 +27,11 @@ from services.watiqa.domain import Action, Request, State
 from services.watiqa.domain.values import Counter, Identity
 from services.watiqa.events.request import Delivery, RefusalGround
 from services.watiqa.store import offices, requests, searches
-from services.watiqa.store.uploads import brought
 from shared.auth import Role
 from shared.db import Tx
 from shared.errors import Conflict
 from shared.http import Body, Instant, Listing, Page, Router, Texts, etag
+from shared.http.files import brought
 
 router = Router(prefix="/requests")
 

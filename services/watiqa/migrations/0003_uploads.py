@@ -1,0 +1,14 @@
+"""Who brought which content is remembered by the kernel."""
+
+from pathlib import Path
+
+import shared
+from shared.migrate import run_script
+
+revision = "watiqa_0003"
+down_revision = "watiqa_0002"
+
+
+def upgrade() -> None:
+    script = Path(shared.__file__).parent / "migrations" / "uploads_taken_over.sql"
+    run_script(script.read_text(encoding="utf-8"))
