@@ -17,11 +17,11 @@ from sqlalchemy import text
 
 from services.civil_status.domain.dates import RegisterDate
 from services.civil_status.domain.rejects import REMEDIES
-from services.civil_status.domain.taken_over import counted, place_id, ranges
+from services.civil_status.domain.taken_over import counted, place_id
 from services.civil_status.domain.values import Blocks, Happening, Name, Person, Sex
 from services.civil_status.store import acts, imports
-from services.civil_status.store.imports import Reject
-from services.civil_status.take_over import Sum, reading, take_over, try_out, write_rejects
+from services.civil_status.store.staged import Reject
+from services.civil_status.take_over import Sum, apart, reading, take_over, try_out, write_rejects
 from services.civil_status.take_over.reading import digest, opened
 from shared.auth import Actor
 from shared.errors import Conflict, Invalid, Unavailable
@@ -353,6 +353,21 @@ async def test_killed_with_9_it_goes_on_with_the_exact_count(
     assert [at for at, _, _ in await rejected(civil_status, path)] == list(range(first + 3, 203, 10))[:20]
 
 
+@pytest.mark.parametrize("gone", ["file", "reader"])
+async def test_what_reading_apart_fails_of_is_said_here(
+    civil_status: ServiceDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    path = written(tmp_path / "acts.csv", lines(60))
+    source, sha256 = opened(path), digest(path)
+    if gone == "file":
+        path.unlink()
+    else:
+        monkeypatch.setattr(apart, "HERE", "import os; os.kill(os.getpid(), 9)")
+    with pytest.raises((FileNotFoundError, RuntimeError), match={"file": "acts.csv", "reader": "-9"}[gone]):
+        await take_over(civil_status.worker, source, sha256, BY, limit=1000)
+    assert await count(civil_status) == 0
+
+
 KILLED = """
 import asyncio, os, signal, sys
 from pathlib import Path
@@ -381,8 +396,30 @@ asyncio.run(t.take_over(Database(sys.argv[1]), reading.opened(path), reading.dig
 
 
 @pytest.mark.parametrize(
-    ("numbers", "said"), [([1], "1"), ([1, 2, 3], "1-3"), ([1, 3, 4, 9], "1,3-4,9"), ([7, 9], "7,9")]
+    ("numbers", "said"), [([1], "1"), ([1, 2, 3], "1-3"), ([9, 3, 4, 1], "1,3-4,9"), ([7, 9], "7,9")]
 )
-def test_numbers_are_said_in_ranges(numbers: list[int], said: str) -> None:
-    assert ranges(numbers) == said
-    assert counted(said) == len(numbers)
+async def test_numbers_are_said_in_ranges(
+    civil_status: ServiceDatabase, tmp_path: Path, numbers: list[int], said: str
+) -> None:
+    await imported(civil_status, written(tmp_path / "acts.csv", [line(number) for number in numbers]))
+    async with civil_status.worker.transaction() as tx:
+        told = json.loads((await tx.execute(EVENTS)).all()[0].payload)
+    assert [one["numbers"] for one in told["registers"]] == [said]
+    assert counted(said) == told["acts"] == len(numbers)
+
+
+async def test_what_a_refused_line_says_again_is_refused_with_it(
+    civil_status: ServiceDatabase, tmp_path: Path
+) -> None:
+    """Neither is there already: nothing of them is."""
+    one = {"identifier": "00000000195"}
+    await imported(civil_status, written(tmp_path / "first.csv", [line(1), line(2, **one)]))
+    other, third = line(1, given_ar="علي", given_latin="Ali"), line(3, **one)
+    path = written(tmp_path / "acts.csv", [other, third, other, third, line(2, **one), line(2, **one)])
+    assert await imported(civil_status, path) == Sum(6, 0, 2, 4)
+    assert await rejected(civil_status, path) == [
+        (2, "number_taken", "number"),
+        (3, "identifier_taken", "identifier"),
+        (4, "number_taken", "number"),
+        (5, "identifier_taken", "identifier"),
+    ]

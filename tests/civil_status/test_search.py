@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from services.civil_status.domain.consent import MOST_MISSES
 from services.civil_status.domain.search import Wanted
-from services.civil_status.store.search import search
+from services.civil_status.store.search import pair, search
 from services.civil_status.take_over import take_over
 from services.civil_status.take_over.reading import digest, opened
 from shared.auth import Actor, Role
@@ -162,3 +162,26 @@ async def test_what_asks_too_little_is_refused(api: Api, asked: dict[str, str], 
 @pytest.mark.parametrize("name", ["%%", "_%", "' OR 1=1 --", "\u202e\u202e", "𓀀𓀁", "--"])
 async def test_no_name_finds_everything(api: Api, register: None, name: str) -> None:
     assert await numbers(api, given=name, family=name) == []
+
+
+INDEXES = text("""
+    SELECT array(SELECT a.attname FROM unnest(i.indkey::int2[]) WITH ORDINALITY k (number, place)
+      JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number ORDER BY place)
+    FROM pg_index i WHERE i.indrelid = CAST('civil_status.act' AS regclass)""")
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Wanted(given="Mohamed", family="Benali"),
+        Wanted(given="Mohamed", father="Ahmed", mother="Fatima"),
+        Wanted(father="Ahmed", mother="Fatima"),
+    ],
+)
+async def test_each_pair_of_names_is_one_descent_of_an_index(
+    civil_status: ServiceDatabase, wanted: Wanted
+) -> None:
+    """However many acts the register has: none that has only one of the two names is walked through."""
+    async with civil_status.worker.transaction() as tx:
+        indexes = [row[0][:2] for row in await tx.execute(INDEXES)]
+    assert [f"{part}_name" for part in pair(wanted)] in indexes

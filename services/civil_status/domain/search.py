@@ -1,11 +1,10 @@
 """What is asked of the register by name, and how well an act answers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
-from services.civil_status.domain.spelling import likeness
 from services.civil_status.events import ActKind
 from shared.errors import Invalid
 
@@ -44,25 +43,10 @@ class Wanted:
         return {part: name for part in WEIGHTS if (name := getattr(self, part))}
 
 
-def score(wanted: Wanted, readings: Iterable[Mapping[str, Any]]) -> float:
-    """0 to 100 by the reading that answers best: as the act was drawn up, as it now reads."""
-    return max((_score(wanted, blocks) for blocks in readings), default=0.0)
-
-
-def _score(wanted: Wanted, blocks: Mapping[str, Any]) -> float:
-    places = {
-        "given": ("subject", "given"),
-        "family": ("subject", "family"),
-        "father": ("father", "given"),
-        "mother": ("mother", "given"),
-    }
-    total = weights = 0.0
-    for part, asked in wanted.names.items():
-        person, which = places[part]
-        name = (blocks.get(person) or {}).get(which) or {}
-        total += WEIGHTS[part] * likeness(asked, name.get("ar"), name.get("latin"))
-        weights += WEIGHTS[part]
-    return round(total / weights, 1)
+def scored(likeness: Mapping[str, float]) -> float:
+    """0 to 100, of how near each name that was asked is to that of an act."""
+    total = sum(WEIGHTS[part] * near for part, near in likeness.items())
+    return round(total / sum(WEIGHTS[part] for part in likeness), 1)
 
 
 def _too_wide() -> Invalid:

@@ -8,7 +8,7 @@ checked once and remembered. `tests/civil_status/test_imports.py` holds it equal
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -18,7 +18,6 @@ from services.civil_status.domain.spelling import Spelled, spelled
 from services.civil_status.domain.values import HOUR, Name, Sex, tree
 from services.civil_status.domain.writing import plain
 from services.civil_status.events import ActKind
-from services.civil_status.events.imports import Taken
 from shared.errors import Problem
 from shared.territory import territory
 
@@ -94,33 +93,6 @@ def _office_digits(office: str) -> str:
         raise Refused("office_unknown", "office")
     region, province, cercle, commune, which = found.groups()
     return f"{region}{province}{cercle}{commune:0>2}{which}{2 - len(commune)}"
-
-
-def registers(takings: Iterable[Taking]) -> list[Taken]:
-    """Which acts these are, by yearly register, numbers in ranges."""
-    grouped: dict[tuple[str, str, int, str], list[int]] = {}
-    for one in takings:
-        grouped.setdefault((one.collectivity, one.office, one.year, one.kind), []).append(one.number)
-    return [
-        Taken(
-            collectivity=place, office=office, year=year, kind=ActKind(kind), numbers=ranges(sorted(numbers))
-        )
-        for (place, office, year, kind), numbers in grouped.items()
-    ]
-
-
-def ranges(numbers: Sequence[int]) -> str:
-    """`1-3,5` of 1, 2, 3, 5; ascending."""
-    parts: list[str] = []
-    start = last = numbers[0]
-    for number in (*numbers[1:], None):
-        if number is not None and number == last + 1:
-            last = number
-            continue
-        parts.append(str(start) if start == last else f"{start}-{last}")
-        if number is not None:
-            start = last = number
-    return ",".join(parts)
 
 
 def counted(numbers: str) -> int:

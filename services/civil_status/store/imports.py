@@ -2,18 +2,18 @@
 transaction.
 """
 
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
 from typing import Final
 from uuid import UUID, uuid5
 
 from sqlalchemy import text
 
-from services.civil_status.domain.spelling import Spelled
-from services.civil_status.domain.taken_over import Taking, counted, registers
+from services.civil_status.domain.taken_over import counted
+from services.civil_status.events import ActKind
 from services.civil_status.events.imports import IMPORT, ActsImported, ImportFinished, Taken
+from services.civil_status.store.staged import COLUMNS, Chunk, Reject
 from shared.db import Tx
 from shared.errors import Conflict, NotFound
 
@@ -49,16 +49,29 @@ THERE = text("""
     SELECT s.line, CAST(a.body AS jsonb) = CAST(s.body AS jsonb)
       AND a.identifier IS NOT DISTINCT FROM s.identifier AS same
     FROM civil_status.staged s JOIN civil_status.act a USING (office, year, kind, number)""")
-IDENTIFIED = text("""
-    SELECT line, identifier FROM civil_status.staged WHERE identifier IS NOT NULL AND kind = 'birth'
-    ORDER BY line""")
-TAKE = text("SELECT civil_status.take_identifiers(CAST(:digits AS text[])) AS taken")
+# Takes the identifiers of acts of birth, and gives the lines whose identifier is somebody else's. An act of
+# death only refers to one.
+UNTAKEN = text("""
+    WITH wanted AS (
+      SELECT line, identifier, row_number() OVER (PARTITION BY identifier ORDER BY line) AS nth
+      FROM civil_status.staged WHERE identifier IS NOT NULL AND kind = 'birth'),
+    taken AS (SELECT civil_status.take_identifiers(array_agg(identifier)) AS digits FROM wanted WHERE nth = 1)
+    SELECT line FROM wanted WHERE nth > 1 OR identifier NOT IN (SELECT digits FROM taken)""")
 DROP = text("DELETE FROM civil_status.staged WHERE line = ANY(CAST(:lines AS bigint[]))")
 INSERT = text("""
     INSERT INTO civil_status.act (id, kind, collectivity, office, year, number, origin, identifier, event_on,
       version, drawn_up_at, drawn_up_by, body, family_name, given_name, father_name, mother_name)
     SELECT id, kind, collectivity, office, year, number, 'imported', identifier, event_on, 0, drawn_up_at,
       :by, body, family_name, given_name, father_name, mother_name FROM civil_status.staged""")
+# Which acts these are: numbers in ranges, `1-340,342`.
+REGISTERS = text("""
+    SELECT collectivity, office, year, kind, (
+      SELECT string_agg(lower(r) || CASE WHEN upper(r) - lower(r) > 1 THEN '-' || upper(r) - 1 ELSE '' END,
+        ',' ORDER BY r) FROM unnest(numbers) r) AS numbers
+    FROM (
+      SELECT collectivity, office, year, kind, range_agg(int4range(number, number, '[]')) AS numbers
+      FROM civil_status.staged GROUP BY collectivity, office, year, kind) registers
+    ORDER BY office, year, kind""")
 COUNT = text("""
     INSERT INTO civil_status.imported AS i (import, office, collectivity, acts)
     SELECT CAST(:id AS uuid), office, collectivity, count(*) FROM civil_status.staged
@@ -71,14 +84,7 @@ FOLLOW = text(f"{FOLLOWED} WHERE id = :id")
 LIST = text(f"""{FOLLOWED}
     WHERE (CAST(:after_at AS timestamptz) IS NULL OR (started_at, id) < (:after_at, CAST(:after_id AS uuid)))
     ORDER BY started_at DESC, id DESC LIMIT :limit""")
-STAGED: Final = (
-    "line", "id", "kind", "collectivity", "office", "year", "number", "identifier", "event_on", "drawn_up_at",
-    "body", "family_name", "given_name", "father_name", "mother_name",
-)  # fmt: skip
-
-
-NULL: Final = "\\N"
-PIECE: Final = 1_000  # lines that are written at once
+PIECE: Final = 2**20  # bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,24 +112,6 @@ class Import:
     rejected: int
     started_at: datetime
     finished_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    line: int
-    code: str
-    field: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chunk:
-    """Lines that were read together, from `start` up to `offset`: good ones by line, bad ones as rejects."""
-
-    start: int
-    offset: int
-    line: int
-    takings: Mapping[int, Taking]
-    rejects: Sequence[Reject]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,20 +153,17 @@ async def find(tx: Tx, *, after: tuple[datetime, UUID] | None, limit: int) -> li
     return [Import(**row._asdict()) for row in await tx.execute(LIST, values)]
 
 
-async def take(tx: Tx, import_: UUID, chunk: Chunk, names: Mapping[Spelled, int]) -> Outcome:
+async def take(tx: Tx, import_: UUID, chunk: Chunk) -> Outcome:
     """The acts of a chunk become acts of the register, once: those that are there already stay as they are.
 
     Raises Conflict `import_elsewhere` when somebody else took this chunk meanwhile.
     """
-    outcome = await lay(tx, chunk, names)
+    outcome = await lay(tx, chunk)
+    events = 0
     if outcome.imported:
         await tx.execute(INSERT, {"by": tx.actor.subject})
         await tx.execute(COUNT, {"id": import_})
-    events = 0
-    if outcome.imported:
-        gone = {reject.line for reject in outcome.rejects} | set(outcome.there)
-        kept = [one for line, one in chunk.takings.items() if line not in gone]
-        for acts, named in _events(registers(kept)):
+        for acts, named in _events(await _registers(tx)):
             where = named[0].collectivity if len({one.collectivity for one in named}) == 1 else ""
             event = ActsImported(acts=acts, registers=tuple(named), imported_at=tx.now)
             await tx.emit(IMPORT, import_, where, event)
@@ -199,64 +184,38 @@ async def take(tx: Tx, import_: UUID, chunk: Chunk, names: Mapping[Spelled, int]
     return outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Laid(Outcome):
-    """What is staged now, to be inserted or only counted. `there`: lines whose acts were there before."""
-
-    there: Collection[int]
-
-
-async def lay(tx: Tx, chunk: Chunk, names: Mapping[Spelled, int]) -> Laid:
-    """Stages a chunk and compares it with the register. Changes nothing but identifiers, which it takes: a
-    trial rolls back.
+async def lay(tx: Tx, chunk: Chunk) -> Outcome:
+    """Stages a chunk and compares it with the register: what is left is to be inserted, or only counted.
+    Changes nothing but identifiers, which it takes: a trial rolls back.
     """
     await tx.execute(ALONE)
     await tx.execute(PLAN)
     await tx.execute(EMPTY)
-    rejects = list(chunk.rejects)
-    takings, repeated = dict(chunk.takings), list[int]()
-    first: dict[str, tuple[int, Taking]] = {}
-    for line, taking in chunk.takings.items():
-        _, known = first.setdefault(taking.id, (line, taking))
-        if known is not taking:
-            del takings[line]
-            if known == taking:
-                repeated.append(line)
-            else:
-                rejects.append(Reject(line, "number_taken", "number"))
-    if takings:
-        await _copied(tx, takings, names)
+    if chunk.acts:
+        await _copied(tx, chunk.rows)
+    refused: dict[int, Reject] = {}
     there: list[int] = []
     for row in await tx.execute(THERE):
         if row.same:
             there.append(row.line)
         else:
-            rejects.append(Reject(row.line, "number_taken", "number"))
-    gone = {reject.line for reject in rejects} | set(there)
-    await _drop(tx, gone & takings.keys())
-    for line in await _untaken(tx):
-        rejects.append(Reject(line, "identifier_taken", "identifier"))
-        gone.add(line)
-    rejects.sort(key=lambda one: one.line)
-    return Laid(
-        imported=len(takings.keys() - gone),
-        already=len(there) + len(repeated),
-        rejects=rejects,
-        there=frozenset([*there, *repeated]),
+            refused[row.line] = Reject(row.line, "number_taken", "number")
+    await _drop(tx, [*there, *refused])
+    foreign = [row.line for row in await tx.execute(UNTAKEN)]
+    await _drop(tx, foreign)
+    refused |= {line: Reject(line, "identifier_taken", "identifier") for line in foreign}
+    # Who says what a refused line says is refused with it; else it is there, or will be.
+    again = [replace(refused[first], line=line) for line, first in chunk.repeats.items() if first in refused]
+    return Outcome(
+        imported=chunk.acts - len(there) - len(refused),
+        already=len(there) + len(chunk.repeats) - len(again),
+        rejects=sorted([*chunk.rejects, *refused.values(), *again], key=lambda one: one.line),
     )
 
 
-async def _untaken(tx: Tx) -> list[int]:
-    """Lines whose identifier is somebody else's, no longer staged. An act of death only refers to one."""
-    wanted: dict[str, list[int]] = {}
-    for row in await tx.execute(IDENTIFIED):
-        wanted.setdefault(row.identifier, []).append(row.line)
-    if not wanted:
-        return []
-    free = {row.taken for row in await tx.execute(TAKE, {"digits": list(wanted)})}
-    refused = [line for digits, lines in wanted.items() for line in (lines[1:] if digits in free else lines)]
-    await _drop(tx, refused)
-    return refused
+async def _registers(tx: Tx) -> list[Taken]:
+    """Of the acts that are staged."""
+    return [Taken(**row._asdict() | {"kind": ActKind(row.kind)}) for row in await tx.execute(REGISTERS)]
 
 
 async def _drop(tx: Tx, lines: Collection[int]) -> None:
@@ -288,28 +247,14 @@ async def finished(tx: Tx, import_: UUID) -> None:
         await tx.emit(IMPORT, import_, "", ImportFinished(**counts, finished_at=tx.now))
 
 
-async def _copied(tx: Tx, takings: Mapping[int, Taking], names: Mapping[Spelled, int]) -> None:
+async def _copied(tx: Tx, rows: bytes) -> None:
     async def content() -> AsyncIterator[bytes]:
-        lines = rows(takings, names)
-        while some := "".join(islice(lines, PIECE)):  # the server lays some down while the next are written
-            yield some.encode()
+        for start in range(0, len(rows), PIECE):
+            yield rows[start : start + PIECE]
 
     await tx.session.connection.copy_to_table(
-        "staged", schema_name="civil_status", source=content(), columns=STAGED, format="text"
+        "staged", schema_name="civil_status", source=content(), columns=COLUMNS, format="text"
     )
-
-
-def rows(takings: Mapping[int, Taking], names: Mapping[Spelled, int]) -> Iterator[str]:
-    """As COPY reads text. Nothing of an act holds a control character; a backslash is doubled."""
-    known: dict[Spelled | None, int | str] = {None: NULL}
-    known.update(names.items())
-    for line, one in takings.items():
-        body = one.body.replace("\\", "\\\\") if "\\" in one.body else one.body
-        yield (
-            f"{line}\t{one.id}\t{one.kind}\t{one.collectivity}\t{one.office}\t{one.year}\t{one.number}\t"
-            f"{one.identifier or NULL}\t{one.event_on}\t{one.drawn_up_on} 12:00:00+00\t{body}\t"
-            f"{known[one.family]}\t{known[one.given]}\t{known[one.father]}\t{known[one.mother]}\n"
-        )
 
 
 def _events(named: Iterable[Taken]) -> Iterator[tuple[int, list[Taken]]]:

@@ -12,17 +12,15 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.civil_status.domain.act import Act
-from services.civil_status.domain.outputs import Output, fold
-from services.civil_status.domain.search import LEAST, SPREAD, Wanted, score
-from services.civil_status.domain.values import tree
+from services.civil_status.domain.search import LEAST, SPREAD, Wanted, scored
 from services.civil_status.store import acts, names
 from shared.auth import Actor
 from shared.db import Tx
 from shared.territory import territory
 
 CANDIDATES: Final = 150
-"""Acts that are read and ranked for one search, the nearest pairs of names first: at 55 million each may be a
-page of the disk. More fit only names that say too little: `more` is told.
+"""Acts that are ranked for one search, the nearest pairs of names first: at 55 million each may be a page of
+the disk. More fit only names that say too little: `more` is told.
 """
 EVERYWHERE: Final = 200
 """A caller of more communes searches without naming them: nearly every act that is found is theirs to see."""
@@ -31,21 +29,24 @@ EVERYWHERE: Final = 200
 # `unnest`, where ORDER BY would first fetch what it then throws away. What the caller may see, row-level
 # security asks of each act besides.
 _WALK: Final = """
-    SELECT x.id FROM unnest(CAST(:firsts AS int[]), CAST(:seconds AS int[])) AS p (a, b)
+    SELECT x.* FROM unnest(CAST(:firsts AS int[]), CAST(:seconds AS int[])) AS p (a, b)
       CROSS JOIN LATERAL (
-        SELECT id FROM civil_status.act WHERE {a}_name = p.a AND {b}_name = p.b AND {conditions}
+        SELECT {columns} FROM civil_status.act WHERE {a}_name = p.a AND {b}_name = p.b AND {conditions}
         LIMIT :most) x
     LIMIT :most"""
 _RENAMED: Final = """
-    SELECT act AS id FROM civil_status.renamed WHERE {a}_name = ANY(CAST(:firsts AS int[]))
+    SELECT act AS {columns} FROM civil_status.renamed WHERE {a}_name = ANY(CAST(:firsts AS int[]))
       AND {b}_name = ANY(CAST(:seconds AS int[])) AND {conditions} LIMIT :most"""
+RANKED: Final = (
+    "id, event_on, family_name AS family, given_name AS given, father_name AS father, mother_name AS mother"
+)
 FULL = text(f"{acts.SELECT} WHERE id = ANY(CAST(:ids AS uuid[]))").columns(body=JSONB, mentions=JSONB)
 
 
 @lru_cache(maxsize=64)  # all that there are
 def _statement(sql: str, a: str, b: str, asked: tuple[str, ...]) -> TextClause:
     conditions = " AND ".join(CONDITIONS[name] for name in asked)
-    return text(sql.format(a=a, b=b, conditions=conditions))
+    return text(sql.format(a=a, b=b, columns=RANKED, conditions=conditions))
 
 
 CONDITIONS: Final = {
@@ -56,6 +57,10 @@ CONDITIONS: Final = {
     "father": "father_name = ANY(CAST(:father AS int[]))",
     "mother": "mother_name = ANY(CAST(:mother AS int[]))",
 }
+
+
+Meant = Mapping[str, Mapping[int, float]]
+"""For each part that was asked, the names of the dictionary that may be meant, with their likeness."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,52 +78,72 @@ async def search(tx: Tx, wanted: Wanted, *, most: int) -> Answer:
     }
     if not all(meant.values()):
         return Answer(found=(), more=False)
-    ids = await _walk(tx, wanted, meant)
-    rows = [acts.from_row(row) for row in await tx.execute(FULL, {"ids": list(ids)})] if ids else []
-    ranked = sorted(
-        ((act, score(wanted, _readings(act))) for act in rows),
-        key=lambda one: (-one[1], one[0].blocks.event.on.first, one[0].id),
-    )
-    good = [one for one in ranked if one[1] >= LEAST]
-    return Answer(found=good[:most], more=len(good) > most or len(ids) >= CANDIDATES)
+    near = await _near(tx, wanted, meant)
+    best = sorted(near, key=lambda id_: (-near[id_][0], near[id_][1], id_))[:most]
+    rows = await tx.execute(FULL, {"ids": best}) if best else ()
+    read = {row.id: acts.from_row(row) for row in rows}
+    found = [
+        (read[id_], near[id_][0])
+        for id_ in best
+        if id_ in read and wanted.kind in {None, read[id_].kind}  # of what was renamed it was not asked
+    ]
+    return Answer(found=found, more=len(near) > most or len(near) >= CANDIDATES)
 
 
-async def _walk(tx: Tx, wanted: Wanted, meant: Mapping[str, Mapping[int, float]]) -> list[UUID]:
-    """Of acts that have a pair of the names that are meant: by both names, or by a parent's."""
+async def _near(tx: Tx, wanted: Wanted, meant: Meant) -> dict[UUID, tuple[float, date]]:
+    """Acts that have a pair of the names that are meant: how near each is, by what it said when it was drawn
+    up or by what it says since, and its day.
+    """
+    rows = (await tx.execute(*_walk(tx.actor, wanted, meant))).all()
+    since = (await tx.execute(*_renamed(wanted, meant))).all()
+    found: dict[UUID, tuple[float, date]] = {}
+    for row in (*rows, *since):
+        score = scored({part: likeness[getattr(row, part)] for part, likeness in meant.items()})
+        if row.id not in found or score > found[row.id][0]:
+            found[row.id] = score, row.event_on
+    return found
+
+
+def pair(wanted: Wanted) -> tuple[str, str]:
+    """The two parts that are looked up together: of each pair there is an index."""
     if wanted.given is None:
-        a, b = "father", "mother"
-    else:
-        a, b = ("family" if wanted.family is not None else "father"), "given"
-    values: dict[str, Any] = {
-        "since": wanted.since or date.min,
-        "until": wanted.until or date.max,
-        "most": CANDIDATES,
-    }
-    for part in meant.keys() - {a, b}:
-        values[part] = list(meant[part])
-    asked = ["days", *sorted(meant.keys() - {a, b})]
-    once = tuple(asked)
-    places = _places(tx.actor)
+        return "father", "mother"
+    return "family" if wanted.family is not None else "father", "given"
+
+
+def _walk(by: Actor, wanted: Wanted, meant: Meant) -> tuple[TextClause, dict[str, Any]]:
+    """The statement that finds acts by a pair of names, the nearest first."""
+    a, b = pair(wanted)
+    asked, values = _besides(wanted, meant)
+    pairs = sorted(product(meant[a].items(), meant[b].items()), key=lambda two: -two[0][1] - two[1][1])
+    values |= {"firsts": [one[0] for one, _ in pairs], "seconds": [other[0] for _, other in pairs]}
+    places = _places(by)
     if len(places) <= EVERYWHERE:
         values["places"] = places
         asked.append("places")
     if wanted.kind is not None:
         values["kind"] = wanted.kind.value
         asked.append("kind")
-    pairs = sorted(product(meant[a].items(), meant[b].items()), key=lambda pair: -pair[0][1] - pair[1][1])
-    near = values | {"firsts": [one[0] for one, _ in pairs], "seconds": [other[0] for _, other in pairs]}
-    found = [row.id for row in await tx.execute(_statement(_WALK, a, b, tuple(asked)), near)]
-    all_ = values | {"firsts": list(meant[a]), "seconds": list(meant[b])}
-    found += [row.id for row in await tx.execute(_statement(_RENAMED, a, b, once), all_)]
-    return list(dict.fromkeys(found))
+    return _statement(_WALK, a, b, tuple(asked)), values
+
+
+def _renamed(wanted: Wanted, meant: Meant) -> tuple[TextClause, dict[str, Any]]:
+    a, b = pair(wanted)
+    asked, values = _besides(wanted, meant)
+    return _statement(_RENAMED, a, b, tuple(asked)), values | {
+        "firsts": list(meant[a]),
+        "seconds": list(meant[b]),
+    }
+
+
+def _besides(wanted: Wanted, meant: Meant) -> tuple[list[str], dict[str, Any]]:
+    """What is asked besides the pair."""
+    others = sorted(meant.keys() - set(pair(wanted)))
+    values: dict[str, Any] = {part: list(meant[part]) for part in others}
+    values |= {"since": wanted.since or date.min, "until": wanted.until or date.max, "most": CANDIDATES}
+    return ["days", *others], values
 
 
 def _places(by: Actor) -> list[str]:
     """Every commune and arrondissement that the caller works for."""
     return sorted(by.communes.union(*(territory().within(province) for province in by.provinces)))
-
-
-def _readings(act: Act) -> list[dict[str, Any]]:
-    drawn_up = tree(act.blocks)
-    renamed = any(one.changes for one in act.mentions)
-    return [drawn_up, fold(act, Output.FULL_COPY)["blocks"]] if renamed else [drawn_up]

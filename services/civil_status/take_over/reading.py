@@ -42,11 +42,13 @@ class Lines:
 class Source(Protocol):
     """`size` in the unit of `offset`: bytes of a CSV, rows of a Parquet file."""
 
+    path: Path
+    encoding: str
     columns: list[str]
     size: int
 
-    def chunks(self, offset: int, line: int) -> Iterator[Lines]:
-        """From an offset where a chunk ended, with as many lines read before it."""
+    def chunks(self, offset: int, line: int, most: int) -> Iterator[Lines]:
+        """From an offset where a chunk ended, with as many lines read before it; `most` lines at once."""
 
 
 def opened(path: Path, encoding: str = "utf-8") -> "Csv | Parquet":
@@ -55,7 +57,7 @@ def opened(path: Path, encoding: str = "utf-8") -> "Csv | Parquet":
     """
     with path.open("rb") as file:
         parquet = file.read(4) == MAGIC
-    source = Parquet(path) if parquet else Csv(path, encoding)
+    source = Parquet(path, encoding) if parquet else Csv(path, encoding)
     if wrong := faults(source.columns):
         said = {
             "column_missing": "is missing",
@@ -87,30 +89,30 @@ class Csv:
 
     def __init__(self, path: Path, encoding: str) -> None:
         try:
-            self._encoding = codecs.lookup(encoding).name
+            self.encoding = codecs.lookup(encoding).name
         except LookupError:
             raise Invalid("encoding_unknown", f"No encoding is called {encoding[:40]!r}.") from None
-        if len("\n".encode(self._encoding)) != 1:
+        if len("\n".encode(self.encoding)) != 1:
             raise Invalid("encoding_unknown", "Convert the file: iconv -f UTF-16 -t UTF-8.")
-        self._path = path
+        self.path = path
         self.size = path.stat().st_size
         with path.open("rb") as file:
             start = file.read(LOOKED_AT)
-            _decodable(start, self._encoding)
+            _decodable(start, self.encoding)
             file.seek(0)
             header = file.readline(LONGEST)
         self._begin = len(header)
-        decoded = header.decode(self._encoding).removeprefix("\ufeff").rstrip("\r\n")
+        decoded = header.decode(self.encoding).removeprefix("\ufeff").rstrip("\r\n")
         self._separator = max(",;\t", key=decoded.count)
         named = _split(decoded, self._separator)
         self.columns = [name.strip().lower() for name in named] if isinstance(named, list) else []
 
-    def chunks(self, offset: int, line: int) -> Iterator[Lines]:
-        with self._path.open("rb") as file:
+    def chunks(self, offset: int, line: int, most: int) -> Iterator[Lines]:
+        with self.path.open("rb") as file:
             file.seek(offset or self._begin)
             # The header is a line that people see in their editor; progress counts acts.
             at = offset or self._begin
-            while read := list(_lines(file)):
+            while read := list(_lines(file, most)):
                 cells = [self._cells(raw) for raw, _ in read]
                 at += sum(length for _, length in read)
                 first, line = line + 2, line + len(read)
@@ -123,15 +125,15 @@ class Csv:
         if b"\0" in raw:
             return "null_character"
         try:
-            line = raw.decode(self._encoding)
+            line = raw.decode(self.encoding)
         except UnicodeDecodeError:
             return "not_in_encoding"
         return _split(line.rstrip("\r\n"), self._separator)
 
 
-def _lines(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+def _lines(file: BinaryIO, most: int) -> Iterator[tuple[bytes, int]]:
     """A chunk of lines with their lengths in bytes; of a long one only the beginning is kept."""
-    for _ in range(LINES):
+    for _ in range(most):
         raw = file.readline(LONGEST)
         if not raw:
             return
@@ -182,7 +184,8 @@ class Parquet:
 
     columns: list[str]
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, encoding: str) -> None:
+        self.path, self.encoding = path, encoding
         try:
             self._file = pq.ParquetFile(path, memory_map=True)
         except pa.ArrowException as error:
@@ -194,13 +197,13 @@ class Parquet:
             raise Invalid("columns_wrong", f"Column {nested[0][:40]!r} is nested: one text each, please.")
         self.size = self._file.metadata.num_rows
 
-    def chunks(self, offset: int, line: int) -> Iterator[Lines]:  # noqa: ARG002 -- as every source
+    def chunks(self, offset: int, line: int, most: int) -> Iterator[Lines]:  # noqa: ARG002 -- as every source
         """`offset` and `line` are one here: rows. Row groups that were read before are passed over."""
         at, groups = 0, list(range(self._file.num_row_groups))
         while groups and at + (rows := self._file.metadata.row_group(groups[0]).num_rows) <= offset:
             at += rows
             del groups[0]
-        for batch in self._file.iter_batches(batch_size=LINES, row_groups=groups):
+        for batch in self._file.iter_batches(batch_size=most, row_groups=groups):
             fresh = batch.slice(min(batch.num_rows, max(0, offset - at)))
             start, at = max(at, offset), at + batch.num_rows
             if fresh.num_rows:
