@@ -29,7 +29,7 @@ from tests.faults.registry import CI, DEFAULT, MUTANTS, Scenario, Toothless, Tri
 from tests.faults.report import write
 
 SEED: Final = 20260101
-BROKEN_PATIENCE: Final = 20.0  # a broken variant may never drain: that is what is shown
+BROKEN_PATIENCE: Final = 20.0  # without progress: a broken variant may never drain, that is what is shown
 WARM_UP: Final = 10.0  # seconds of work before the first fault: there must be something to lose
 SCALES: Final = {DEFAULT: 0.25, CI: 0.2, MUTANTS: 0.2}
 OUT: Final = Path(__file__).parents[2] / "build" / "faults"
