@@ -2,13 +2,14 @@
 
 from typing import Final
 
+from services.chikaya.app import SERVICE as CHIKAYA
 from services.civil_status.app import SERVICE as CIVIL_STATUS
 from services.deadlines.app import SERVICE as DEADLINES
 from services.rokhas.app import SERVICE as ROKHAS
 from services.watiqa.app import SERVICE as WATIQA
 from shared.service import Service
 
-SERVICES: Final[tuple[Service, ...]] = (ROKHAS, DEADLINES, CIVIL_STATUS, WATIQA)
+SERVICES: Final[tuple[Service, ...]] = (ROKHAS, DEADLINES, CIVIL_STATUS, WATIQA, CHIKAYA)
 
 
 class UnknownService(Exception):

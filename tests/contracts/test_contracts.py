@@ -20,6 +20,7 @@ from deploy.contracts.compare import breaks
 from deploy.contracts.examples import examples
 from deploy.contracts.schemas import schemas
 from deploy.registry import SERVICES
+from services.chikaya.consumers import clocks as report_clocks
 from services.civil_status.consumers import clocks as register_clocks
 from services.civil_status.consumers import matching as question
 from services.civil_status.events import ACT, MATCHING, SEALING_KEY
@@ -193,6 +194,15 @@ def test_watiqa_reads_every_clock(event: type[Event]) -> None:
         facts = envelope(event, example).read(window_clocks.ClockFacts)
         assert facts.clock().answer_by == facts.answer_by
         assert event.TYPE != window_clocks.ELAPSED or facts.effective_at is not None
+
+
+@pytest.mark.parametrize("event", CLOCKS.events, ids=lambda event: event.TYPE)
+def test_chikaya_reads_every_clock(event: type[Event]) -> None:
+    assert {*report_clocks.CHANGES, report_clocks.ELAPSED} <= set(CLOCKS.types)
+    for example in examples(event):
+        facts = envelope(event, example).read(report_clocks.ClockFacts)
+        assert facts.clock().answer_by == facts.answer_by
+        assert event.TYPE != report_clocks.ELAPSED or facts.effective_at is not None
 
 
 def test_the_window_and_the_register_understand_each_other() -> None:

@@ -72,6 +72,8 @@ CASES = [
     ("civil_status", "administration", FUZZED),
     ("watiqa", "citizen", FUZZED),
     ("watiqa", "civil_status_officer", FUZZED),
+    ("chikaya", "citizen", FUZZED),
+    ("chikaya", "instructor", FUZZED),
 ]
 
 

@@ -27,6 +27,7 @@ from shared.log import configure
 from shared.service import Service
 from shared.territory import territory
 from shared.tokens import Tokens
+from tests.chikaya.filed import complained
 from tests.civil_status.conftest import Says as RegisterSays
 from tests.civil_status.conftest import civil_status, register_clock_says
 from tests.civil_status.filed import registered
@@ -159,7 +160,7 @@ async def world(
         brought_by = {"Authorization": f"Bearer {issuer.token('citizen')}", "Idempotency-Key": uuid4().hex}
         plan = {"file": ("plan.pdf", b"%PDF-1.7 plan", "application/pdf")}
         stored = await client.post("/rokhas/v1/files", files=plan, headers=brought_by)
-        for service in ("civil_status", "watiqa"):
+        for service in ("civil_status", "watiqa", "chikaya"):
             kept = await client.post(f"/{service}/v1/files", files=plan, headers=brought_by)
             assert kept.is_success, kept.text
         assert stored.is_success, stored.text
@@ -207,6 +208,7 @@ async def world(
             **await registered(sent, register_clock_says, SECRET),
             **await digitised(sent, SECRET),
             **await asked_for(sent, SECRET, stored.json()["sha256"]),
+            **await complained(sent, SECRET, stored.json()["sha256"]),
         )
         async with civil_status.worker.transaction() as tx:
             await margins.wanted(tx, await acts.get(tx, UUID(made.ids["act_id"])))

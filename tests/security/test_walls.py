@@ -17,6 +17,7 @@ from shared.auth import Actor, Role
 from shared.http.problems import sqlstate
 from shared.migrate import roles
 from shared.territory import territory
+from tests.chikaya.filed import BODIES as CHIKAYA
 from tests.civil_status.filed import BODIES as CIVIL_STATUS
 from tests.civil_status.paper import BODIES as DIGITISATION
 from tests.rokhas.filed import CASABLANCA
@@ -88,6 +89,7 @@ BODIES: dict[str, Any] = {
     **CIVIL_STATUS,
     **DIGITISATION,
     **WATIQA,
+    **CHIKAYA,
 }
 """By the end of the path, the longest that fits; a route whose body may be empty needs none."""
 
@@ -195,10 +197,11 @@ async def test_no_list_shows_a_file_to_somebody_of_elsewhere(world: World) -> No
             assert answer.status_code in {200, 401, 403}, (door, answer.text)
             seen += [(str(door), who, value) for value in hidden if value in answer.text]
     assert seen == []
-    shown = {}
+    shown: dict[str, bool] = {}
     for door in LISTS:
         answer = await world.knock(door, world.issuer.token("president"))
-        shown[door.path] = any(value in answer.text for value in hidden)
+        found = any(value in answer.text for value in hidden)
+        shown[door.path] = found or shown.get(door.path, False)  # two services have a queue
     own = ("/v1/dossiers", "/v1/queue", "/v1/queue.csv", "/v1/delegations", "/v1/clocks")
     assert {path for path in own if not shown[path]} == set(), "the commune's president sees them"
 

@@ -1,0 +1,171 @@
+"""Reports: filed with an account, without one, or by an agent for somebody; what the reporter does then."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID, uuid4
+
+from fastapi import Response
+from pydantic import BaseModel, Field
+
+from services.chikaya.api.common import (
+    Change,
+    Files,
+    Reasoned,
+    ReportIn,
+    ReportOut,
+    Written,
+    attached,
+    authorize,
+    changing,
+    read_by_another,
+    readable,
+    show,
+)
+from services.chikaya.domain import Action, Report, State
+from services.chikaya.domain.report.filing import BY_AGENT
+from services.chikaya.events.report import Channel, Kind
+from services.chikaya.store import codes, reports
+from shared.db import Tx
+from shared.http import PUBLIC, Body, Instant, Listing, Page, Router, Texts, etag
+
+router = Router(prefix="")
+
+
+class SubmissionIn(ReportIn):
+    """`channel` is `web` or `mobile` with an account; of an agent, where the person came from."""
+
+    channel: Literal[Channel.WEB, Channel.MOBILE, Channel.CALL_CENTRE, Channel.COUNTER, Channel.EMAIL]
+
+
+class AnonymousIn(ReportIn):
+    channel: Literal[Channel.WEB, Channel.MOBILE] = Channel.WEB
+
+
+class FiledOut(BaseModel):
+    """`follow_up_code`, for whoever has no account, is told this once: with the reference it is all that
+    gives access to the report.
+    """
+
+    report: ReportOut
+    follow_up_code: str | None
+
+
+class CompletionIn(Body):
+    text: Written
+    files: Files = Field(default_factory=list)
+
+
+class RatingIn(Body):
+    satisfied: bool
+    comment: Written | None = None
+
+
+class ReportLine(BaseModel):
+    id: UUID
+    reference: str
+    kind: Kind
+    category: str
+    title: Texts
+    collectivity: str
+    received_at: Instant
+    state: State
+    assignee: str | None
+    answer_by: Instant | None
+    escalated_at: Instant | None
+    version: int
+
+    @classmethod
+    def of(cls, one: Report) -> "ReportLine":
+        fields = {name: getattr(one, name) for name in cls.model_fields if hasattr(one, name)}
+        return cls(**(fields | {"title": Texts(**one.listed.name)}))
+
+
+@router.post("/reports", status_code=201)
+async def submit(
+    tx: Annotated[Tx, authorize(Action.SUBMIT, limit="60/minute")], body: SubmissionIn, response: Response
+) -> FiledOut:
+    """Acknowledged at once (2-17-265 art. 5). An agent files for somebody without an account, of any commune,
+    and tells them the code.
+    """
+    return await filed(tx, body, body.channel, response, account=body.channel not in BY_AGENT)
+
+
+@router.post("/anonymous-reports", status_code=201)
+async def submit_anonymously(
+    tx: Annotated[Tx, authorize(PUBLIC, limit="60/minute")], body: AnonymousIn, response: Response
+) -> FiledOut:
+    """Without an account: the reference and the code of the answer are how it is followed. Whoever gives an
+    address is sent a code there that confirms it.
+    """
+    return await filed(tx, body, body.channel, response, account=False)
+
+
+async def filed(tx: Tx, body: ReportIn, channel: Channel, response: Response, *, account: bool) -> FiledOut:
+    """Received and acknowledged in one transaction, by whichever way it came."""
+    collectivity, place = body.place.found()
+    report, received = Report.receive(
+        uuid4(),
+        kind=body.kind,
+        category=body.category,
+        collectivity=collectivity,
+        channel=channel,
+        text=body.text,
+        place=place,
+        contact=body.contact.value() if body.contact else None,
+        attachments=await attached(tx, body.files),
+        by=tx.actor,
+        now=tx.now,
+        account=account,
+    )
+    code = None if account else codes.drawn()
+    if code is not None:
+        await codes.become_reporter(tx, report.id)
+    await reports.save(tx, report, because=received)
+    await reports.save(tx, report, because=report.acknowledge(tx.now))
+    by = tx.actor if report.filed_by else report.as_reporter()
+    if code is not None:
+        await codes.keep(tx, report.id, code)
+    await read_by_another(tx, by, Action.SUBMIT, report)
+    where = f"reports/{report.id}" if report.filed_by else f"followed/{report.reference}"
+    response.headers["Location"] = f"/chikaya/v1/{where}"
+    etag(response, report.version)
+    return FiledOut(report=show(report, by), follow_up_code=code)
+
+
+@router.get("/reports")
+async def list_own(tx: Annotated[Tx, authorize(Action.LIST)], paging: Listing) -> Page[ReportLine]:
+    """One's own, the newest first."""
+    after = paging.after(datetime, UUID)
+    found = await reports.of_reporter(
+        tx, tx.actor.subject, after=after and (after[0], after[1]), limit=paging.fetch
+    )
+    return paging.page(found, key=lambda one: (one.received_at, one.id), to=ReportLine.of)
+
+
+@router.get("/reports/{report_id}")
+async def read(tx: Annotated[Tx, authorize(Action.READ)], report_id: UUID, response: Response) -> ReportOut:
+    """How it stands, until when the reply is due, and what may be done now."""
+    report = await readable(tx, report_id)
+    etag(response, report.version)
+    return show(report, tx.actor)
+
+
+@router.post("/reports/{report_id}/completion")
+async def complete(report: Annotated[Change, changing(Action.COMPLETE)], body: CompletionIn) -> ReportOut:
+    """What the office asked for (art. 11)."""
+    files = await report.brought(*body.files)
+    return await report.answer(report.report.complete(body.text, files, **report.who))
+
+
+@router.post("/reports/{report_id}/reopening")
+async def reopen(report: Annotated[Change, changing(Action.REOPEN)], body: Reasoned) -> ReportOut:
+    """What was answered or closed badly; within the time of the rule `chikaya.reopening`."""
+    return await report.answer(report.report.reopen(body.reasons, **report.who))
+
+
+@router.post("/reports/{report_id}/rating")
+async def rate(report: Annotated[Change, changing(Action.RATE)], body: RatingIn) -> ReportOut:
+    """Closes it."""
+    return await report.answer(
+        report.report.rate(satisfied=body.satisfied, comment=body.comment, **report.who)
+    )

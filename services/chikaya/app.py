@@ -1,0 +1,24 @@
+"""The wiring of `chikaya`."""
+
+from pathlib import Path
+from typing import Final
+
+from services.chikaya.api import router
+from services.chikaya.consumers import CONSUMERS, TASKS
+from services.chikaya.events import ADMINISTRATION, REPORT
+from shared.access import access_stream
+from shared.service import Service
+
+SERVICE: Final = Service(
+    name="chikaya",
+    title={
+        "ar": "شكاية",
+        "fr": "Chikaya : réclamations, observations et suggestions",
+        "en": "Chikaya: complaints, observations and suggestions",
+    },
+    router=router,
+    streams=(REPORT, ADMINISTRATION, access_stream("chikaya")),
+    migrations=Path(__file__).parent / "migrations",
+    consumers=CONSUMERS,
+    tasks=TASKS,
+)

@@ -1,0 +1,1 @@
+"""Reports, notes, codes and administrations in PostgreSQL."""

@@ -1,0 +1,40 @@
+"""Chikaya on its database, and its clocks as `deadlines` announces them."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from services.chikaya.app import SERVICE
+from shared.service import Service
+from tests.support.databases import Databases, ServiceDatabase
+from tests.support.services import Happened, api, at, clock_event, happened, hear, own
+
+__all__ = ["Happened", "Says", "api", "at", "happened", "own"]
+
+Says = Callable[..., Awaitable[None]]
+
+
+@pytest.fixture
+def service() -> Service:
+    return SERVICE
+
+
+@pytest.fixture
+async def chikaya(databases: Databases) -> ServiceDatabase:
+    return await databases.of(SERVICE)
+
+
+@pytest.fixture
+def clock_says(chikaya: ServiceDatabase) -> Says:
+    """One event of a report's clock."""
+
+    async def says(
+        report: str | UUID, change: str, answer_by: datetime | None, rule: str = "chikaya.reply", **more: Any
+    ) -> None:
+        of = {"service": "chikaya", "aggregate": "report", "aggregate_id": str(report), "rule": rule}
+        await hear(SERVICE, chikaya, clock_event(of, change, answer_by=answer_by, **more))
+
+    return says

@@ -1,0 +1,121 @@
+"""Bodies as people send them, and reports that are there."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+
+from tests.support.http import Api
+
+CASABLANCA = "06.141.01.0"
+ELSEWHERE = "06.371.01.01"
+TEXT = "حفرة كبيرة أمام المدرسة، سقط فيها طفل."
+REASONS = "Les travaux sont programmés au budget de cette année."
+DESK = {
+    "address": "Boulevard Mohammed V, Casablanca",
+    "phone": "+212522000000",
+    "fax": "+212522000001",
+    "web": "https://www.casablancacity.ma",
+}
+
+
+def reported(**changes: Any) -> dict[str, Any]:
+    """By a citizen, in Casablanca."""
+    return {
+        "kind": "complaint",
+        "category": "pothole",
+        "channel": "web",
+        "text": TEXT,
+        "place": {"longitude": -7.62, "latitude": 33.59, "address": "أمام مدرسة الأمل"},
+    } | changes
+
+
+def anonymous(**changes: Any) -> dict[str, Any]:
+    body = reported(**changes)
+    del body["channel"]
+    return body
+
+
+async def submitted(api: Api, persona: str = "citizen", **changes: Any) -> dict[str, Any]:
+    answer = await api.post("/v1/reports", persona, json=reported(**changes))
+    assert answer.status_code == 201, answer.text
+    filed: dict[str, Any] = answer.json()
+    return filed
+
+
+async def filed(api: Api, **changes: Any) -> str:
+    report: str = (await submitted(api, **changes))["report"]["id"]
+    return report
+
+
+async def published(api: Api) -> None:
+    answer = await api.post(f"/v1/administrations/{CASABLANCA}", "president", json=DESK)
+    assert answer.status_code == 200, answer.text
+
+
+async def step(
+    api: Api, report: str, what: str, persona: str = "instructor", body: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    answer = await api.post(f"/v1/reports/{report}/{what}", persona, json=body or {})
+    assert answer.is_success, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def shown(api: Api, report: str, persona: str = "citizen") -> dict[str, Any]:
+    answer = await api.get(f"/v1/reports/{report}", persona)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def answered(api: Api, report: str) -> dict[str, Any]:
+    """Taken, begun, answered, with the contact block of Casablanca."""
+    await published(api)
+    await step(api, report, "assignment", "instructor", {"assignee": "instructor"})
+    await step(api, report, "start")
+    return await step(api, report, "answer", "instructor", {"outcome": "planned", "text": REASONS})
+
+
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["code"]
+
+
+BODIES: dict[str, Any] = {
+    "/v1/reports": reported(),
+    "/v1/anonymous-reports": anonymous(),
+    "/administrations/{collectivity}": DESK,
+    "/reports/{report_id}/completion": {"text": TEXT},
+    "/reports/{report_id}/reopening": {"reasons": REASONS},
+    "/reports/{report_id}/rating": {"satisfied": True},
+    "/reports/{report_id}/assignment": {"assignee": "instructor"},
+    "/reports/{report_id}/answer": {"outcome": "planned", "text": REASONS},
+    "/reports/{report_id}/defect": {"defect": "unclear", "reasons": REASONS},
+    "/reports/{report_id}/inadmissibility": {"ground": "abusive", "reasons": REASONS},
+    "/reports/{report_id}/redirection": {"body": "equipment", "reasons": REASONS},
+    "/reports/{report_id}/routing": {
+        "category": "pothole",
+        "collectivity": CASABLANCA,
+        "reasons": REASONS,
+    },
+    "/reports/{report_id}/notes": {"text": REASONS},
+    "/followed/{reference}/completion": {"text": TEXT},
+    "/followed/{reference}/reopening": {"reasons": REASONS},
+    "/followed/{reference}/rating": {"satisfied": True},
+    "/contact-confirmation": {"code": "2222-2222"},
+}
+"""By the end of the path, for whoever knocks at every door."""
+
+Sent = Callable[[str, str, dict[str, Any]], Awaitable[httpx.Response]]
+
+
+async def complained(sent: Sent, secret: str, photo: str) -> dict[str, str]:
+    """The citizen's complaint in Casablanca, with a photo and a note of the office, in all services behind
+    one port. What paths are filled by.
+    """
+    answer = await sent("/chikaya/v1/reports", "citizen", reported(text=secret, files=[photo]))
+    assert answer.status_code == 201, answer.text
+    report = answer.json()["report"]
+    noted = await sent(f"/chikaya/v1/reports/{report['id']}/notes", "agent", {"text": secret})
+    assert noted.status_code == 201, noted.text
+    return {"report_id": report["id"], "reference": report["reference"], "collectivity": CASABLANCA}
