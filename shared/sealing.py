@@ -11,6 +11,7 @@ from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, Final, Protocol
 
 from joserfc import jwe
@@ -49,7 +50,7 @@ class Keys(Protocol):
 @dataclass(frozen=True, slots=True)
 class KeyFiles:
     """The development adapter, and production's on a volume that is shared by the replicas and never
-    backed up.
+    backed up: what one of them makes, the others open and destroy.
     """
 
     directory: Path
@@ -59,10 +60,7 @@ class KeyFiles:
         if not path.exists():
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             key = ECKey.generate_key("P-256", {"kid": kid, "use": "enc"}, auto_kid=False)
-            new = path.with_suffix(f".{os.getpid()}")
-            new.touch(mode=0o600)
-            new.write_text(json.dumps(key.as_dict(private=True)), encoding="utf-8")
-            new.replace(path)
+            created(path, json.dumps(key.as_dict(private=True)).encode())
         return {k: str(v) for k, v in self._key(kid).as_dict(private=False).items() if isinstance(v, str)}
 
     def holds(self, kid: str) -> bool:
@@ -88,6 +86,18 @@ class KeyFiles:
 
 def keys_of(settings: Settings) -> Keys:
     return KeyFiles(settings.home / "keys" / settings.service)
+
+
+def created(path: Path, content: bytes) -> bool:
+    """Written whole or not at all, and only if nobody was first; for nobody else to read."""
+    with NamedTemporaryFile(dir=path.parent, prefix=".") as written:
+        written.write(content)
+        written.flush()
+        try:
+            os.link(written.name, path)
+        except FileExistsError:
+            return False
+    return True
 
 
 def sealed_for(public: Mapping[str, Any], content: bytes) -> str:

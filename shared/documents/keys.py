@@ -6,13 +6,11 @@ to end in `.revoked.pem`, and nothing it sealed is believed any more.
 """
 
 import hashlib
-import os
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from threading import Lock
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -30,6 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from shared.sealing import created
 from shared.settings import Settings, SettingsError
 
 KID: Final = 4  # bytes of the SHA-256 of the public key: a name for it, no proof of it
@@ -238,28 +237,15 @@ def _make(path: Path, directory: Path, service: str) -> None:
         .sign(secret, SHA256())
     )
     pem = secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    if _create(path, pem):
-        _create(
-            directory / f"{service}-{kid_of(certificate).hex()}.pem", certificate.public_bytes(Encoding.PEM)
-        )
+    if created(path, pem):
+        own = directory / f"{service}-{kid_of(certificate).hex()}.pem"
+        created(own, certificate.public_bytes(Encoding.PEM))
 
 
 def _usage() -> x509.KeyUsage:
     off = ("key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign")
     none: dict[str, bool] = dict.fromkeys((*off, "encipher_only", "decipher_only"), False)
     return x509.KeyUsage(digital_signature=True, content_commitment=True, **none)
-
-
-def _create(path: Path, content: bytes) -> bool:
-    """Whole or not at all, and only if nobody was first."""
-    with NamedTemporaryFile(dir=path.parent, prefix=".") as written:
-        written.write(content)
-        written.flush()
-        try:
-            os.link(written.name, path)
-        except FileExistsError:
-            return False
-    return True
 
 
 def jwks(keys: KeySet) -> dict[str, Sequence[dict[str, Any]]]:

@@ -59,6 +59,21 @@ async def public_key(database: ServiceDatabase, keys: KeyFiles) -> dict[str, str
     return key
 
 
+def question(sealed: str, request: UUID | None = None, **more: Any) -> Envelope:
+    data = {"collectivity": "06.141.01.0", "sealed": sealed, "citizen_channel": "portal"} | more
+    return Envelope(
+        id=uuid4(),
+        source="/watiqa",
+        type=ASKED,
+        aggregate="request",
+        subject=str(request or uuid4()),
+        sequence=1,
+        time=datetime.now(UTC),
+        collectivity="06.141.01.0",
+        data=json.dumps(data).encode(),
+    )
+
+
 async def asked(
     database: ServiceDatabase,
     keys: KeyFiles,
@@ -71,20 +86,8 @@ async def asked(
     """The answer to one question, by the last word of its type."""
     if sealed is None:
         sealed = sealed_for(await public_key(database, keys), json.dumps(criteria).encode())
-    data = {"collectivity": "06.141.01.0", "sealed": sealed, "citizen_channel": "portal"} | more
-    envelope = Envelope(
-        id=uuid4(),
-        source="/watiqa",
-        type=ASKED,
-        aggregate="request",
-        subject=str(request or uuid4()),
-        sequence=1,
-        time=datetime.now(UTC),
-        collectivity="06.141.01.0",
-        data=json.dumps(data).encode(),
-    )
     async with database.worker.transaction() as tx:
-        await take_questions(tx, envelope)
+        await take_questions(tx, question(sealed, request, **more))
     assert await answer_once(database.worker, keys)
     assert not await answer_once(database.worker, keys), "it is answered once"
     type_, said = (await announced(database, "matching"))[-1]

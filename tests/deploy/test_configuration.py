@@ -59,6 +59,10 @@ def compose() -> dict[str, Any]:
     return loaded
 
 
+def sources(service: str) -> list[str]:
+    return [path.read_text(encoding="utf-8") for path in (DEPLOY.parent / "services" / service).rglob("*.py")]
+
+
 COMPOSE = compose()
 PROCESSES = {
     name: about for name, about in COMPOSE["services"].items() if "jamaa" in about["image"].split(":")[0]
@@ -167,6 +171,24 @@ def test_the_chart_gives_what_every_service_needs() -> None:
         assert settings_for(service, told | secret)
 
 
+SEALING = {name for name in NAMES if any("shared.sealing" in source for source in sources(name))}
+"""Services that keep keys of their own, which all replicas of one must share (docs/decisions/0050)."""
+
+
+def test_the_replicas_of_a_service_share_its_keys() -> None:
+    assert {"civil_status", "watiqa"} <= SEALING
+    claims = set()
+    for service in SEALING:
+        home = PROCESSES[service]["environment"]["JAMAA_HOME"]
+        assert any(volume.rpartition(":")[2] == f"{home}/keys" for volume in PROCESSES[service]["volumes"]), (
+            service
+        )
+        keys = CHOSEN[service]["volumes"]["keys"]
+        assert keys["at"] == f"{home}/keys"
+        claims.add(keys["source"]["persistentVolumeClaim"]["claimName"])
+    assert len(claims) == len(SEALING), "nobody opens what was sealed for another service"
+
+
 def test_the_production_lock_is_part_of_the_lock() -> None:
     def pins(path: Path) -> dict[str, str]:
         return dict(re.findall(r"^([\w.-]+)==(\S+)", path.read_text(encoding="utf-8"), re.MULTILINE))
@@ -191,6 +213,10 @@ def rendered(*, keda: bool) -> list[dict[str, Any]]:
     told = [HELM, "template", "jamaa", str(CHART), *values]
     printed = subprocess.run(told, capture_output=True, text=True, check=True).stdout
     return [document for document in yaml.safe_load_all(printed) if document]
+
+
+def paths(ingress: dict[str, Any]) -> list[dict[str, Any]]:
+    return [path for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]]
 
 
 @pytest.mark.skipif(HELM is None, reason=NO_HELM)
@@ -219,7 +245,16 @@ def test_the_chart_renders_every_kind() -> None:
         assert kinds.count("PodDisruptionBudget") == len(NAMES)
         assert kinds.count("ScaledObject" if keda else "HorizontalPodAutoscaler") == len(NAMES)
         assert {"NetworkPolicy", "Ingress", "Job", "ServiceMonitor", "PrometheusRule"} <= set(kinds)
+        public = {path["path"] for d in documents if d["kind"] == "Ingress" for path in paths(d)}
+        assert {"/verify", *(f"/{name}/v1" for name in NAMES)} <= public
         pods = [d["spec"]["template"]["spec"] for d in documents if "template" in d["spec"]]
+        for pod in pods:
+            mounted = [one["name"] for c in pod["containers"] for one in c["volumeMounts"]]
+            assert sorted(mounted) == sorted(one["name"] for one in pod["volumes"])
+        keeping = {
+            pod["containers"][0]["name"] for pod in pods if "keys" in {v["name"] for v in pod["volumes"]}
+        }
+        assert keeping == {name.replace("_", "-") for name in SEALING}
         for container in (c for pod in pods for c in pod["containers"]):
             assert container["securityContext"]["readOnlyRootFilesystem"]
             assert {"requests", "limits"} <= set(container["resources"])

@@ -155,6 +155,8 @@ async def keep_keys_once(database: Database, keys: Keys) -> None:
     """A key is destroyed before it is announced as gone: a crash between the two destroys it again."""
     async with database.transaction() as tx:
         present = await matching.present_key(tx)
+        if present is not None and not keys.holds(present[0]):  # restored elsewhere, or a disk of its own
+            log.warning("matching.key_elsewhere", kid=present[0])
         if present is None or not keys.holds(present[0]) or present[1] - tx.now < RENEW:
             kid = uuid4().hex
             await matching.publish(tx, kid, keys.make(kid))

@@ -48,6 +48,19 @@ volumes:
   - {name: tmp, emptyDir: {}}
 {{- end -}}
 
+{{- /* What a service's pods see besides: `volumes` of the values, behind the pod's own. */ -}}
+{{- define "jamaa.volumes" -}}
+{{- range $name, $one := .volumes }}
+- {{ merge (dict "name" $name) $one.source | toJson }}
+{{- end }}
+{{- end -}}
+
+{{- define "jamaa.mounts" -}}
+{{- range $name, $one := .volumes }}
+- {name: {{ $name }}, mountPath: {{ $one.at }}}
+{{- end }}
+{{- end -}}
+
 {{- define "jamaa.container" -}}
 image: {{ include "jamaa.image" . }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
