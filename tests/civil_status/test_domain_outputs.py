@@ -80,6 +80,27 @@ def test_nothing_is_restated_of_a_person_without_a_name(field: str) -> None:
     assert fold(made, Output.FULL_COPY)["blocks"][person]["given"]["ar"] == "علي"
 
 
+def test_the_margin_begins_on_the_day_that_a_court_has_put_right() -> None:
+    """Written 2026 for 1960, whoever married in 1985 could not be married in the margin."""
+    made, married = act(), date(1985, 6, 1)
+    assert married < BORN
+    with pytest.raises(Invalid, match="mention_date"):
+        marry(made, on=married)
+    judged(made, {"event.on": "1960-03-02"})
+    marry(made, on=married)
+    with pytest.raises(Invalid, match="mention_date"):
+        dies(made, on=date(1960, 3, 1))
+
+
+def test_no_event_is_put_into_the_future() -> None:
+    made = act()
+    untouched = deepcopy(made)
+    for refusing in (judged, asked_to_correct):
+        with pytest.raises(Invalid, match="event_in_future"):
+            refusing(made, {"event.on": (NOW + DAY).date().isoformat()})
+    assert made == untouched
+
+
 def test_any_past_instant_reads_as_it_read() -> None:
     made = act()
     judged(made, {"subject.given.latin": "Yacine"}, NOW + DAY)

@@ -114,6 +114,28 @@ def test_two_calendars_agree_or_are_refused(day: str, hijri: str | None, *, acce
     assert found.hijri == (hijri or "1448-06-12")
 
 
+@pytest.mark.parametrize(
+    ("year", "month", "hijri", "accepted"),
+    [
+        (1987, None, "1407-07-02", True),
+        (1987, 3, "1407-07-02", True),
+        (1987, 4, "1407-07-02", False),
+        (1988, None, "1407-07-02", False),
+        (1920, None, "1338-08-01", True),
+        (1921, None, "1338-08-01", False),
+        (1987, None, "9999-99-99", False),
+    ],
+)
+def test_a_hijri_day_beside_a_year_alone_lies_in_that_year(
+    year: int, month: int | None, hijri: str, *, accepted: bool
+) -> None:
+    if accepted:
+        assert RegisterDate.partial(year, month, hijri).hijri == hijri
+    else:
+        with pytest.raises(Invalid, match="hijri_mismatch"):
+            RegisterDate.partial(year, month, hijri)
+
+
 @given(st.dates(*COMPUTED))
 def test_the_computed_day_is_always_accepted_when_it_is_stated(day: date) -> None:
     computed = RegisterDate.of(day)

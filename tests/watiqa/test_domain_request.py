@@ -3,6 +3,7 @@ that no order of happenings leads out of the table.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -12,15 +13,19 @@ from hypothesis import strategies as st
 from services.watiqa.domain import ACTIONS, NEXT, Action, Request, State
 from services.watiqa.domain.catalogue import catalogue
 from services.watiqa.domain.values import Clock, Counter, Identity, Match, PaymentState, Wanted, tracked
+from services.watiqa.domain.words import GROUNDS, WORDS, words
 from services.watiqa.events import RequestEvent
 from services.watiqa.events import request as told
-from services.watiqa.events.request import ControlReason, Delivery
+from services.watiqa.events.request import ControlReason, Delivery, RefusalGround
 from shared.auth import Actor, Role
 from shared.errors import Conflict, Forbidden, Invalid, NotFound, Problem
 from tests.watiqa import cases
 from tests.watiqa.cases import (
     ACT,
+    AGENT,
     CITIZEN,
+    HOME,
+    LETTER,
     NOW,
     OFFICER,
     OTHER,
@@ -29,6 +34,8 @@ from tests.watiqa.cases import (
     at_counter,
     filed,
     found,
+    issued,
+    returned,
 )
 
 DOWNLOAD: Final = Delivery.DOWNLOAD
@@ -289,6 +296,27 @@ def test_a_payment_counts_once_and_money_that_comes_late_is_put_down() -> None:
     assert [one.id for one in made.owed_back] == ["p1"]
     with pytest.raises(Conflict, match="nothing_owed"):
         made.return_payment("p2", "VIR 12/2026", by=OFFICER, now=NOW)
+
+
+def test_a_letter_that_came_back_goes_to_the_address_as_corrected() -> None:
+    moved = replace(HOME, street="7 زنقة فاس")
+    request = issued()
+    with pytest.raises(Invalid, match="address_not_expected"):
+        request.post(LETTER, moved, by=AGENT, now=NOW)
+    request = returned()
+    request.post(LETTER, moved, by=AGENT, now=NOW)
+    assert (request.state, request.address) == (State.POSTED, moved)
+    request.return_(by=AGENT, now=NOW)
+    request.post(LETTER, by=AGENT, now=NOW)
+    assert request.address == moved, "without another one it stays"
+
+
+@pytest.mark.parametrize("ground", RefusalGround)
+def test_a_refusal_says_its_reason(ground: RefusalGround) -> None:
+    said = words(State.REFUSED, None, ground)
+    for language, message in said.message.items():
+        assert message == f"{WORDS[State.REFUSED].message[language]} {GROUNDS[ground][language]}"
+    assert words(State.ISSUED, None, ground) == WORDS[State.ISSUED], "what was refused once may be issued"
 
 
 def test_money_for_what_ended_is_owed_back_and_returned_once() -> None:

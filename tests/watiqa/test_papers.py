@@ -124,6 +124,51 @@ def test_a_name_is_printed_in_the_scripts_that_the_register_has() -> None:
     assert dates == [{"und": "1931"}], "as exact as the register knows it"
 
 
+@pytest.mark.parametrize(
+    ("hijri", "computed", "label", "words"),
+    [
+        ("1407-07-02", True, "Hégire (calculé)", {"ar": "2 رجب 1407", "fr": "2 rejeb 1407"}),
+        ("1447-09-01", False, "Date hégirienne", {"ar": "فاتح رمضان 1447", "fr": "1er ramadan 1447"}),
+    ],
+)
+def test_a_hijri_day_is_in_words_and_says_when_nobody_observed_it(
+    hijri: str, *, computed: bool, label: str, words: Mapping[str, str]
+) -> None:
+    event = {
+        "on": {"year": 1987, "month": 3, "day": 2, "hijri": hijri, "hijri_computed": computed},
+        "place": "فاس",
+    }
+    fields = paper(of("birth_extract"), said(blocks={"event": event}), NOW).fields
+    assert [field.value for field in fields if field.label["fr"] == label] == [words]
+
+
+FOREIGN: Final[dict[str, Any]] = {
+    "born": {"year": 1950, "month": None, "day": None},
+    "birthplace": "Marseille",
+    "occupation": "نجار",
+    "nationality": "FR",
+}
+
+
+@pytest.mark.parametrize("who", ["subject", "father", "spouse", "declarant"])
+def test_a_copy_says_all_that_the_act_has_of_a_person_and_nothing_that_nobody_stated(who: str) -> None:
+    foreign = person({"ar": "علي", "latin": "Ali"}, **FOREIGN)
+    block = {"person": foreign, "relation": "father"} if who == "declarant" else foreign
+    bare: dict[str, Any] = dict.fromkeys(("father", "mother", "spouse", "declarant"))
+    copy = paper(of("death_full_copy"), said(kind="death", blocks=bare | {who: block}), NOW)
+    printed = [(field.label["fr"], field.value) for field in copy.fields]
+    told = [
+        ("Date de naissance", {"und": "1950"}),
+        ("Nationalité", {"und": "FR"}),
+        ("Lieu de naissance", {"fr": "Marseille"}),
+        ("Profession", {"ar": "نجار"}),
+    ]
+    at = printed.index(told[0])
+    assert printed[at : at + len(told)] == told
+    assert [label for label, _ in printed].count("Nationalité") == 1
+    assert drawn(copy)
+
+
 def test_the_margin_is_on_the_copies_and_the_sheet_says_what_follows_from_it() -> None:
     divorced = said(mentions=[mention(1), mention(2, "dissolution")])
     assert len(paper(of("birth_full_copy"), divorced, NOW).mentions) == 2

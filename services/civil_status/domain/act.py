@@ -253,7 +253,7 @@ class Act:
         kinds, basis = ON[kind]
         if self.kind not in kinds:
             raise Invalid("mention_not_on_this_act", "Such a mention stands on an act of birth.")
-        if on > civil_day(now) or on < self.blocks.event.on.first:
+        if on > civil_day(now) or on < self._happened:
             raise Invalid("mention_date", "The day lies between the event of the act and today.")
         if kind in {MentionKind.CORRECTION, MentionKind.JUDGMENT} and not changes:
             raise Invalid("changes_missing", "Say what the act reads from now on.")
@@ -266,8 +266,7 @@ class Act:
         if kind is MentionKind.DEATH and any(one.kind is kind for one in self.mentions):
             raise Conflict("already_dead", "The margin holds a death already.")
         spouse = None if spouse is None else spouse.checked("spouse")
-        changes = {name: restated(name, value) for name, value in sorted(changes.items())}
-        demand_named(self.blocks, (one.changes for one in self.mentions), changes)
+        changes = self.restatement(changes, now)
         mention = Mention(
             id=id,
             ordinal=len(self.mentions) + 1,
@@ -293,6 +292,22 @@ class Act:
             basis=basis.value,
             changes=tuple(mention.changes),
         )
+
+    def restatement(self, changes: Mapping[str, str], now: datetime) -> dict[str, str]:
+        """New values as the register writes them. Raises Invalid for what no mention of this act restates,
+        `event_in_future`.
+        """
+        written = {name: restated(name, value) for name, value in sorted(changes.items())}
+        demand_named(self.blocks, (one.changes for one in self.mentions), written)
+        if written.get("event.on", "") > civil_day(now).isoformat():
+            raise Invalid("event_in_future", "The event is still to come.")
+        return written
+
+    @property
+    def _happened(self) -> date:
+        """The day of the event as it now reads, the earliest that it may be."""
+        said = [one.changes["event.on"] for one in self.mentions if "event.on" in one.changes]
+        return date.fromisoformat(said[-1]) if said else self.blocks.event.on.first
 
     def confirm_margin(self, *, by: Actor, now: datetime) -> MarginConfirmed:
         """The officer has compared the margin with the paper register, and entered what was missing.

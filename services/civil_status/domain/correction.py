@@ -17,7 +17,7 @@ from services.civil_status.domain.states import (
     ActState,
     CorrectionState,
 )
-from services.civil_status.domain.values import Clock, demand_named, restated
+from services.civil_status.domain.values import Clock
 from services.civil_status.events import ActKind
 from services.civil_status.events.correction import (
     CorrectionAccepted,
@@ -76,8 +76,7 @@ class Correction:
             raise not_allowed()
         if act.state is ActState.ANNULLED:
             raise Conflict("act_annulled", "Nothing is corrected in an act that a court annulled.")
-        changes = {name: restated(name, value) for name, value in sorted(changes.items())}
-        demand_named(act.blocks, (one.changes for one in act.mentions), changes)
+        changes = act.restatement(changes, now)
         self = cls(
             id=id,
             act=act.id,

@@ -47,16 +47,23 @@ class RegisterDate:
     @classmethod
     def of(cls, day: date, hijri: str | None = None) -> "RegisterDate":
         """An exact day. Raises Invalid `hijri_mismatch` for a Hijri day that is not about that day."""
-        if hijri is not None:
-            _check(day, hijri)
-        return cls(year=day.year, month=day.month, day=day.day, hijri=hijri)
+        made = cls(year=day.year, month=day.month, day=day.day, hijri=hijri)
+        made.check_hijri()
+        return made
 
     @classmethod
     def partial(cls, year: int, month: int | None = None, hijri: str | None = None) -> "RegisterDate":
-        """Raises Invalid `date_out_of_range`."""
+        """Raises Invalid `date_out_of_range`; `hijri_mismatch` for a Hijri day of another year or month."""
         if not FIRST_YEAR <= year <= date.max.year or not (month is None or 1 <= month <= 12):
             raise Invalid("date_out_of_range", "There is no such year or month in a register.")
-        return cls(year=year, month=month, hijri=hijri)
+        made = cls(year=year, month=month, hijri=hijri)
+        made.check_hijri()
+        return made
+
+    def check_hijri(self) -> None:
+        """Raises Invalid `hijri_mismatch`."""
+        if self.hijri is not None and not self.hijri_computed:
+            _check(self.first, self.last, self.hijri)
 
     @property
     def exact(self) -> date | None:
@@ -76,7 +83,7 @@ class RegisterDate:
         return date.fromordinal(following.toordinal() - 1)
 
 
-def _check(day: date, hijri: str) -> None:
+def _check(first: date, last: date, hijri: str) -> None:
     found = HIJRI.fullmatch(hijri)
     mismatch = Invalid(
         "hijri_mismatch",
@@ -88,13 +95,14 @@ def _check(day: date, hijri: str) -> None:
     )
     if found is None:
         raise mismatch
+    days = (last - first).days
     year, month, in_month = (int(part) for part in found.groups())
     if not (1 <= month <= 12 and 1 <= in_month <= 30):
         raise mismatch
-    if not COMPUTED[0] <= day <= COMPUTED[1]:
+    if not COMPUTED[0] <= first <= last <= COMPUTED[1]:
         # Before the tables: a lunar year is 354.367 days, counted from 16 July 622 (Julian 1 Muharram 1).
         about = 227015 + (year - 1) * 354.36667 + (month - 1) * 29.530589 + in_month - 1
-        if abs(about - day.toordinal()) > OBSERVED_WITHIN + 2:
+        if not -2 - OBSERVED_WITHIN <= about - first.toordinal() <= days + OBSERVED_WITHIN + 2:
             raise mismatch
         return
     try:
@@ -104,5 +112,5 @@ def _check(day: date, hijri: str) -> None:
     meant = date.fromordinal(
         date(stated.year, stated.month, stated.day).toordinal() + in_month - min(in_month, 29)
     )
-    if abs((meant - day).days) > OBSERVED_WITHIN:
+    if not -OBSERVED_WITHIN <= (meant - first).days <= days + OBSERVED_WITHIN:
         raise mismatch

@@ -190,7 +190,7 @@ def changing(action: Action) -> Any:
 
 
 def show(tx: Tx, request: Request) -> RequestOut:
-    said = words(request.state, request.control)
+    said = words(request.state, request.control, request.ground)
     fields = {name: getattr(request, name) for name in RequestOut.model_fields if hasattr(request, name)}
     own = {
         "title": Texts(**request.listed.title),

@@ -76,9 +76,10 @@ class RefusalIn(Body):
 
 
 class PostingIn(Body):
-    """The number of the registered letter (UPU S10)."""
+    """The number of the registered letter (UPU S10); `address`: another one, after it came back."""
 
     tracking: Annotated[str, Field(max_length=13, examples=["RR123456785MA"])]
+    address: AddressIn | None = None
 
 
 class RequestLine(BaseModel):
@@ -235,7 +236,8 @@ async def hand_over(file: Annotated[Change, changing(Action.HAND_OVER)], body: N
 @router.post("/{request_id}/posting")
 async def post(file: Annotated[Change, changing(Action.POST)], body: PostingIn) -> RequestOut:
     """By registered post."""
-    return await file.answer(file.request.post(body.tracking, **file.who))
+    address = body.address.value() if body.address else None
+    return await file.answer(file.request.post(body.tracking, address, **file.who))
 
 
 @router.post("/{request_id}/return")

@@ -23,8 +23,14 @@ LABELS: Final[dict[str, Names]] = {
     "birth": {"ar": "تاريخ الولادة", "fr": "Date de naissance", "en": "Date of birth"},
     "death": {"ar": "تاريخ الوفاة", "fr": "Date de décès", "en": "Date of death"},
     "hijri": {"ar": "الموافق (هجري)", "fr": "Date hégirienne", "en": "Hijri date"},
+    "hijri_computed": {
+        "ar": "الموافق حسابا",
+        "fr": "Hégire (calculé)",
+        "en": "Hijri (computed)",
+    },
     "time": {"ar": "الساعة", "fr": "Heure", "en": "Hour"},
     "place": {"ar": "المكان", "fr": "Lieu", "en": "Place"},
+    "facility": {"ar": "المؤسسة الصحية", "fr": "Établissement de santé", "en": "Health facility"},
     "sex": {"ar": "الجنس", "fr": "Sexe", "en": "Sex"},
     "nationality": {"ar": "الجنسية", "fr": "Nationalité", "en": "Nationality"},
     "father": {"ar": "الأب", "fr": "Père", "en": "Father"},
@@ -65,7 +71,22 @@ NOTES: Final[dict[Layout, Names]] = {
 }
 NOTES[Layout.MULTILINGUAL] = NOTES[Layout.SHEET] = NOTES[Layout.RECORD]
 
-DETAILS: Final = ("occupation", "birthplace", "address")
+DETAILS: Final = ("birthplace", "occupation", "address")
+HIJRI: Final[dict[str, tuple[str, ...]]] = {
+    "ar": (
+        *("محرم", "صفر", "ربيع الأول", "ربيع الآخر", "جمادى الأولى", "جمادى الآخرة"),
+        *("رجب", "شعبان", "رمضان", "شوال", "ذو القعدة", "ذو الحجة"),
+    ),
+    "fr": (
+        *("moharrem", "safar", "rabii I", "rabii II", "joumada I", "joumada II"),
+        *("rejeb", "chaabane", "ramadan", "chaoual", "kaada", "hija"),
+    ),
+    "en": (
+        *("Muharram", "Safar", "Rabi I", "Rabi II", "Jumada I", "Jumada II"),
+        *("Rajab", "Shaban", "Ramadan", "Shawwal", "Dhu al-Qada", "Dhu al-Hijja"),
+    ),
+}
+"""The months of the Hijri year; in French as the Bulletin officiel writes them."""
 
 
 def paper(request: Request, said: Said | None, now: datetime) -> Content:
@@ -109,18 +130,19 @@ def _event(layout: Layout, said: Said) -> Iterator[Field]:
     yield _line("number", {"und": _reference(said)}, both=both)
     yield _line("office", _place(said["office"].rpartition("-")[0]), both=both)
     yield _line(said["kind"], _day(event["on"], both=both), both=both)
-    plain = (
-        ("identifier", said.get("identifier")),
-        ("hijri", event["on"].get("hijri")),
-        ("time", event.get("time")),
-        ("nationality", subject.get("nationality") if both else None),
-    )
-    for label, value in plain:
+    if hijri := event["on"].get("hijri"):
+        label = "hijri_computed" if event["on"].get("hijri_computed") else "hijri"
+        yield _line(label, _hijri(hijri, both=both), both=both)
+    for label, value in (("time", event.get("time")), ("identifier", said.get("identifier"))):
         if value:
             yield _line(label, {"und": value}, both=both)
     yield _line("place", _own(event["place"]), both=both)
+    if event.get("facility"):
+        yield _line("facility", _own(event["facility"]), both=both)
     if subject.get("sex"):
         yield _line("sex", _translated(SEX[subject["sex"]], both=both), both=both)
+    if layout is Layout.RECORD:
+        yield from _details(subject)
 
 
 def _people(layout: Layout, blocks: Said) -> Iterator[Field]:
@@ -128,11 +150,25 @@ def _people(layout: Layout, blocks: Said) -> Iterator[Field]:
     for who in ("father", "mother", "spouse"):
         if person := blocks.get(who):
             yield _line(who, _called(person), both=both)
-            for detail in DETAILS:
-                if layout is Layout.RECORD and person.get(detail):
-                    yield _line(detail, _own(person[detail]))
+            if layout is Layout.RECORD:
+                yield from _details(person)
     if layout is Layout.RECORD and blocks.get("declarant"):
-        yield _line("declarant", _called(blocks["declarant"]["person"]))
+        declarant = blocks["declarant"]["person"]
+        yield _line("declarant", _called(declarant))
+        yield from _details(declarant)
+
+
+def _details(person: Said) -> Iterator[Field]:
+    """What a copy says of somebody besides the name: all that the act has (2-22-04 art. 44); an extract has
+    none of it. The register takes a nationality for Moroccan where nobody stated another.
+    """
+    if person.get("born"):
+        yield _line("birth", _day(person["born"], both=False))
+    if person.get("nationality", "MA") != "MA":
+        yield _line("nationality", {"und": person["nationality"]})
+    for detail in DETAILS:
+        if person.get(detail):
+            yield _line(detail, _own(person[detail]))
 
 
 def _standing(layout: Layout, said: Said, now: datetime) -> Iterator[Field]:
@@ -191,6 +227,16 @@ def _day(on: Said, *, both: bool) -> Texts:
         named = {lang: f"{names.split()[on['month'] - 1]} {on['year']}" for lang, names in MONTHS.items()}
         return _translated(named, both=both)
     return {"und": str(on["year"])}
+
+
+def _hijri(day: str, *, both: bool) -> Texts:
+    """`1447-09-01`, in words."""
+    year, month, in_month = (int(part) for part in day.split("-"))
+    first = {"ar": "فاتح", "fr": "1er"} if in_month == 1 else {}
+    named = {
+        lang: f"{first.get(lang, in_month)} {months[month - 1]} {year}" for lang, months in HIJRI.items()
+    }
+    return _translated(named, both=both)
 
 
 def _own(text: str) -> Texts:

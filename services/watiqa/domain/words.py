@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.watiqa.domain.states import State
-from services.watiqa.events.request import ControlReason
+from services.watiqa.events.request import ControlReason, RefusalGround
 from shared.data import Names
 
 
@@ -185,8 +185,44 @@ CONTROL: Final[dict[ControlReason, Words]] = {
 """Why an officer looks, for who waits."""
 
 
-def words(state: State, control: ControlReason | None) -> Words:
-    return CONTROL[control] if state is S.UNDER_CONTROL and control is not None else WORDS[state]
+G = RefusalGround
+GROUNDS: Final[dict[RefusalGround, Names]] = {
+    G.NOT_ENTITLED: {
+        "ar": "صفتكم لا تخول لكم الحصول على هذه الوثيقة (القانون 36-21، المادة 43).",
+        "fr": "Votre qualité ne donne pas droit à ce document (loi 36-21, art. 43).",
+        "en": "Your capacity gives no right to this document (law 36-21, art. 43).",
+    },
+    G.PROOF_INSUFFICIENT: {
+        "ar": "الوثائق المدلى بها لا تثبت صفتكم.",
+        "fr": "Les pièces produites ne prouvent pas votre qualité.",
+        "en": "The proofs do not show the capacity in which you ask.",
+    },
+    G.IDENTITY_DOUBTFUL: {
+        "ar": "لم تثبت هويتكم.",
+        "fr": "Votre identité n'est pas établie.",
+        "en": "Your identity is not established.",
+    },
+    G.NOT_THE_ACT: {
+        "ar": "الرسم الذي عثر عليه ليس الرسم المطلوب.",
+        "fr": "L'acte trouvé n'est pas celui que vous demandez.",
+        "en": "The act that was found is not the one that you ask for.",
+    },
+    G.UNFOUNDED: {
+        "ar": "لا تقوم مصلحتكم على أساس مشروع.",
+        "fr": "L'intérêt que vous invoquez n'est pas fondé.",
+        "en": "The interest that you state is unfounded.",
+    },
+}
+"""Why it was refused: a refusal says its reason (55-19 art. 18)."""
+
+
+def words(state: State, control: ControlReason | None, ground: RefusalGround | None = None) -> Words:
+    if state is S.UNDER_CONTROL and control is not None:
+        return CONTROL[control]
+    said = WORDS[state]
+    if state is not S.REFUSED or ground is None:
+        return said
+    return Words({one: f"{said.message[one]} {GROUNDS[ground][one]}" for one in said.message}, said.next_step)
 
 
 OWED: Final[Words] = _w(

@@ -3,11 +3,11 @@
 from datetime import datetime
 
 from services.watiqa.domain.request.core import A, Core, S
-from services.watiqa.domain.values import tracked
+from services.watiqa.domain.values import Address, tracked
 from services.watiqa.events import request as told
 from services.watiqa.events.request import ControlReason, Delivery
 from shared.auth import Actor
-from shared.errors import Conflict
+from shared.errors import Conflict, Invalid
 
 
 class Issuing(Core):
@@ -47,12 +47,16 @@ class Issuing(Core):
         self._may(A.HAND_OVER, by)
         return self._announce(told.HandedOver, to=S.DELIVERED, handed_over_at=now)
 
-    def post(self, tracking: str, *, by: Actor, now: datetime) -> told.Posted:
-        """Raises Invalid `tracking_malformed`, Conflict `not_for_the_post`."""
+    def post(self, tracking: str, address: Address | None = None, *, by: Actor, now: datetime) -> told.Posted:
+        """`address`: as the person had it corrected after the post brought the letter back. Raises Invalid
+        `tracking_malformed`, `address_not_expected`, Conflict `not_for_the_post`.
+        """
         self._may(A.POST, by)
         if self.delivery is not Delivery.POST:
             raise Conflict("not_for_the_post", "It is not delivered by post.")
-        self.tracking = tracked(tracking)
+        if address is not None and self.state is not S.RETURNED:
+            raise Invalid("address_not_expected", "The address is corrected once the post brought it back.")
+        self.tracking, self.address = tracked(tracking), address.checked() if address else self.address
         return self._announce(told.Posted, to=S.POSTED, posted_at=now)
 
     def return_(self, *, by: Actor, now: datetime) -> told.Returned:
