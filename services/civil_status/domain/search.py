@@ -8,7 +8,7 @@ from typing import Final
 from services.civil_status.events import ActKind
 from shared.errors import Invalid
 
-SPREAD: Final = 24
+SPREAD: Final = 64
 """Names of the dictionary that each asked name may mean."""
 LEAST: Final = 62.0
 """Below this likeness two spellings are two names. By the pairs of real names in both scripts that

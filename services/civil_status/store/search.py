@@ -22,6 +22,8 @@ CANDIDATES: Final = 150
 """Acts that are ranked for one search, the nearest pairs of names first: at 55 million each may be a page of
 the disk. More fit only names that say too little: `more` is told.
 """
+PAIRS: Final = 576
+"""Of the names that are meant, the nearest: each is one descent of an index."""
 EVERYWHERE: Final = 200
 """A caller of more communes searches without naming them: nearly every act that is found is theirs to see."""
 
@@ -116,6 +118,7 @@ def _walk(by: Actor, wanted: Wanted, meant: Meant) -> tuple[TextClause, dict[str
     a, b = pair(wanted)
     asked, values = _besides(wanted, meant)
     pairs = sorted(product(meant[a].items(), meant[b].items()), key=lambda two: -two[0][1] - two[1][1])
+    del pairs[PAIRS:]
     values |= {"firsts": [one[0] for one, _ in pairs], "seconds": [other[0] for _, other in pairs]}
     places = _places(by)
     if len(places) <= EVERYWHERE:
