@@ -4,6 +4,7 @@ from typing import Final
 
 from services.watiqa.consumers.clocks import keep_time
 from services.watiqa.consumers.documents import hand_out
+from services.watiqa.consumers.notices import send, tell
 from services.watiqa.consumers.offices import follow_offices
 from services.watiqa.consumers.payments import reconcile
 from services.watiqa.consumers.questions import ask_register, forget_keys, write_papers
@@ -24,5 +25,6 @@ CONSUMERS: Final = (
         name="watiqa.documents", topics=(document_stream("watiqa").topic, REQUEST.topic), handle=hand_out
     ),
     Consumer(name="watiqa.offices", topics=(OFFICE.topic,), handle=follow_offices),
+    Consumer(name="watiqa.notices", topics=(REQUEST.topic,), handle=tell),
 )
-TASKS: Final[tuple[Task, ...]] = (ask_register, write_papers, forget_keys, reconcile, seal_documents)
+TASKS: Final[tuple[Task, ...]] = (ask_register, write_papers, forget_keys, reconcile, seal_documents, send)
