@@ -9,8 +9,8 @@ from typing import Any, Final, Self, TypeVar
 from uuid import UUID
 
 from services.civil_status.domain.mentions import sentence
-from services.civil_status.domain.permissions import demand, may_read, serves
-from services.civil_status.domain.states import ACT_ACTIONS, ACT_NEXT, Action, ActState
+from services.civil_status.domain.permissions import demand, may_read, not_permitted, serves
+from services.civil_status.domain.states import ACT_ACTIONS, ACT_NEXT, Action, ActState, followed
 from services.civil_status.domain.values import (
     Basis,
     Blocks,
@@ -397,21 +397,9 @@ class Act:
             raise self._conflict(by)
 
     def _conflict(self, by: Actor) -> Conflict:
-        return Conflict(
-            "action_not_permitted",
-            {
-                "ar": "حالة الرسم لا تسمح بهذا الإجراء.",
-                "fr": "L'état de l'acte ne permet pas cette action.",
-                "en": "The state of the act does not allow this.",
-            },
-            state=self.state,
-            actions=self.actions(by),
-        )
+        return not_permitted("act", self.state, self.actions(by))
 
     def _announce(self, event: type[E], to: ActState | None = None, **fields: Any) -> E:
-        if to is not None:
-            if to not in ACT_NEXT[self.state]:
-                raise AssertionError(f"{self.state} is never followed by {to}")
-            self.state = to
+        self.state = followed(ACT_NEXT, self.state, to)
         self.version += 1
         return event(collectivity=self.collectivity, kind=self.kind, **fields)

@@ -9,13 +9,14 @@ from typing import Any, Self, TypeVar
 from uuid import UUID
 
 from services.civil_status.domain.act import Act
-from services.civil_status.domain.permissions import not_allowed, serves
+from services.civil_status.domain.permissions import not_allowed, not_permitted, serves
 from services.civil_status.domain.states import (
     CORRECTION_ACTIONS,
     CORRECTION_NEXT,
     Action,
     ActState,
     CorrectionState,
+    followed,
 )
 from services.civil_status.domain.values import Clock
 from services.civil_status.events import ActKind
@@ -142,21 +143,9 @@ class Correction:
         if action is Action.DECIDE_CORRECTION and by.subject in self.parties:
             raise Forbidden("own_correction", "Nobody decides on a request of their own.")
         if action not in CORRECTION_ACTIONS[self.state]:
-            raise Conflict(
-                "action_not_permitted",
-                {
-                    "ar": "حالة الطلب لا تسمح بهذا الإجراء.",
-                    "fr": "L'état de la demande ne permet pas cette action.",
-                    "en": "The state of the request does not allow this.",
-                },
-                state=self.state,
-                actions=self.actions(by),
-            )
+            raise not_permitted("correction", self.state, self.actions(by))
 
     def _announce(self, event: type[E], to: CorrectionState | None = None, **fields: Any) -> E:
-        if to is not None:
-            if to not in CORRECTION_NEXT[self.state]:
-                raise AssertionError(f"{self.state} is never followed by {to}")
-            self.state = to
+        self.state = followed(CORRECTION_NEXT, self.state, to)
         self.version += 1
         return event(collectivity=self.collectivity, kind=self.kind, act=str(self.act), **fields)

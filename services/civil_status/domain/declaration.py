@@ -7,12 +7,13 @@ from typing import Any, Final, Self, TypeVar
 from uuid import UUID
 
 from services.civil_status.domain.declarants import may_declare
-from services.civil_status.domain.permissions import demand, not_allowed, serves
+from services.civil_status.domain.permissions import demand, not_allowed, not_permitted, serves
 from services.civil_status.domain.states import (
     DECLARATION_ACTIONS,
     DECLARATION_NEXT,
     Action,
     DeclarationState,
+    followed,
 )
 from services.civil_status.domain.values import Blocks, Clock
 from services.civil_status.events import ActKind
@@ -257,22 +258,10 @@ class Declaration:
         ):
             raise Forbidden("own_declaration", "Nobody receives a declaration of their own.")
         if action not in DECLARATION_ACTIONS[self.state]:
-            raise Conflict(
-                "action_not_permitted",
-                {
-                    "ar": "حالة التصريح لا تسمح بهذا الإجراء.",
-                    "fr": "L'état de la déclaration ne permet pas cette action.",
-                    "en": "The state of the declaration does not allow this.",
-                },
-                state=self.state,
-                actions=self.actions(by),
-            )
+            raise not_permitted("declaration", self.state, self.actions(by))
 
     def _announce(self, event: type[E], to: DeclarationState | None = None, **fields: Any) -> E:
-        if to is not None:
-            if to not in DECLARATION_NEXT[self.state]:
-                raise AssertionError(f"{self.state} is never followed by {to}")
-            self.state = to
+        self.state = followed(DECLARATION_NEXT, self.state, to)
         self.version += 1
         return event(collectivity=self.collectivity, kind=self.kind, **fields)
 

@@ -1,10 +1,12 @@
 """Who may do what: role by action and territory. What concerns one file only, its own rules ask."""
 
+from enum import StrEnum
 from typing import Final
 
 from services.civil_status.domain.states import Action
 from shared.auth import Actor, Role
-from shared.errors import Forbidden
+from shared.data import Names
+from shared.errors import Conflict, Forbidden
 
 A = Action
 
@@ -93,6 +95,31 @@ def not_allowed() -> Forbidden:
             "en": "Your role or your territory does not allow this.",
         },
     )
+
+
+WHAT: Final[dict[str, Names]] = {
+    "act": {"ar": "الرسم", "fr": "de l'acte", "en": "the act"},
+    "declaration": {"ar": "التصريح", "fr": "de la déclaration", "en": "the declaration"},
+    "correction": {"ar": "الطلب", "fr": "de la demande", "en": "the request"},
+    "volume": {"ar": "السجل", "fr": "du registre", "en": "the volume"},
+    "entry": {
+        "ar": "الرسم في الرقمنة",
+        "fr": "de l'acte en numérisation",
+        "en": "the act under digitisation",
+    },
+}
+"""What has states, as a refusal names it."""
+
+
+def not_permitted(what: str, state: StrEnum, actions: list[Action]) -> Conflict:
+    """Conflict `action_not_permitted`, with the actions that are."""
+    named = WHAT[what]
+    detail = {
+        "ar": f"حالة {named['ar']} لا تسمح بهذا الإجراء.",
+        "fr": f"L'état {named['fr']} ne permet pas cette action.",
+        "en": f"The state of {named['en']} does not allow this.",
+    }
+    return Conflict("action_not_permitted", detail, state=state, actions=actions)
 
 
 def may_read(by: Actor, collectivity: str, parties: frozenset[str]) -> bool:

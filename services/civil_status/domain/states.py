@@ -1,7 +1,10 @@
 """The states of acts, what may follow each, and what may be done in each; and every action of the service."""
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
+
+S = TypeVar("S", bound=StrEnum)
 
 
 class Action(StrEnum):
@@ -151,3 +154,10 @@ CORRECTION_ACTIONS: Final[dict[CorrectionState, frozenset[Action]]] = {
     C.REJECTED: frozenset({A.READ_CORRECTION}),
     C.WITHDRAWN: frozenset({A.READ_CORRECTION}),
 }
+
+
+def followed(table: Mapping[S, frozenset[S]], state: S, to: S | None) -> S:
+    """The state after a transition to `to`; without one, the same. What the table does not know is a bug."""
+    if to is not None and to not in table[state]:
+        raise AssertionError(f"{state} is never followed by {to}")
+    return to or state

@@ -9,8 +9,8 @@ from uuid import UUID
 from services.civil_status.domain.digitisation.states import ENTRY_ACTIONS, ENTRY_NEXT, WORK, EntryState
 from services.civil_status.domain.digitisation.transcription import Transcription, differing
 from services.civil_status.domain.digitisation.volume import Volume
-from services.civil_status.domain.permissions import demand, serves
-from services.civil_status.domain.states import Action
+from services.civil_status.domain.permissions import demand, not_permitted, serves
+from services.civil_status.domain.states import Action, followed
 from services.civil_status.events.digitisation import (
     EntryAdjudicated,
     EntryDistinguished,
@@ -292,22 +292,10 @@ class Entry:
             raise self._conflict(by)
 
     def _conflict(self, by: Actor) -> Conflict:
-        return Conflict(
-            "action_not_permitted",
-            {
-                "ar": "حالة الرسم في الرقمنة لا تسمح بهذا الإجراء.",
-                "fr": "L'état de l'acte en numérisation ne permet pas cette action.",
-                "en": "The state of the act under digitisation does not allow this.",
-            },
-            state=self.state,
-            actions=self.actions(by),
-        )
+        return not_permitted("entry", self.state, self.actions(by))
 
     def _announce(self, event: type[E], to: EntryState | None = None, **fields: Any) -> E:
-        if to is not None:
-            if to not in ENTRY_NEXT[self.state]:
-                raise AssertionError(f"{self.state} is never followed by {to}")
-            self.state = to
+        self.state = followed(ENTRY_NEXT, self.state, to)
         self.version += 1
         return event(collectivity=self.collectivity, volume=str(self.volume), number=self.number, **fields)
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from services.civil_status.domain.digitisation.rules import drawn, rules
 from services.civil_status.domain.digitisation.states import VOLUME_ACTIONS, VOLUME_NEXT, VolumeState
-from services.civil_status.domain.permissions import demand, serves
-from services.civil_status.domain.states import Action
+from services.civil_status.domain.permissions import demand, not_permitted, serves
+from services.civil_status.domain.states import Action, followed
 from services.civil_status.events import ActKind
 from services.civil_status.events.digitisation import (
     ActChecked,
@@ -318,21 +318,9 @@ class Volume:
     def _may(self, action: Action, by: Actor) -> None:
         demand(action, by, self.collectivity)
         if action not in VOLUME_ACTIONS[self.state]:
-            raise Conflict(
-                "action_not_permitted",
-                {
-                    "ar": "حالة السجل لا تسمح بهذا الإجراء.",
-                    "fr": "L'état du registre ne permet pas cette action.",
-                    "en": "The state of the volume does not allow this.",
-                },
-                state=self.state,
-                actions=self.actions(by),
-            )
+            raise not_permitted("volume", self.state, self.actions(by))
 
     def _announce(self, event: type[E], to: VolumeState | None = None, **fields: Any) -> E:
-        if to is not None:
-            if to not in VOLUME_NEXT[self.state]:
-                raise AssertionError(f"{self.state} is never followed by {to}")
-            self.state = to
+        self.state = followed(VOLUME_NEXT, self.state, to)
         self.version += 1
         return event(collectivity=self.collectivity, kind=self.kind, **fields)
