@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -18,7 +18,7 @@ from services.civil_status.consumers.matching import (
     keep_keys_once,
     take_questions,
 )
-from services.civil_status.store.matching import GRACE, LIFE
+from services.civil_status.store.matching import BY_DAY, GRACE, LIFE
 from services.civil_status.take_over import take_over
 from services.civil_status.take_over.reading import digest, opened
 from shared.auth import Actor
@@ -317,6 +317,41 @@ async def test_an_act_that_cannot_be_read_holds_up_no_question(
     numbered = {"office": OFFICE, "year": datetime.now(UTC).year, "number": 1}
     outcome, said = await asked(civil_status, keys, NAMES | numbered)
     assert (outcome, said["reason"]) == ("unreadable", "damaged")
+
+
+@pytest.mark.parametrize("asked_for", [BORN, "1990-06-15"], ids=["as drawn up", "as a court put it right"])
+async def test_an_act_is_found_by_the_day_as_drawn_up_and_as_it_now_reads(
+    api: Api, civil_status: ServiceDatabase, keys: KeyFiles, asked_for: str
+) -> None:
+    act = await an_act(api)
+    for judgment, day in (("TPI 1/2026", "1989-01-01"), ("TPI 2/2026", "1990-06-15")):
+        body = {"judgment": judgment, "judged_on": "2026-11-20", "changes": {"event.on": day}}
+        answer = await api.post(f"/v1/acts/{act}/judgments", "court_clerk", json=body)
+        assert answer.status_code == 200, answer.text
+    assert (await asked(civil_status, keys, NAMES | {"event_on": asked_for}))[0] == "found"
+    assert (await asked(civil_status, keys, NAMES | {"event_on": "1989-01-01"}))[0] == "not_found"
+
+
+COPIES: Final = """
+    INSERT INTO civil_status.act (id, kind, collectivity, office, year, number, origin, event_on, version,
+      drawn_up_at, drawn_up_by, body)
+    SELECT gen_random_uuid(), kind, collectivity, office, year, n, origin, event_on - n, 0, drawn_up_at,
+      drawn_up_by, body FROM civil_status.act, generate_series(2, 3000) n WHERE id = $1"""
+
+
+async def test_acts_of_a_day_are_found_by_indexes(api: Api, civil_status: ServiceDatabase) -> None:
+    """However many acts there are, and whichever day is meant."""
+    connection = await asyncpg.connect(civil_status.admin_dsn)
+    await connection.execute(COPIES, await an_act(api))
+    await connection.execute("ANALYZE civil_status.act")
+    await connection.close()
+    asking = dict.fromkeys(("given", "family", "mother_given", "father_given"), "x")
+    values = {**asking, "on": date(2024, 6, 15), "kind": "birth", "most": 6}
+    async with civil_status.worker.transaction() as tx:
+        plan = "\n".join((await tx.execute(text(f"EXPLAIN {BY_DAY}"), values)).scalars())
+    assert "BitmapOr" in plan
+    for index in ("act_event", "act_pkey"):
+        assert f"Bitmap Index Scan on {index}" in plan
 
 
 async def test_asked_again_it_answers_again(

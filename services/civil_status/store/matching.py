@@ -51,7 +51,9 @@ def _named(wanted: str, block: str, part: str) -> str:
           WHERE m.act = act.id AND c.field LIKE '{block}.{part}.%' AND territory.fold(c.said) = {asked}))"""
 
 
-BY_DAY = text(f"""{SELECT} WHERE event_on = :on AND kind = :kind AND state <> 'annulled'
+BY_DAY = text(f"""{SELECT}
+    WHERE (event_on = :on OR id = ANY (ARRAY(SELECT act FROM civil_status.renamed WHERE event_on = :on)))
+      AND kind = :kind AND state <> 'annulled'
       AND (body #>> '{{event,on,day}}' IS NOT NULL
         OR EXISTS (SELECT FROM civil_status.mention m
           WHERE m.act = act.id AND jsonb_exists(m.body -> 'changes', 'event.on')))
