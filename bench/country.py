@@ -75,6 +75,12 @@ class Country:
         )
         return found
 
+    async def warm(self, *indexes: str) -> None:
+        """Reads indexes into the server's memory, as a server that has run for a day has them there."""
+        await self.admin.execute("CREATE EXTENSION IF NOT EXISTS pg_prewarm")
+        for index in indexes:
+            await self.admin.execute("SELECT pg_prewarm($1::text::regclass)", f"civil_status.{index}")
+
     async def fill(self, size: int) -> float:
         """Grows to `size`, rounded by register, without the indexes, which are built at the end: seconds of
         that. A batch is a transaction with its progress.

@@ -20,7 +20,7 @@ from uuid import UUID
 import asyncpg
 import uvloop
 
-from bench.country import MILLION, Country
+from bench.country import MILLION, UNIQUE, Country
 from bench.harness import Options, Result, interleaved, medians
 from bench.spellings import otherwise
 from services.civil_status.domain.search import Wanted
@@ -262,6 +262,7 @@ async def exact(api: str, country: Country, options: Options, size: int) -> Resu
             *(one.office, one.year, one.kind.value, one.number),
         )
 
+    await country.warm(UNIQUE, "act_identifier")
     return await _searched(
         options,
         api,
@@ -304,6 +305,7 @@ async def by_name(api: str, country: Country, options: Options, size: int) -> Re
             list(one.by.communes),
         )
 
+    await country.warm("act_pkey", "act_couple", "act_name")
     return await _searched(
         options,
         api,

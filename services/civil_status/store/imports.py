@@ -43,7 +43,12 @@ REJECTS = text("""
     ORDER BY line LIMIT :most""")
 # The staged lines have no statistics, and none is worth making: nested loops over the unique index, whatever
 # a planner might guess of the millions on the other side.
-PLAN = text("SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)")
+# And time: a chunk of 10,000 acts touches some 30,000 pages of the indexes of names, each a millisecond from
+# a slow disk when the server has just started. Nobody waits for it as for a request.
+PLAN = text(
+    "SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),"
+    " set_config('statement_timeout', '15min', true)"
+)
 EMPTY = text("TRUNCATE civil_status.staged")
 THERE = text("""
     SELECT s.line, CAST(a.body AS jsonb) = CAST(s.body AS jsonb)
