@@ -32,6 +32,7 @@ from services.civil_status.events.declaration import (
     Withdrawn,
 )
 from shared.auth import Actor, Role
+from shared.data import Names
 from shared.errors import Conflict, Forbidden, Invalid
 from shared.time import civil_day, midnight
 
@@ -41,6 +42,11 @@ S = DeclarationState
 UNCLAIMED: Final = "civil_status.unclaimed_death"
 """The one period that is the officer's own: its end makes nothing late, it reproaches."""
 
+LATE: Final[Names] = {
+    "ar": "انصرم أجل التصريح: يُسجَّل الرسم بمقتضى حكم تصريحي من المحكمة الابتدائية.",
+    "fr": "Le délai est passé : le tribunal ordonne l'acte par jugement déclaratif.",
+    "en": "The time to declare has passed: a declaratory judgment of the court orders the act.",
+}
 CONCERNED: Final = frozenset({"father", "mother", "child", "spouse"})
 """Declarants to whom the act is theirs to read (36-21 art. 43: ascendants, descendants, the spouse)."""
 
@@ -286,12 +292,4 @@ def clock_unknown() -> Conflict:
 
 
 def late(since: datetime) -> Conflict:
-    return Conflict(
-        "declaration_late",
-        {
-            "ar": "انصرم أجل التصريح: يُسجَّل الرسم بمقتضى حكم تصريحي من المحكمة الابتدائية.",
-            "fr": "Le délai est passé : le tribunal ordonne l'acte par jugement déclaratif.",
-            "en": "The time to declare has passed: a declaratory judgment of the court orders the act.",
-        },
-        late_since=since.isoformat().replace("+00:00", "Z"),
-    )
+    return Conflict("declaration_late", LATE, late_since=since.isoformat().replace("+00:00", "Z"))
