@@ -172,6 +172,8 @@ TAKE: Final[Mapping[Action, tuple[Actor, Take]]] = {
         AGENT,
         lambda one: one.reroute("street_light", CASABLANCA, REASONS, by=AGENT, now=NOW),
     ),
+    Action.PUBLISH: (AGENT, lambda one: one.publish(by=AGENT, now=NOW)),
+    Action.WITHHOLD: (AGENT, lambda one: one.withhold(REASONS, by=AGENT, now=NOW)),
     Action.REDIRECT: (
         OFFICER,
         lambda one: one.redirect("equipment", REASONS, DESK, by=OFFICER, now=NOW),

@@ -99,6 +99,8 @@ BODIES: dict[str, Any] = {
         "reasons": REASONS,
     },
     "/reports/{report_id}/notes": {"text": REASONS},
+    "/publication": {"reasons": REASONS},
+    "/withholding": {"reasons": REASONS},
     "/followed/{reference}/completion": {"text": TEXT},
     "/followed/{reference}/reopening": {"reasons": REASONS},
     "/followed/{reference}/rating": {"satisfied": True},

@@ -17,9 +17,10 @@ from tests.chikaya import cases
 
 README: Final = Path(domain.__file__).parents[1] / "README.md"
 READS: Final = {Action.READ, Action.READ_NOTES}
-OF_NOTHING: Final = {Action.SUBMIT, Action.LIST, Action.QUEUE, Action.PUBLISH_CONTACT}
+OF_NOTHING: Final = {Action.SUBMIT, Action.LIST, Action.QUEUE, Action.PUBLISH_CONTACT, Action.REVIEW}
 OF_A_CONTACT: Final = {Action.CONFIRM_CONTACT}
 """In whatever state the report is, where there is a contact to confirm."""
+MODERATION: Final = {Action.PUBLISH, Action.WITHHOLD}
 PAIRS: Final = [
     pytest.param(state, action, id=f"{state} {action}") for state in State for action in cases.TAKE
 ]
@@ -36,7 +37,7 @@ def test_the_tables_are_closed() -> None:
         reached |= fresh
     assert reached == set(State)
     for state, following in NEXT.items():
-        ended = ACTIONS[state] <= READS | OF_A_CONTACT | {Action.NOTE}
+        ended = ACTIONS[state] <= READS | OF_A_CONTACT | MODERATION | {Action.NOTE}
         assert following or ended, "nothing happens after the end"
 
 

@@ -23,6 +23,7 @@ from services.chikaya.domain.values import (
     Point,
     Rating,
     Reply,
+    Review,
     Routed,
     legible,
 )
@@ -168,6 +169,7 @@ class ReportOut(BaseModel):
     closed_at: Instant | None
     round: int
     published: bool
+    review: Review | None
     actions: list[Action]
     version: int
 

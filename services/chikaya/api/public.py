@@ -4,16 +4,18 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Query
+from fastapi import Query, Request, Response
 from pydantic import BaseModel
 
-from services.chikaya.api.common import Code, authorize
+from services.chikaya.api.common import Code, Sha256, authorize
 from services.chikaya.domain import State
 from services.chikaya.domain.catalogue import catalogue
 from services.chikaya.events.report import Kind, Outcome
 from services.chikaya.store import public
 from shared.db import Tx
-from shared.http import PUBLIC, Collectivity, Instant, Listing, Page, Router, Texts
+from shared.errors import NotFound
+from shared.http import PUBLIC, Caller, Collectivity, Configured, Instant, Listing, Page, Router, Texts
+from shared.http.files import DOWNLOAD, content_of, served
 from shared.territory import territory
 
 router = Router(prefix="/public-reports")
@@ -21,7 +23,8 @@ router = Router(prefix="/public-reports")
 
 class PublicOut(BaseModel):
     """`longitude` and `latitude` are given to some hundred metres. `text` and `reply` are null until a person
-    looked whether they may be shown.
+    looked whether they may be shown, and `[…]` stands for what was cut; so are `photos`, which `…/photos/`
+    gives by digest.
     """
 
     id: UUID
@@ -39,6 +42,7 @@ class PublicOut(BaseModel):
     reply: str | None
     outcome: Outcome | None
     answered_at: Instant | None
+    photos: list[str]
 
     @classmethod
     def of(cls, one: public.PublicReport) -> "PublicOut":
@@ -74,3 +78,21 @@ async def find(
 @router.get("/{report_id}")
 async def read(tx: Annotated[Tx, authorize(PUBLIC)], report_id: UUID) -> PublicOut:
     return PublicOut.of(await public.get(tx, report_id))
+
+
+@router.get("/{report_id}/photos/{sha256}", **DOWNLOAD)
+async def photo(
+    caller: Annotated[Caller, authorize.caller(PUBLIC)],
+    report_id: UUID,
+    sha256: Sha256,
+    request: Request,
+    settings: Configured,
+) -> Response:
+    """One that a person said is shown."""
+    tx = await caller.begin()
+    shown = (await public.get(tx, report_id)).photos
+    known = await content_of(tx, sha256) if sha256 in shown else None
+    if known is None:
+        raise NotFound("photo_unknown", "The public report has no such photo.")
+    await caller.commit()
+    return await served(request, settings, known)

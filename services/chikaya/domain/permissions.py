@@ -22,6 +22,7 @@ MAY: Final[dict[Action, frozenset[Role]]] = {
     A.LIST: _CITIZEN,
     A.QUEUE: _READS,
     A.PUBLISH_CONTACT: frozenset({Role.PRESIDENT}),
+    A.REVIEW: OFFICERS,
     A.READ: _CITIZEN | _READS,
     A.READ_NOTES: _READS,
     A.NOTE: _READS,
@@ -37,6 +38,8 @@ MAY: Final[dict[Action, frozenset[Role]]] = {
     A.DECLARE_INADMISSIBLE: _DECIDES,
     A.REROUTE: OFFICERS,
     A.REDIRECT: _DECIDES,
+    A.PUBLISH: OFFICERS,
+    A.WITHHOLD: OFFICERS,
 }
 
 

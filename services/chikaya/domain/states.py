@@ -12,6 +12,7 @@ class Action(StrEnum):
     LIST = "list"
     QUEUE = "queue"
     PUBLISH_CONTACT = "publish_contact"
+    REVIEW = "review"
     # a report
     READ = "read"
     READ_NOTES = "read_notes"
@@ -27,6 +28,8 @@ class Action(StrEnum):
     DECLARE_INADMISSIBLE = "declare_inadmissible"
     REROUTE = "reroute"
     REDIRECT = "redirect"
+    PUBLISH = "publish"
+    WITHHOLD = "withhold"
 
 
 class State(StrEnum):
@@ -72,7 +75,8 @@ UNASSIGNED: Final = frozenset({S.ACKNOWLEDGED, S.COMPLETED, S.REOPENED})
 
 A = Action
 
-_OFFICE: Final = frozenset({A.READ, A.READ_NOTES, A.NOTE, A.CONFIRM_CONTACT})
+_KEPT: Final = frozenset({A.READ, A.READ_NOTES, A.NOTE, A.CONFIRM_CONTACT})
+_OFFICE: Final = _KEPT | {A.PUBLISH, A.WITHHOLD}
 _FRESH: Final = frozenset({A.ASSIGN, A.REROUTE, A.REDIRECT, A.DECLARE_INADMISSIBLE})
 
 ACTIONS: Final[dict[State, frozenset[Action]]] = {
@@ -85,6 +89,6 @@ ACTIONS: Final[dict[State, frozenset[Action]]] = {
     S.ANSWERED: _OFFICE | {A.REOPEN, A.RATE},
     S.REOPENED: _OFFICE | {A.ASSIGN, A.REROUTE},
     S.CLOSED: _OFFICE | {A.REOPEN},
-    S.INADMISSIBLE: _OFFICE,
+    S.INADMISSIBLE: _KEPT,  # what is abusive is nobody's to see
     S.REDIRECTED: _OFFICE,
 }

@@ -168,6 +168,21 @@ class Rating:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """What a person decided that everybody may see: `text` and `reply` as they are shown, null where they are
+    not. `replies` had been given by then; a later one is not shown before somebody looked at it too.
+    """
+
+    shown: bool
+    by: str
+    at: datetime
+    text: str | None = None
+    reply: str | None = None
+    replies: int = 0
+    reasons: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Routed:
     """Where a report lay before, and why it was routed elsewhere."""
 

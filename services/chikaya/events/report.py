@@ -229,6 +229,27 @@ class Closed(ReportEvent):
     closed_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published(ReportEvent):
+    """A person said what everybody may see of it. `flags`: rules that point something out in what is shown,
+    and that the person saw.
+    """
+
+    TYPE: ClassVar = "ma.jamaa.chikaya.report.published.v1"
+    published_at: datetime
+    redacted: bool
+    flags: tuple[str, ...]
+    photos: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld(ReportEvent):
+    """A person said that text, reply and photos are not shown."""
+
+    TYPE: ClassVar = "ma.jamaa.chikaya.report.withheld.v1"
+    withheld_at: datetime
+
+
 REPORT: Final = Stream(
     "chikaya",
     "report",
@@ -251,5 +272,7 @@ REPORT: Final = Stream(
         Reopened,
         Rated,
         Closed,
+        Published,
+        Withheld,
     ),
 )

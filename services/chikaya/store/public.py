@@ -16,7 +16,8 @@ from shared.errors import NotFound
 
 SELECT: Final = """
     SELECT id, reference, kind, category, collectivity, state, received_at, escalated_at,
-      longitude::float, latitude::float, text, reply, outcome, answered_at::timestamptz
+      longitude::float, latitude::float, text, reply, outcome, answered_at::timestamptz,
+      photos
     FROM chikaya.public_report"""
 ONE = text(f"{SELECT} WHERE id = :id")
 LIST = text(f"""{SELECT}
@@ -32,7 +33,9 @@ LIST = text(f"""{SELECT}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicReport:
-    """Longitude and latitude in degrees, to some hundred metres; the texts once a person looked at them."""
+    """Longitude and latitude in degrees, to some hundred metres; texts, and photos by digest, as a person
+    said that they are shown.
+    """
 
     id: UUID
     reference: str
@@ -48,6 +51,7 @@ class PublicReport:
     reply: str | None
     outcome: str | None
     answered_at: datetime | None
+    photos: list[str]
 
 
 def _read(row: Row[*tuple[Any, ...]]) -> PublicReport:

@@ -35,7 +35,7 @@ IN_COLUMNS: Final = (
     "published",
     "version",
 )
-COLUMNS: Final = (*IN_COLUMNS, "due_at", "longitude", "latitude", "public", "body")
+COLUMNS: Final = (*IN_COLUMNS, "due_at", "longitude", "latitude", "public", "to_review", "body")
 
 
 def _read(sql: str) -> Any:
@@ -67,6 +67,13 @@ QUEUE = _read(f"""{SELECT}
         OR (coalesce(due_at, 'infinity'), id)
           > (coalesce(CAST(:after_due AS timestamptz), 'infinity'), CAST(:after_id AS uuid)))
     ORDER BY coalesce(due_at, 'infinity'), id LIMIT :limit""")
+TO_REVIEW = _read(f"""{SELECT}
+    WHERE to_review
+      AND (collectivity = ANY(:communes) OR left(collectivity, 6) = ANY(:provinces))
+      AND (CAST(:flagged AS boolean) IS NULL OR (body ->> 'flagged')::boolean = :flagged)
+      AND (CAST(:after_at AS timestamptz) IS NULL
+        OR (received_at, id) > (:after_at, CAST(:after_id AS uuid)))
+    ORDER BY received_at, id LIMIT :limit""")
 NO_DATE: Final = "infinity"
 """Where a report has no date yet, in a cursor."""
 
@@ -129,6 +136,23 @@ async def queue(
     return [from_row(row) for row in await tx.execute(QUEUE, values)]
 
 
+async def to_review(
+    tx: Tx, *, flagged: bool | None, after: tuple[datetime, UUID] | None, limit: int
+) -> list[Report]:
+    """Of the places that the caller serves now, those of which a person has yet to say what everybody may
+    see: the oldest first.
+    """
+    values = {
+        "communes": sorted(tx.actor.communes),
+        "provinces": sorted(tx.actor.provinces),
+        "flagged": flagged,
+        "after_at": after and after[0],
+        "after_id": after and after[1],
+        "limit": limit,
+    }
+    return [from_row(row) for row in await tx.execute(TO_REVIEW, values)]
+
+
 async def save(tx: Tx, report: Report, *, because: ReportEvent) -> None:
     write = INSERT if report.version == 1 else UPDATE
     await tx.save(REPORT, report.id, because, report.version, write, to_row(report))
@@ -180,6 +204,7 @@ def to_row(report: Report) -> dict[str, Any]:
         "longitude": point and point.longitude,
         "latitude": point and point.latitude,
         "public": report.listed.public,
+        "to_review": report.to_review,
         "body": json.dumps(body, ensure_ascii=False),
     }
 

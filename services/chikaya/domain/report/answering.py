@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from services.chikaya.domain.moderation import flags_in
 from services.chikaya.domain.report.core import REOPENING, REPLY_AGAIN, A, Core, S
 from services.chikaya.domain.values import Attachment, Desk, Rating, Reply, legible
 from services.chikaya.events import report as told
@@ -34,6 +35,7 @@ class Answering(Core):
             attachments=attachments,
         )
         self.replies = (*self.replies, reply)
+        self.flagged = self.flagged or bool(flags_in(reply.text))
         return self._announce(
             told.Answered, to=S.ANSWERED, answered_at=now, outcome=outcome, round=self.round
         )

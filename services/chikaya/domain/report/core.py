@@ -16,6 +16,7 @@ from services.chikaya.domain.values import (
     Place,
     Rating,
     Reply,
+    Review,
     Routed,
 )
 from services.chikaya.events import ReportEvent
@@ -47,8 +48,8 @@ def reporter_without_account(id: UUID) -> str:  # noqa: A002 -- the aggregate's 
 class Core:
     """`version` is the sequence of its last event. `reporter` is a subject, or one of this report alone for
     whoever has no account; `filed_by` typed it in. `past` are collectivities that had it before. `round` is
-    that of the reply that is due or was given, from 1. `published`: a person looked at text and photos, and
-    everybody may see them.
+    that of the reply that is due or was given, from 1. `published`: a person said what everybody may see of
+    it, which `review` holds. `flagged`: a rule found something in its text or in a reply.
     """
 
     id: UUID
@@ -82,6 +83,8 @@ class Core:
     escalated_at: datetime | None = None
     closed_at: datetime | None = None
     published: bool = False
+    flagged: bool = False
+    review: Review | None = None
 
     # -- what it is
 
@@ -103,6 +106,13 @@ class Core:
         """Until when the reply is due; None once it was given, and while the date is not known."""
         clock = self.clocks.get(self.reply_rule)
         return clock.answer_by if clock and self.state in OPEN else None
+
+    @property
+    def to_review(self) -> bool:
+        """A person has yet to say what everybody may see of it."""
+        if not self.listed.public or A.PUBLISH not in ACTIONS[self.state]:
+            return False
+        return self.review is None or self.review.replies < len(self.replies)
 
     @property
     def available(self) -> frozenset[Action]:

@@ -5,6 +5,7 @@ from typing import Final, Self
 from uuid import UUID
 
 from services.chikaya.domain.catalogue import catalogue
+from services.chikaya.domain.moderation import flags_in
 from services.chikaya.domain.permissions import not_allowed
 from services.chikaya.domain.report.core import MOST_ATTACHMENTS, A, Core, S, reporter_without_account
 from services.chikaya.domain.values import Attachment, Contact, Place, legible
@@ -73,6 +74,7 @@ class Filing(Core):
             contact=contact.checked() if contact else None,
             attachments=attachments,
         )
+        self.flagged = bool(flags_in(self.text))
         received = self._announce(
             told.Received,
             received_at=now,
