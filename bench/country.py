@@ -30,9 +30,10 @@ SECONDARY: Final = {
     "act_identifier": "(identifier) WHERE identifier IS NOT NULL",
     "act_event": "(event_on, kind)",
     "act_name": "(family_name, given_name, collectivity, event_on, father_name, mother_name)",
-    "act_parents": "(father_name, given_name, mother_name, collectivity) WHERE father_name IS NOT NULL",
+    "act_parents": "(father_name, given_name, mother_name, collectivity)"
+    " WHERE father_name IS NOT NULL AND number > 0",
     "act_couple": "(father_name, mother_name, collectivity, event_on)"
-    " WHERE father_name IS NOT NULL AND mother_name IS NOT NULL",
+    " WHERE father_name IS NOT NULL AND mother_name IS NOT NULL AND number > 0",
 }
 UNIQUE: Final = "act_office_year_kind_number_key"
 COPIED: Final = (*staged.COLUMNS[1:], "origin", "version", "drawn_up_by")

@@ -55,6 +55,7 @@ CONDITIONS: Final = {
     "days": "event_on BETWEEN :since AND :until",
     "places": "collectivity = ANY(CAST(:places AS text[]))",
     "kind": "kind = :kind",
+    "parents": "number > 0",  # of every act: who says so may be answered by an index of parents' names
     "family": "family_name = ANY(CAST(:family AS int[]))",
     "father": "father_name = ANY(CAST(:father AS int[]))",
     "mother": "mother_name = ANY(CAST(:mother AS int[]))",
@@ -96,7 +97,7 @@ async def _near(tx: Tx, wanted: Wanted, meant: Meant) -> dict[UUID, tuple[float,
     """Acts that have a pair of the names that are meant: how near each is, by what it said when it was drawn
     up or by what it says since, and its day.
     """
-    rows = (await tx.execute(*_walk(tx.actor, wanted, meant))).all()
+    rows = (await tx.execute(*walk(tx.actor, wanted, meant))).all()
     since = (await tx.execute(*_renamed(wanted, meant))).all()
     found: dict[UUID, tuple[float, date]] = {}
     for row in (*rows, *since):
@@ -113,13 +114,15 @@ def pair(wanted: Wanted) -> tuple[str, str]:
     return "family" if wanted.family is not None else "father", "given"
 
 
-def _walk(by: Actor, wanted: Wanted, meant: Meant) -> tuple[TextClause, dict[str, Any]]:
+def walk(by: Actor, wanted: Wanted, meant: Meant) -> tuple[TextClause, dict[str, Any]]:
     """The statement that finds acts by a pair of names, the nearest first."""
     a, b = pair(wanted)
     asked, values = _besides(wanted, meant)
     pairs = sorted(product(meant[a].items(), meant[b].items()), key=lambda two: -two[0][1] - two[1][1])
     del pairs[PAIRS:]
     values |= {"firsts": [one[0] for one, _ in pairs], "seconds": [other[0] for _, other in pairs]}
+    if a == "father":
+        asked.append("parents")
     places = _places(by)
     if len(places) <= EVERYWHERE:
         values["places"] = places
