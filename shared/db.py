@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from shared.events import Event, Stream
 from shared.pool import Fetched, Params, Pool, Session, Statement
 
 Found = Row[*tuple[Any, ...]]
+NEVER: Final = datetime.max.replace(tzinfo=UTC)
 POOL_SIZE: Final = 8  # per process and role: more connections than that only queue inside PostgreSQL
 
 BEGIN = text(
@@ -29,18 +30,15 @@ EMIT = text(
     "SELECT seq FROM msg.emit(:aggregate, :subject, :type, :collectivity, :payload,"
     " CAST(:headers AS jsonb), :occurred_at)"
 )
-KEY = text("SELECT true FROM pg_advisory_xact_lock(hashtext(:subject), hashtext(:key))")
-"""As `msg.claim` takes it: whoever claimed the key first is waited for, and has answered then."""
+ACT = text("SELECT true FROM msg.act(:subject, :communes, :provinces, :key)")
+"""First of an arrival's writes: the caller's scope, and the key's lock as `msg.claim` takes it."""
 NEXT = text(
-    "SELECT CASE WHEN e.seq = :sequence AND written.rows = :wanted"
-    " AND current_setting('app.subject', true) = :caller THEN e.seq"
+    "SELECT CASE WHEN e.seq = :sequence AND written.rows = :wanted THEN e.seq"
     " ELSE msg.moved(:aggregate, :subject) END"
     " FROM written, msg.emit(:aggregate, :subject, :type, :collectivity, :payload,"
     " CAST(:headers AS jsonb), :occurred_at) e"
 )
-"""Refused when another event came first, a write that goes with it missed its one row, or a pooler between
-gave it the connection of another caller.
-"""
+"""Refused when another event came first, or a write that goes with it missed its one row."""
 
 
 @dataclass(slots=True)
@@ -54,7 +52,7 @@ class Tx:
     longer the aggregate's next event (0056).
     """
 
-    session: Session
+    database: "Database"
     actor: Actor
     now: datetime
     correlation_id: str | None = None
@@ -65,25 +63,44 @@ class Tx:
     """Whether the idempotency key that it began with is new."""
     arrived: Found | None = None
     """What an arrival read."""
-    begun: bool = True
+    scope: Mapping[str, Any] = field(default_factory=dict, repr=False)
     emitted: list[int] = field(default_factory=list)
     _writes: list[tuple[Statement, Mapping[str, Any]]] = field(default_factory=list, repr=False)
     _event: tuple[Stream, dict[str, Any], int] | None = field(default=None, repr=False)
-    key: Mapping[str, Any] | None = field(default=None, repr=False)
-    """What `KEY` is told, where an arrival found its key new."""
     _drawn: bool = field(default=False, repr=False)
+    _session: Session | None = field(default=None, repr=False)
+
+    @property
+    def session(self) -> Session:
+        """An arrival has none before it asks something."""
+        assert self._session is not None
+        return self._session
 
     async def execute(self, statement: Statement, params: Params | None = None, /) -> Fetched:
         """Statements are built once, at module level: building one costs more than running it."""
-        await self._begin()
+        await self.begin()
         if self._writes:
             await self.flush()
         return await self.session.run(statement, params or {})
 
-    async def _begin(self) -> None:
-        if not self.begun:
-            await self.session.say("BEGIN")
-            self.begun = True
+    async def begin(self) -> None:
+        """Of an arrival: from here on it is PostgreSQL's transaction like another."""
+        if self._session is None:
+            await self.open(BEGIN)
+
+    async def open(self, statement: Statement) -> Found:
+        self._session = await self.database.pool.take()
+        return (await self.database.asked(self.session, "BEGIN", statement, self.scope)).one()
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self.database.pool.give(self._session)
+
+    async def commit(self) -> None:
+        if self.waits:
+            await self.flush()
+        if self._session is not None:
+            await self._session.say("COMMIT")
 
     async def emit(self, stream: Stream, subject: UUID | str, collectivity: str, event: Event) -> int:
         """Announce `event` of one aggregate when this transaction commits. Returns its sequence.
@@ -111,7 +128,7 @@ class Tx:
         Raises Stale then, `<aggregate>_changed`, when the event would be another one than the `sequence`-th.
         """
         if self._event:
-            await self._begin()
+            await self.begin()
             await self.flush()
         self._event = stream, self.announcement(stream, subject, row["collectivity"], event), sequence
         self._writes.append((write, row))
@@ -138,16 +155,20 @@ class Tx:
                 "what was drawn goes with the event of an arrival: nobody would look whether it was"
             )
         if event is None:
+            await self.begin()
             await self.session.together(writes)
             return
         stream, announcement, expected = event
         last = EMIT
         if self.arrived is not None:
-            if self.key is not None:
-                writes.insert(0, (KEY, self.key))
-            expects = {"wanted": len(writes), "sequence": expected, "caller": self.actor.subject}
-            last, announcement = NEXT, announcement | expects
-        sequence: int = (await self.session.together([*writes, (last, announcement)])).scalar_one()
+            writes.insert(0, (ACT, self.scope))
+            last = NEXT
+            announcement |= {"wanted": len(writes), "sequence": expected}
+        writes.append((last, announcement))
+        if self._session is None:
+            [sequence] = await self.database.pool.gathered(writes, announcement["collectivity"])
+        else:
+            sequence = (await self._session.together(writes)).scalar_one()
         if sequence != expected:
             raise Stale(f"{stream.aggregate}_changed", version=sequence - 1)
         self.emitted.append(sequence)
@@ -219,24 +240,19 @@ class Database:
             "provinces": ",".join(sorted(actor.provinces)),
             **(claim or {}),
         }
-        statement: Statement = BEGIN if claim is None else CLAIM
-        if arrival is not None:
-            statement, scope = arrival.statement, {**scope, **arrival.params}
-        session = await self.pool.take()
+        tx = Tx(self, actor, NEVER, correlation_id, causation_id, traceparent, tracestate, scope=scope)
         try:
-            session.scoped = session.scoped or arrival is not None
-            row = (await self._asked(session, None if arrival else "BEGIN", statement, scope)).one()
-            tx = Tx(session, actor, row[0], correlation_id, causation_id, traceparent, tracestate)
+            if arrival is None:
+                row = await tx.open(BEGIN if claim is None else CLAIM)
+            else:
+                asked = arrival.statement, {**scope, **arrival.params}
+                row = tx.arrived = await self.pool.gathered([asked], scope["key"])
+            tx.now = row[0]
             tx.claimed = claim is not None and row[1]
-            if arrival is not None:
-                tx.arrived, tx.begun, tx.key = row, False, scope if tx.claimed else None
             yield tx
-            if tx.waits:
-                await tx.flush()
-            if tx.begun:
-                await session.say("COMMIT")
+            await tx.commit()
         finally:
-            await self.pool.give(session)
+            await tx.close()
         if tx.emitted:
             for wake in self.on_emit:
                 wake()
@@ -246,12 +262,9 @@ class Database:
         It acts for nobody, so it sees and changes what the worker may.
         """
         async with self.pool.session() as session:
-            said = "RESET ALL" if session.scoped else None
-            found = await self._asked(session, said, statement, params or {})
-            session.scoped = False
-            return found.all()
+            return (await self.asked(session, None, statement, params or {})).all()
 
-    async def _asked(
+    async def asked(
         self, session: Session, said: str | None, statement: Statement, params: Params
     ) -> Fetched:
         """Of a connection that may have died while it waited in the pool (the server restarted): nothing was

@@ -2,15 +2,18 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from contextvars import Context
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
 import asyncpg
 from asyncpg import InterfaceError, InternalClientError, PostgresError
 from pydantic_core import from_json
-from sqlalchemy import TextClause, TextualSelect
+from sqlalchemy import Row, TextClause, TextualSelect
 from sqlalchemy.dialects.postgresql import asyncpg as adapter
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 from sqlalchemy.exc import DBAPIError, InternalError
@@ -21,16 +24,24 @@ SERVER_SETTINGS: Final = {
     "idle_in_transaction_session_timeout": "30s",
     "lock_timeout": "10s",
     "statement_timeout": "60s",
+    "tcp_keepalives_idle": "30",  # what somebody held who is gone is free again in a minute
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
     "jit": "off",  # every statement here is short
 }
 CONNECT_SECONDS: Final = 10.0
 FAILURES: Final = (PostgresError, InterfaceError, InternalClientError, OSError)
 DIALECT: Final = adapter.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own lacks types
 PLACE: Final = re.compile(r"\$(\d+)")
+FLIGHTS: Final = 2  # of one statement at a time: one is answered while the next one comes together
+HUNG_SECONDS: Final = 75.0  # longer than any statement may take: nobody is there any more
+EVERYBODYS: Final = frozenset({"25", "53", "57"})  # classes of SQLSTATE: a standby, no room, a shutdown
+MOST: Final = 16  # that share a transaction, and wait for each other's locks
 NOTHING: Final = SimpleResultMetaData([])
 
 Statement = TextClause | TextualSelect
 Params = Mapping[str, Any] | list[dict[str, Any]]
+Writes = Sequence[tuple[Statement, Mapping[str, Any]]]
 
 
 class Fetched(IteratorResult[*tuple[Any, ...]]):
@@ -69,17 +80,21 @@ def _merged(statements: tuple[Statement, ...]) -> str:
     return f"WITH {', '.join(named)} {last}"
 
 
+def merged(writes: Writes) -> tuple[str, list[Any]]:
+    """One statement of several, and its values: the last one answers, and none sees what another one did."""
+    sql = _merged(tuple(statement for statement, _ in writes))
+    return sql, [params[name] for one, params in writes for name in positional(one)[1]]
+
+
 class Session:
     """One connection, and what was prepared on it."""
 
-    __slots__ = ("connection", "pool", "prepared", "scoped")
+    __slots__ = ("connection", "pool", "prepared")
 
     def __init__(self, connection: asyncpg.Connection, pool: "Pool") -> None:
         self.connection = connection
         self.pool = pool
         self.prepared: dict[str, tuple[Any, SimpleResultMetaData]] = {}
-        self.scoped = False
-        """Whether a caller's scope outlived its transaction here, for the statement after it."""
 
     async def run(self, statement: Statement, params: Params) -> Fetched:
         """One statement, many times for a list of parameters. Raises DBAPIError, which hides its parameters:
@@ -94,29 +109,42 @@ class Session:
             raise self._failed(sql, error) from error
         return Fetched(NOTHING, iter(()))
 
-    async def together(self, writes: Sequence[tuple[Statement, Mapping[str, Any]]]) -> Fetched:
-        """Several statements in one round trip: the last one answers, and none sees what another one did."""
-        sql = _merged(tuple(statement for statement, _ in writes))
-        return await self._fetch(sql, [params[name] for one, params in writes for name in positional(one)[1]])
+    async def together(self, writes: Writes) -> Fetched:
+        """Several statements in one round trip: see `merged`."""
+        return await self._fetch(*merged(writes))
+
+    async def each(self, sql: str, values: Sequence[Sequence[Any]]) -> Fetched:
+        """One statement that gives one row, for each of these values: in one round trip, and one transaction
+        when none is open.
+        """
+        hung = asyncio.get_running_loop().call_later(HUNG_SECONDS, self.connection.terminate)
+        try:
+            ready, columns = await self._ready(sql)
+            return Fetched(columns, map(tuple, await ready.fetchmany(values)))
+        except FAILURES as error:
+            raise self._failed(sql, error) from error
+        finally:
+            hung.cancel()
+
+    async def _ready(self, sql: str) -> tuple[Any, SimpleResultMetaData]:
+        if sql not in self.prepared:
+            ready = await self.connection.prepare(sql)
+            columns = SimpleResultMetaData([column.name for column in ready.get_attributes()])
+            self.prepared[sql] = ready, columns
+        return self.prepared[sql]
 
     async def _fetch(self, sql: str, values: Sequence[Any]) -> Fetched:
         try:
-            if sql not in self.prepared:
-                ready = await self.connection.prepare(sql)
-                columns = SimpleResultMetaData([column.name for column in ready.get_attributes()])
-                self.prepared[sql] = ready, columns
-            ready, columns = self.prepared[sql]
+            ready, columns = await self._ready(sql)
             fetched = Fetched(columns, map(tuple, await ready.fetch(*values)))
         except FAILURES as error:
-            if not str(getattr(error, "sqlstate", "")).startswith(("23", "40")):
-                self.prepared.clear()  # a migration may have changed what a statement returns
             raise self._failed(sql, error) from error
         changed = ready.get_statusmsg().rpartition(" ")[2]
         fetched.rowcount = int(changed) if changed.isdecimal() else -1
         return fetched
 
     async def say(self, command: str) -> None:
-        """BEGIN, COMMIT, ROLLBACK or RESET ALL. A COMMIT that PostgreSQL answers with a rollback is an error:
+        """BEGIN, COMMIT or ROLLBACK. A COMMIT that PostgreSQL answers with a rollback is an error:
         something in the transaction failed, and nobody said so.
         """
         try:
@@ -130,10 +158,117 @@ class Session:
             raise RuntimeError(f"{command} was answered with {status}: an error before it was swallowed")
 
     def _failed(self, sql: str, error: Exception) -> DBAPIError:
+        if not str(getattr(error, "sqlstate", "")).startswith(("23", "40", "55P03")):
+            self.prepared.clear()  # a migration may have changed what a statement returns
         if isinstance(error, InternalClientError):  # the server's farewell is there, and only half read
             self.connection.terminate()
         lost = self.connection.is_closed()
         return DBAPIError(sql, None, error, hide_parameters=True, connection_invalidated=lost)
+
+
+@dataclass(slots=True, eq=False)
+class _Asked:
+    values: list[Any]
+    place: str
+    answer: asyncio.Future[Row[*tuple[Any, ...]]]
+
+    def fail(self, error: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
+class Gathering:
+    """One statement of all who ask at one moment, in one round trip and one transaction (0057). Whoever comes
+    while `FLIGHTS` are under way goes with the next one: nobody waits for company.
+    """
+
+    def __init__(self, pool: "Pool", sql: str) -> None:
+        self.pool = pool
+        self.sql = sql
+        self._waiting: deque[_Asked] = deque()
+        self._flights = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def ask(self, values: list[Any], place: str) -> Row[*tuple[Any, ...]]:
+        """The one row. Of those in one `place`, which would wait for each other, one goes with the others.
+        Raises what the statement does to it, and SQLAlchemy's TimeoutError when nobody was told in time.
+        """
+        loop = asyncio.get_running_loop()
+        asked = _Asked(values, place, loop.create_future())
+        self._waiting.append(asked)
+        late = PoolExhausted(f"nothing was heard of the database for {self.pool.patience} s")
+        patience = loop.call_later(self.pool.patience, asked.fail, late)
+        if self._flights < FLIGHTS:
+            self._flights += 1
+            self._start(self._fly())
+        try:
+            return await asked.answer
+        finally:
+            patience.cancel()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, context=Context())  # of nobody's request
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _fly(self) -> None:
+        try:
+            while self._waiting:
+                # In one order everywhere: two flights never wait for each other in a circle.
+                await self._answer(sorted(self._boarding(), key=lambda one: one.place))
+        finally:
+            self._flights -= 1
+
+    def _boarding(self) -> Iterator[_Asked]:
+        places: set[str] = set()
+        while self._waiting and len(places) < MOST:
+            one = self._waiting.popleft()
+            if one.place in places:
+                self._start(self._answer([one]))
+            else:
+                places.add(one.place)
+                yield one
+
+    async def _answer(self, batch: list[_Asked]) -> None:
+        batch = [one for one in batch if not one.answer.done()]  # whoever asked may have gone
+        if not batch:
+            return
+        try:
+            async with self.pool.session() as session:
+                rows = await self._rows(session, [one.values for one in batch])
+        except BaseException as error:
+            for one in batch:
+                if len(batch) > 1 and _spoilt(error):  # by one of them, who is told so alone
+                    self._start(self._answer([one]))
+                else:
+                    one.fail(error if isinstance(error, Exception) else ConnectionAbortedError(repr(error)))
+            if not isinstance(error, Exception):
+                raise
+            return
+        for one, row in zip(batch, rows, strict=True):
+            if not one.answer.done():
+                one.answer.set_result(row)
+
+    async def _rows(self, session: Session, values: list[list[Any]]) -> Sequence[Row[*tuple[Any, ...]]]:
+        try:
+            rows = (await session.each(self.sql, values)).all()
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            # If it was done all the same, doing it again is refused: the aggregate moved.
+            await self.pool.renew(session)
+            rows = (await session.each(self.sql, values)).all()
+        if len(rows) != len(values):
+            raise RuntimeError(f"{len(rows)} rows for {len(values)} who asked: whose they are is not known")
+        return rows
+
+
+def _spoilt(error: BaseException) -> bool:
+    """Whether it is one caller's, and not the server's or the connection's."""
+    if isinstance(error, DBAPIError):
+        state = str(getattr(error.__cause__, "sqlstate", None) or "")
+        return bool(state) and not error.connection_invalidated and state[:2] not in EVERYBODYS
+    return isinstance(error, ValueError | TypeError)  # the driver cannot write or read a value
 
 
 class Pool:
@@ -150,6 +285,16 @@ class Pool:
         self._idle: list[Session] = []
         self._free = asyncio.Semaphore(size)
         self._closed = False
+        self._gatherings: dict[str, Gathering] = {}
+
+    async def gathered(self, writes: Writes, place: str) -> Row[*tuple[Any, ...]]:
+        """The one row of `merged(writes)`, in one transaction with those who ask the same now: it reads, or
+        is refused when it comes a second time. Those in one `place` would wait for each other.
+        """
+        sql, values = merged(writes)
+        if sql not in self._gatherings:
+            self._gatherings[sql] = Gathering(self, sql)
+        return await self._gatherings[sql].ask(values, place)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
@@ -224,4 +369,7 @@ class Pool:
         except BaseException:
             connection.terminate()
             raise
+        # Whoever waits to send more would otherwise wait for ever for a connection that is gone.
+        sending = connection._protocol  # noqa: SLF001 -- the driver has no other way
+        connection.add_termination_listener(lambda _: sending.resume_writing())
         return connection

@@ -124,9 +124,8 @@ async def rebuild(
                 async for envelope in _log(watch):
                     key = (envelope.source, envelope.aggregate, envelope.subject)
                     if envelope.sequence <= heads.get(key, 0) and (*key, envelope.sequence) not in skipped:
-                        again = _Silent(
-                            tx.session, SYSTEM, envelope.time, envelope.correlation_id, str(envelope.id)
-                        )
+                        causes = envelope.correlation_id, str(envelope.id)
+                        again = _Silent(owner, SYSTEM, envelope.time, *causes, _session=tx.session)
                         await consumer.handle(again, envelope)
                         if again.waits:
                             await again.flush()

@@ -50,10 +50,9 @@ from shared.tokens import Tokens
 ATTEMPTS: Final = 3
 MAX_BODY: Final = 1024 * 1024  # bytes; a route that takes uploads says `max_body_size=`
 UNIT: Final = "jamaa.unit"
-CONFLICTS: Final = frozenset(
-    {"40001", "40P01"}
-)  # serialisation failure, deadlock: the same request may succeed
+CONFLICTS: Final = frozenset({"40001", "40P01"})  # serialisation, deadlock: the same request may succeed
 TAKEN: Final = frozenset({"23505"})  # somebody was first with a number or a key: now it is seen
+HELD: Final = frozenset({"55P03"})  # without a lock nobody waits long for whoever has one
 BUSY: Final = frozenset({"55P03", "57014", "53300", "57P01", "57P02", "57P03"})  # locks, timeouts, restarts
 DISK_FULL: Final = "53100"  # nothing was written; PostgreSQL goes on by itself when there is room again
 DATABASE_ERRORS: Final = (
@@ -96,6 +95,10 @@ class Unit:
     fingerprint: bytes
     first: bool = True
     claim: idempotency.Claim | None = None
+
+    @property
+    def unlocked(self) -> bool:
+        return self.claim is not None and self.claim.tx.arrived is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +321,8 @@ class Route(APIRoute):
             try:
                 return await self._attempt(request, body, unit)
             except DATABASE_ERRORS as error:
-                if attempt < ATTEMPTS and sqlstate(error) in CONFLICTS | TAKEN:
+                again = CONFLICTS | TAKEN | (HELD if unit.unlocked else set())
+                if attempt < ATTEMPTS and sqlstate(error) in again:
                     log.info("http.tried_again", sqlstate=sqlstate(error))
                     continue
                 problem = _explained(error)

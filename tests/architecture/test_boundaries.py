@@ -15,7 +15,7 @@ from shared.http import unguarded
 
 ROOT = Path(__file__).parents[2]
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
-KERNEL_LINES = 9_276
+KERNEL_LINES = 9_450
 """Raising it takes a new page beside docs/decisions/0039 and 0052."""
 
 # What somebody in a hurry might write, and the contract that must stop it.

@@ -257,3 +257,19 @@ async def test_who_runs_again_and_its_twin_have_one_answer(
         go.set()
     answers = await asyncio.gather(first, second)
     assert {(answer.status_code, answer.content) for answer in answers} == {(200, answers[0].content)}
+
+
+async def test_who_holds_a_number_for_long_sends_nobody_away(
+    api: Api, rokhas: ServiceDatabase, other: asyncpg.Connection
+) -> None:
+    """Whoever writes without a lock waits a tenth of a second for it, and then in line."""
+    await filed(rokhas)
+    file = await filed(rokhas, submitted=False)
+    async with other.transaction():
+        await other.execute("SELECT FROM rokhas.numbering FOR UPDATE")
+        submission = asyncio.create_task(api.post(f"/v1/dossiers/{file}/submission", "citizen", json={}))
+        await waiting(other, 1)
+        await asyncio.sleep(0.3)
+        await waiting(other, 1)
+        assert not submission.done()
+    assert (await submission).status_code == 200

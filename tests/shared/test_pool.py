@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -14,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 from shared import pool as limits
 from shared.pool import Pool, Session
 from tests.support.databases import ServiceDatabase
+from tests.support.line import Line
 
 PID = text("SELECT pg_backend_pid()")
 MARK = text("SELECT set_config('app.subject', 'somebody', true)")
@@ -30,35 +30,6 @@ def pool(database: ServiceDatabase) -> Pool:
     return Pool(database.admin_dsn, name="test", size=1)
 
 
-class Line:
-    """The way to the server. While it is not `clear`, what is sent does not arrive."""
-
-    def __init__(self, dsn: str) -> None:
-        self._to = urlsplit(dsn)
-        self.clear = asyncio.Event()
-        self.clear.set()
-        self.stuck = asyncio.Event()
-        """Something waits on the way."""
-
-    def dsn(self, port: int) -> str:
-        return self._to._replace(netloc=f"{self._to.netloc.rpartition(':')[0]}:{port}").geturl()
-
-    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        answers, server = await asyncio.open_connection(self._to.hostname, self._to.port)
-        async with asyncio.TaskGroup() as both:
-            both.create_task(self._pass(reader, server, held=True))
-            both.create_task(self._pass(answers, writer, held=False))
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, held: bool) -> None:
-        with suppress(ConnectionError):
-            while said := await reader.read(65536):
-                if held and not self.clear.is_set():
-                    self.stuck.set()
-                    await self.clear.wait()
-                writer.write(said)
-            writer.close()
-
-
 @pytest.fixture
 async def line(database: ServiceDatabase) -> Line:
     return Line(database.admin_dsn)
@@ -67,8 +38,8 @@ async def line(database: ServiceDatabase) -> Line:
 @pytest.fixture
 async def far(line: Line) -> AsyncIterator[Pool]:
     """A pool at the other end of the line."""
-    async with await asyncio.start_server(line.carry, "127.0.0.1", 0) as server:
-        made = Pool(line.dsn(server.sockets[0].getsockname()[1]), name="test", size=1)
+    async with line.open() as dsn:
+        made = Pool(dsn, name="test", size=1)
         yield made
         line.clear.set()
         await made.close()
