@@ -31,6 +31,7 @@ INSERT INTO msg.notice (event_id, recipient, about, kind, content, created_at)
 INSERT INTO msg.operation (by, what, detail) VALUES ('salma', 'skip', '{}');
 INSERT INTO msg.document (id, about, collectivity, kind, ordered_at, state_at)
   VALUES (gen_random_uuid(), 'a', '01', 'receipt', now(), now());
+INSERT INTO msg.upload VALUES ('00', 'citizen', 'n', 'm', 1, now());
 UPDATE msg.legal_clock SET shift = interval '60 days';
 DELETE FROM territory.collectivity WHERE code = '06';
 UPDATE territory.collectivity SET name_fr = 'Ailleurs' WHERE code = '07';
