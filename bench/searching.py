@@ -34,6 +34,7 @@ from shared.territory import territory
 SEARCHES: Final = 400  # of each kind with so many clients
 CLIENTS: Final = (1, 16)
 PROCESSES: Final = 2  # that ask, where there is more than one client
+PAUSE: Final = 0.1  # seconds that each of so many clients thinks, where they are people and not a queue
 SHOWN: Final = 50  # acts of an answer, as the service gives them
 
 
@@ -104,20 +105,23 @@ def _begin(dsn: str, together: Barrier) -> None:
     _ASKING.append(_Asking(dsn, together))
 
 
-def _ask(questions: Sequence[Question], warm: Sequence[Question], clients: int) -> tuple[list[float], int]:
-    return uvloop.run(_asked(_ASKING[0], questions, warm, clients))
+def _ask(
+    questions: Sequence[Question], warm: Sequence[Question], clients: int, pause: float
+) -> tuple[list[float], int]:
+    return uvloop.run(_asked(_ASKING[0], questions, warm, clients, pause))
 
 
 async def _asked(
-    asking: _Asking, questions: Sequence[Question], warm: Sequence[Question], clients: int
+    asking: _Asking, questions: Sequence[Question], warm: Sequence[Question], clients: int, pause: float
 ) -> tuple[list[float], int]:
     database = Database(asking.dsn, name="bench")
     taken: list[float] = []
-    found = 0
+    found, chance = 0, random.Random(1)
 
     async def client(numbers: Iterator[Question]) -> None:
         nonlocal found
         for question in numbers:
+            await asyncio.sleep(2 * pause * chance.random())
             before = time.perf_counter()
             async with database.transaction(question.by) as tx:
                 hit = await question.asked(tx)
@@ -140,7 +144,7 @@ async def _asked(
     return taken, found
 
 
-def _timed(dsn: str, questions: Sequence[Question], clients: int) -> Asked:
+def _timed(dsn: str, questions: Sequence[Question], clients: int, pause: float = 0) -> Asked:
     """The first tenth makes it warm and is not timed."""
     context, processes = get_context("spawn"), min(clients, PROCESSES)
     few = len(questions) // 10
@@ -149,7 +153,8 @@ def _timed(dsn: str, questions: Sequence[Question], clients: int) -> Asked:
         processes, mp_context=context, initializer=_begin, initargs=(dsn, context.Barrier(processes))
     ) as pool:
         shares = [
-            pool.submit(_ask, asked[at::processes], warm, clients // processes) for at in range(processes)
+            pool.submit(_ask, asked[at::processes], warm, clients // processes, pause)
+            for at in range(processes)
         ]
         found = [share.result() for share in shares]
     taken = sorted(one for some, _ in found for one in some)
@@ -292,7 +297,7 @@ async def by_name(api: str, country: Country, options: Options, size: int) -> Re
         "by_parents": _named(officer, "father", "mother"),
         "by_parents_in_the_country": _named(_everywhere, "father", "mother"),
     }
-    sample = await _sample(country, len(kinds) * len(CLIENTS) + 1)
+    sample = await _sample(country, len(kinds) * len(CLIENTS) + 2)
     again = sample.next(kinds["ours"])
 
     async def bare(one: Question) -> None:
@@ -335,13 +340,13 @@ async def _searched(
     answers. The ratio to the floor is of medians with one client, of the same questions each round.
     """
     details: dict[str, Any] = {}
-    worst = 0.0
     for kind, fresh in kinds.items():
         for clients in CLIENTS:
             asked = await asyncio.to_thread(_timed, api, fresh(), clients)
             told = {"p50_ms": asked.percentile(0.5), "p99_ms": asked.percentile(0.99)}
             details[f"{kind}_{clients}"] = told | {"recall": asked.recall}
-            worst = max(worst, asked.percentile(0.99))
+    asked = await asyncio.to_thread(_timed, api, kinds["ours"](), max(CLIENTS), PAUSE)
+    details["ours_16_people"] = {"p50_ms": asked.percentile(0.5), "p99_ms": asked.percentile(0.99)}
 
     async def ours() -> float:
         return (await asyncio.to_thread(_timed, api, again, 1)).percentile(0.5)
@@ -364,7 +369,8 @@ async def _searched(
         ours=found["ours"],
         floor=found["floor"],
         floor_is=floor_is,
-        aim=f"p99 below {aim} ms: {first:.3g} with 1 client, {details['ours_16']['p99_ms']:.3g} with 16,"
-        f" at worst {worst:.3g}",
+        aim=f"p99 below {aim} ms: {first:.3g} with 1 client,"
+        f" {details['ours_16_people']['p99_ms']:.3g} with 16 people,"
+        f" {details['ours_16']['p99_ms']:.3g} with 16 who ask without a pause",
         details=details,
     )

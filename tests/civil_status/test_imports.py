@@ -20,7 +20,7 @@ from services.civil_status.domain.rejects import REMEDIES
 from services.civil_status.domain.taken_over import counted, place_id
 from services.civil_status.domain.values import Blocks, Happening, Name, Person, Sex
 from services.civil_status.store import acts, imports
-from services.civil_status.store.staged import Reject
+from services.civil_status.store.staged import Chunk, Reject
 from services.civil_status.take_over import Sum, apart, reading, take_over, try_out, write_rejects
 from services.civil_status.take_over.reading import digest, opened
 from shared.auth import Actor
@@ -406,6 +406,14 @@ async def test_numbers_are_said_in_ranges(
         told = json.loads((await tx.execute(EVENTS)).all()[0].payload)
     assert [one["numbers"] for one in told["registers"]] == [said]
     assert counted(said) == told["acts"] == len(numbers)
+
+
+async def test_a_chunk_has_time_for_an_index_that_is_not_in_memory(civil_status: ServiceDatabase) -> None:
+    """At 55 million acts on a server that had just started, the minute of a request was too short."""
+    nothing = Chunk(start=0, offset=0, line=0, acts=0, rows=b"", repeats={}, rejects=[])
+    async with civil_status.worker.transaction(BY) as tx:
+        await imports.lay(tx, nothing)
+        assert (await tx.execute(text("SHOW statement_timeout"))).scalar_one() == "15min"
 
 
 async def test_what_a_refused_line_says_again_is_refused_with_it(

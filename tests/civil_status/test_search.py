@@ -185,7 +185,7 @@ async def test_each_pair_of_names_is_one_descent_of_an_index(
     """However many acts the register has: none that has only one of the two names is walked through. Parents
     who are named besides narrow that walk and are no way to the acts.
     """
-    statement, _ = walk(Actor(subject="a"), wanted, {part: {1: 100.0} for part in wanted.names})
+    statement, _ = walk(Actor(subject="a"), wanted, {part: {1: 100.0} for part in wanted.names}, 9)
     async with civil_status.worker.transaction() as tx:
         ways = [
             row.columns[:2]

@@ -12,15 +12,16 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.civil_status.domain.act import Act
-from services.civil_status.domain.search import LEAST, SPREAD, Wanted, scored
+from services.civil_status.domain.search import LEAST, SPREAD, WEIGHTS, Wanted, scored
 from services.civil_status.store import acts, names
 from shared.auth import Actor
 from shared.db import Tx
 from shared.territory import territory
 
 CANDIDATES: Final = 150
-"""Acts that are ranked for one search, the nearest pairs of names first: at 55 million each may be a page of
-the disk. More fit only names that say too little: `more` is told.
+"""Acts that are ranked by what is asked besides their pair of names, the nearest pairs first; where nothing is
+asked, those that are shown: at 55 million each may be a page of the disk. More fit only names that say too
+little: `more` is told.
 """
 PAIRS: Final = 576
 """Of the names that are meant, the nearest: each is one descent of an index."""
@@ -81,7 +82,8 @@ async def search(tx: Tx, wanted: Wanted, *, most: int) -> Answer:
     }
     if not all(meant.values()):
         return Answer(found=(), more=False)
-    near = await _near(tx, wanted, meant)
+    limit = most + 1 if meant.keys() == set(pair(wanted)) else CANDIDATES
+    near = await _near(tx, wanted, meant, limit)
     best = sorted(near, key=lambda id_: (-near[id_][0], near[id_][1], id_))[:most]
     rows = await tx.execute(FULL, {"ids": best}) if best else ()
     read = {row.id: acts.from_row(row) for row in rows}
@@ -90,15 +92,15 @@ async def search(tx: Tx, wanted: Wanted, *, most: int) -> Answer:
         for id_ in best
         if id_ in read and wanted.kind in {None, read[id_].kind}  # of what was renamed it was not asked
     ]
-    return Answer(found=found, more=len(near) > most or len(near) >= CANDIDATES)
+    return Answer(found=found, more=len(near) > most or len(near) >= limit)
 
 
-async def _near(tx: Tx, wanted: Wanted, meant: Meant) -> dict[UUID, tuple[float, date]]:
+async def _near(tx: Tx, wanted: Wanted, meant: Meant, limit: int) -> dict[UUID, tuple[float, date]]:
     """Acts that have a pair of the names that are meant: how near each is, by what it said when it was drawn
     up or by what it says since, and its day.
     """
-    rows = (await tx.execute(*walk(tx.actor, wanted, meant))).all()
-    since = (await tx.execute(*_renamed(wanted, meant))).all()
+    rows = (await tx.execute(*walk(tx.actor, wanted, meant, limit))).all()
+    since = (await tx.execute(*_renamed(wanted, meant, limit))).all()
     found: dict[UUID, tuple[float, date]] = {}
     for row in (*rows, *since):
         score = scored({part: likeness[getattr(row, part)] for part, likeness in meant.items()})
@@ -114,11 +116,14 @@ def pair(wanted: Wanted) -> tuple[str, str]:
     return "family" if wanted.family is not None else "father", "given"
 
 
-def walk(by: Actor, wanted: Wanted, meant: Meant) -> tuple[TextClause, dict[str, Any]]:
+def walk(by: Actor, wanted: Wanted, meant: Meant, limit: int) -> tuple[TextClause, dict[str, Any]]:
     """The statement that finds acts by a pair of names, the nearest first."""
     a, b = pair(wanted)
-    asked, values = _besides(wanted, meant)
-    pairs = sorted(product(meant[a].items(), meant[b].items()), key=lambda two: -two[0][1] - two[1][1])
+    asked, values = _besides(wanted, meant, limit)
+    pairs = sorted(
+        product(meant[a].items(), meant[b].items()),
+        key=lambda two: -WEIGHTS[a] * two[0][1] - WEIGHTS[b] * two[1][1],
+    )
     del pairs[PAIRS:]
     values |= {"firsts": [one[0] for one, _ in pairs], "seconds": [other[0] for _, other in pairs]}
     if a == "father":
@@ -133,20 +138,20 @@ def walk(by: Actor, wanted: Wanted, meant: Meant) -> tuple[TextClause, dict[str,
     return _statement(_WALK, a, b, tuple(asked)), values
 
 
-def _renamed(wanted: Wanted, meant: Meant) -> tuple[TextClause, dict[str, Any]]:
+def _renamed(wanted: Wanted, meant: Meant, limit: int) -> tuple[TextClause, dict[str, Any]]:
     a, b = pair(wanted)
-    asked, values = _besides(wanted, meant)
+    asked, values = _besides(wanted, meant, limit)
     return _statement(_RENAMED, a, b, tuple(asked)), values | {
         "firsts": list(meant[a]),
         "seconds": list(meant[b]),
     }
 
 
-def _besides(wanted: Wanted, meant: Meant) -> tuple[list[str], dict[str, Any]]:
+def _besides(wanted: Wanted, meant: Meant, limit: int) -> tuple[list[str], dict[str, Any]]:
     """What is asked besides the pair."""
     others = sorted(meant.keys() - set(pair(wanted)))
     values: dict[str, Any] = {part: list(meant[part]) for part in others}
-    values |= {"since": wanted.since or date.min, "until": wanted.until or date.max, "most": CANDIDATES}
+    values |= {"since": wanted.since or date.min, "until": wanted.until or date.max, "most": limit}
     return ["days", *others], values
 
 
