@@ -19,8 +19,8 @@ from shared.db import Tx
 from shared.territory import territory
 
 CANDIDATES: Final = 150
-"""Acts that are ranked by what is asked besides their pair of names, the nearest pairs first; where nothing is
-asked, those that are shown: at 55 million each may be a page of the disk. More fit only names that say too
+"""Acts that are ranked by what is asked besides their pair of names, the nearest pairs first; where nothing
+is, those that are shown: at 55 million each may be a page of the disk. More fit only names that say too
 little: `more` is told.
 """
 PAIRS: Final = 576
