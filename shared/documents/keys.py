@@ -213,7 +213,9 @@ def _hardware(url: str, settings: Settings, directory: Path) -> Key:
 
 
 def _make(path: Path, directory: Path, service: str) -> None:
-    """A key and a certificate that it signed itself. Two processes at once end with the same one."""
+    """A key and a certificate that it signed itself. Two processes at once end with the same one, and with a
+    second certificate, of a key that nobody has.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     directory.mkdir(parents=True, exist_ok=True)
     secret = ec.generate_private_key(ec.SECP256R1())
@@ -237,9 +239,9 @@ def _make(path: Path, directory: Path, service: str) -> None:
         .sign(secret, SHA256())
     )
     pem = secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    if created(path, pem):
-        own = directory / f"{service}-{kid_of(certificate).hex()}.pem"
-        created(own, certificate.public_bytes(Encoding.PEM))
+    own = directory / f"{service}-{kid_of(certificate).hex()}.pem"
+    created(own, certificate.public_bytes(Encoding.PEM))  # first: who finds the key looks for it at once
+    created(path, pem)
 
 
 def _usage() -> x509.KeyUsage:

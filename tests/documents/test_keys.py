@@ -1,5 +1,6 @@
 """Keys: made, rotated, revoked, of another issuer, in hardware; and the time that a service stamps."""
 
+import os
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,6 +42,20 @@ def test_the_development_key_is_made_once(settings: Settings, sealer: Sealer) ->
     assert again.certificate == sealer.key.certificate
     assert [path.name for path in settings.documents_keys.glob("*.pem")] != []
     assert (settings.documents_keys / "rokhas.key").stat().st_mode & 0o077 == 0
+
+
+def test_who_finds_the_key_finds_its_certificate(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two processes that start at once, one reads the key in the moment in which the other wrote it."""
+    link, other = os.link, []
+
+    def linked(source: str, target: Path) -> None:
+        link(source, target)
+        if target.name == "rokhas.key":
+            other.append(key_of(settings).certificate)
+
+    monkeypatch.setattr(os, "link", linked)
+    mine = key_of(settings).certificate
+    assert other == [mine]
 
 
 def test_the_published_set_has_no_secret(keys: KeySet) -> None:
