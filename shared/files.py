@@ -10,7 +10,7 @@ import re
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -47,6 +47,9 @@ XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet
 
 EXTENSIONS: Final = {PDF: ("pdf",), JPEG: ("jpg", "jpeg"), PNG: ("png",), DOCX: ("docx",), XLSX: ("xlsx",)}
 """The allow-list: what may be stored, and the extensions it may be called by, the usual one first."""
+Kinds = Mapping[str, tuple[re.Pattern[bytes], tuple[str, ...]]]
+"""What one service takes beyond it, by media type: what such a content matches, and its extensions."""
+NO_OTHER: Final[Kinds] = {}
 
 _SYNONYMS: Final = {"image/jpg": JPEG, "image/pjpeg": JPEG, "application/x-pdf": PDF}
 _UNDECLARED: Final = ("", "application/octet-stream")  # what a browser says when it does not know
@@ -158,7 +161,7 @@ class Files:
         return cls(store, scanner=scanner, max_bytes=max_bytes)
 
     async def put(
-        self, content: bytes | AsyncIterable[bytes], *, name: str, content_type: str | None = None
+        self, content: bytes, *, name: str, content_type: str | None = None, also: Kinds = NO_OTHER
     ) -> StoredFile:
         """Check and store an upload; when this returns, the content is on disk.
 
@@ -168,9 +171,9 @@ class Files:
         that refers to the file: a file that nothing refers to does no harm, a dangling reference would.
         """
         with SpooledTemporaryFile(max_size=IN_MEMORY) as spool:
-            sha256, size = await self._receive(content, spool)
-            media_type = await asyncio.to_thread(_sniff, spool)
-            shown = _checked_name(name, content_type, media_type)
+            sha256 = self._receive(content, spool)
+            media_type = await asyncio.to_thread(_sniff, content, spool, also)
+            shown = _checked_name(name, content_type, media_type, accepted(also)[media_type])
             spool.seek(0)
             if found := await self._scanner.scan(spool):
                 log.warning("infected upload refused", sha256=sha256, found=found)
@@ -185,7 +188,7 @@ class Files:
             spool.seek(0)
             with _storing():
                 await self._write(sha256, spool)
-        return StoredFile(sha256=sha256, size=size, media_type=media_type, name=shown)
+        return StoredFile(sha256=sha256, size=len(content), media_type=media_type, name=shown)
 
     async def open(self, sha256: str) -> AsyncIterator[bytes]:
         """The content in chunks. Raises NotFound and Unavailable at once, not at the first chunk.
@@ -211,29 +214,22 @@ class Files:
             ) from reason
         return _verified(sha256, found.stream(CHUNK))
 
-    async def _receive(
-        self, content: bytes | AsyncIterable[bytes], spool: SpooledTemporaryFile[bytes]
-    ) -> tuple[str, int]:
-        digest = hashlib.sha256()
-        size = 0
-        async for chunk in _chunks(content):
-            size += len(chunk)
-            if size > self._max_bytes:
-                raise TooLarge(
-                    "file_too_large",
-                    {
-                        "ar": "حجم الملف أكبر من الحد المسموح",
-                        "fr": "Le fichier dépasse la taille permise",
-                        "en": "The file is larger than allowed",
-                    },
-                    max_bytes=self._max_bytes,
-                )
-            digest.update(chunk)
-            with _storing():
-                spool.write(chunk)
-        if size == 0:
+    def _receive(self, content: bytes, spool: SpooledTemporaryFile[bytes]) -> str:
+        if len(content) > self._max_bytes:
+            raise TooLarge(
+                "file_too_large",
+                {
+                    "ar": "حجم الملف أكبر من الحد المسموح",
+                    "fr": "Le fichier dépasse la taille permise",
+                    "en": "The file is larger than allowed",
+                },
+                max_bytes=self._max_bytes,
+            )
+        if not content:
             raise Invalid("file_empty", {"ar": "الملف فارغ", "fr": "Fichier vide", "en": "The file is empty"})
-        return digest.hexdigest(), size
+        with _storing():
+            spool.write(content)
+        return hashlib.sha256(content).hexdigest()
 
     async def _write(self, sha256: str, spool: SpooledTemporaryFile[bytes]) -> None:
         key = _key(sha256)
@@ -242,6 +238,11 @@ class Files:
             await self._store.put_async(key, spool, mode="create", use_multipart=False)
         if isinstance(self._store, LocalStore) and self._store.prefix is not None:
             await asyncio.to_thread(_fsync, Path(self._store.prefix), key)
+
+
+def accepted(also: Kinds) -> dict[str, tuple[str, ...]]:
+    """All that a service takes, with its extensions."""
+    return EXTENSIONS | {kind: extensions for kind, (_, extensions) in also.items()}
 
 
 @cache
@@ -288,7 +289,7 @@ def display_name(name: str) -> str:
     return clean[:NAME_LENGTH].rstrip(" .")
 
 
-def _checked_name(name: str, content_type: str | None, sniffed: str) -> str:
+def _checked_name(name: str, content_type: str | None, sniffed: str, extensions: tuple[str, ...]) -> str:
     claimed = (content_type or "").partition(";")[0].strip().lower()
     claimed = _SYNONYMS.get(claimed, claimed)
     if claimed not in (*_UNDECLARED, sniffed):
@@ -296,9 +297,8 @@ def _checked_name(name: str, content_type: str | None, sniffed: str) -> str:
     shown = display_name(name) or "document"
     extension = shown.rpartition(".")[2].lower() if "." in shown else None
     if extension is None:
-        usual = EXTENSIONS[sniffed][0]
-        return f"{shown[: NAME_LENGTH - len(usual) - 1]}.{usual}"
-    if extension not in EXTENSIONS[sniffed]:
+        return f"{shown[: NAME_LENGTH - len(extensions[0]) - 1]}.{extensions[0]}"
+    if extension not in extensions:
         raise _mismatch(sniffed)
     return shown
 
@@ -315,26 +315,28 @@ def _mismatch(sniffed: str) -> Unsupported:
     )
 
 
-def _sniff(content: IO[bytes]) -> str:
+def _sniff(content: bytes, spool: IO[bytes], also: Kinds) -> str:
     """The media type by content. Raises Unsupported for what is not on the allow-list."""
-    content.seek(0)
-    head = content.read(4096)
-    if head.startswith(b"PK\x03\x04"):
-        found = _office(content)
+    for kind, (sign, _) in also.items():
+        if sign.match(content):
+            return kind
+    if content.startswith(b"PK\x03\x04"):
+        found = _office(spool)
     else:
         try:
-            found = puremagic.from_string(head, mime=True)
+            found = puremagic.from_string(content[:4096], mime=True)
         except puremagic.PureError:
             found = None
     if found not in EXTENSIONS:
+        taken = ", ".join(extensions[0].upper() for extensions in accepted(also).values())
         raise Unsupported(
             "file_type_not_accepted",
             {
-                "ar": "أنواع الملفات المقبولة: PDF وJPEG وPNG وDOCX وXLSX",
-                "fr": "Types de fichier acceptés : PDF, JPEG, PNG, DOCX et XLSX",
-                "en": "Accepted file types: PDF, JPEG, PNG, DOCX and XLSX",
+                "ar": f"أنواع الملفات المقبولة: {taken}",
+                "fr": f"Types de fichier acceptés : {taken}",
+                "en": f"Accepted file types: {taken}",
             },
-            accepted=list(EXTENSIONS),
+            accepted=list(accepted(also)),
         )
     return found
 
@@ -354,14 +356,6 @@ def _office(content: IO[bytes]) -> str | None:
     if "vbaProject" in types or "macroEnabled" in types:
         return None
     return next((media for media, main in _MAIN_PARTS.items() if f'"{main}"' in types), None)
-
-
-async def _chunks(content: bytes | AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    if isinstance(content, bytes):
-        yield content
-        return
-    async for chunk in content:
-        yield chunk
 
 
 async def _verified(sha256: str, chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:

@@ -14,29 +14,31 @@ from sqlalchemy import text
 
 from shared.db import Tx
 from shared.errors import Invalid
-from shared.files import EXTENSIONS, StoredFile, files_of
+from shared.files import EXTENSIONS, NO_OTHER, Kinds, StoredFile, accepted, files_of
 from shared.http.route import Caller, Router
 from shared.http.values import Configured
 from shared.settings import MOST_UPLOAD, Settings
 
-ACCEPTED: Final = ", ".join(extensions[0].upper() for extensions in EXTENSIONS.values())
-Upload = Annotated[UploadFile, File(description=f"One of {ACCEPTED}")]
+Upload = Annotated[UploadFile, File(description="Its kind is told by its content")]
 MOST_FORM: Final = MOST_UPLOAD + 16 * 1024
 """Bytes: what a form adds to its one file is little. `@router.post("", max_body_size=MOST_FORM)`."""
-_BINARY: Final = {
-    "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in EXTENSIONS}
-}
-DOWNLOAD: Final[dict[str, Any]] = {
-    "response_class": StreamingResponse,
-    "responses": {
-        200: _BINARY,
-        206: _BINARY | {"description": "The range that was asked for"},
-        304: {"description": "The caller has it: `If-None-Match`"},
-        416: {"description": "No such range; `Content-Range` says the size"},
-    },
-}
-"""What every download says of itself: `@router.get(path, **DOWNLOAD)`."""
 
+
+def download(also: Kinds = NO_OTHER) -> dict[str, Any]:
+    """What a download says of itself: `@router.get(path, **DOWNLOAD)`."""
+    binary = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in accepted(also)}
+    return {
+        "response_class": StreamingResponse,
+        "responses": {
+            200: {"content": binary},
+            206: {"content": binary, "description": "The range that was asked for"},
+            304: {"description": "The caller has it: `If-None-Match`"},
+            416: {"description": "No such range; `Content-Range` says the size"},
+        },
+    }
+
+
+DOWNLOAD: Final = download()
 RECORD: Final = text(
     "INSERT INTO msg.upload (sha256, uploader, name, media_type, size, uploaded_at)"
     " VALUES (:sha256, :uploader, :name, :media_type, :size, :uploaded_at) ON CONFLICT DO NOTHING"
@@ -59,14 +61,14 @@ class FileOut(BaseModel):
         return cls(**{name: getattr(stored, name) for name in cls.model_fields})
 
 
-def file_routes(uploader: Any) -> Router:
-    """`POST /files`, by which `uploader`, an `authorize.caller(…)`, brings contents."""
+def file_routes(uploader: Any, also: Kinds = NO_OTHER) -> Router:
+    """`POST /files`, by which `uploader`, an `authorize.caller(…)`, brings contents; also of such kinds."""
     router = Router(prefix="/files")
 
     @router.post("", status_code=201, max_body_size=MOST_FORM)
     async def upload(caller: Annotated[Caller, uploader], file: Upload, settings: Configured) -> FileOut:
         """One content, told by its digest from now on; the same content again is the same digest."""
-        stored = await received(file, settings)
+        stored = await received(file, settings, also)
         await record(await caller.begin(), stored)
         return FileOut.of(stored)
 
@@ -104,18 +106,19 @@ async def content_of(tx: Tx, sha256: str, *, by: str = "", called: str = "") -> 
     row = (await tx.execute(CONTENT, {"sha256": sha256, "uploader": by})).one_or_none()
     if row is None:
         return None
-    name = row.name or f"{called or sha256[:12]}.{EXTENSIONS[row.media_type][0]}"
+    usual = EXTENSIONS.get(row.media_type, (row.media_type.rpartition("/")[2],))[0]
+    name = row.name or f"{called or sha256[:12]}.{usual}"
     return StoredFile(sha256=sha256, size=row.size, media_type=row.media_type, name=name)
 
 
-async def received(file: UploadFile, settings: Settings) -> StoredFile:
+async def received(file: UploadFile, settings: Settings, also: Kinds = NO_OTHER) -> StoredFile:
     """What was sent, stored. Raises what `Files.put` raises.
 
     Call it before the transaction that remembers who brought it: a content that nothing refers to does no
     harm.
     """
     return await files_of(settings).put(
-        await file.read(), name=file.filename or "", content_type=file.content_type
+        await file.read(), name=file.filename or "", content_type=file.content_type, also=also
     )
 
 

@@ -17,4 +17,4 @@ from shared.http.files import file_routes
 router = Router()
 for part in (catalogue, administrations, reports, followed, desk, attachments, moderation, public):
     router.include_router(part.router)
-router.include_router(file_routes(authorize.caller(PUBLIC, limit="60/minute")))
+router.include_router(file_routes(authorize.caller(PUBLIC, limit="60/minute"), attachments.SOUND))

@@ -1,6 +1,7 @@
 """What is attached to a report, for whoever may read it."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import Request, Response
@@ -8,14 +9,33 @@ from fastapi import Request, Response
 from services.chikaya.api.common import Sha256, authorize, readable
 from services.chikaya.domain import Action
 from shared.errors import NotFound
+from shared.files import Kinds
 from shared.http import Caller, Configured, Router
-from shared.http.files import DOWNLOAD, content_of, served
+from shared.http.files import content_of, download, served
+
+SOUND: Final[Kinds] = {
+    kind: (re.compile(sign, re.DOTALL), extensions)
+    for kind, sign, extensions in (
+        ("audio/mp4", rb".{4}ftyp(?=.*hdlr\0{8}soun)(?!.*hdlr\0{8}vide)", ("m4a", "mp4")),
+        (
+            "audio/ogg",
+            rb"OggS\0\x02.{20}\x01.(OpusHead|\x01vorbis|Speex)(?!.*\x80theora)",
+            ("ogg", "oga", "opus"),
+        ),
+        ("audio/webm", rb"\x1aE\xdf\xa3(?=.{,4096}\x86.A_)(?!.{,4096}\x86.V_)", ("webm", "weba")),
+        ("audio/mpeg", rb"ID3[\x02-\x04]|\xff[\xf2\xf3\xfa\xfb]", ("mp3",)),
+    )
+}
+"""What telephones and browsers record: `hdlr` names the handler of a track of MP4 (ISO 14496-12), the first
+page of Ogg its codec (RFC 3533, 7845), CodecID that of a track of WebM. Whatever has a picture too is a film,
+and is not taken.
+"""
 
 router = Router(prefix="/reports/{report_id}/attachments")
 
 
-@router.get("/{sha256}", **DOWNLOAD)
-async def download(
+@router.get("/{sha256}", **download(SOUND))
+async def read_attachment(
     caller: Annotated[Caller, authorize.caller(Action.READ)],
     report_id: UUID,
     sha256: Sha256,
