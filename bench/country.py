@@ -86,6 +86,8 @@ class Country:
         """Grows to `size`, rounded by register, without the indexes, which are built at the end: seconds of
         that. A batch is a transaction with its progress.
         """
+        known = await self.admin.fetch("SELECT id, ar, latin FROM civil_status.name")
+        self.known = {Spelled(row["ar"], row["latin"]): row["id"] for row in known}
         standing = await self.admin.fetchrow("SELECT * FROM bench.fill")
         if standing["acts"] >= size and not standing["towards"]:
             return float(standing["indexed_in"])
@@ -94,8 +96,6 @@ class Country:
         await self.admin.execute(f"ALTER TABLE civil_status.act DROP CONSTRAINT IF EXISTS {UNIQUE}")
         await self.admin.execute(f"DROP INDEX IF EXISTS {', '.join(f'civil_status.{n}' for n in SECONDARY)}")
         await self.admin.execute("UPDATE bench.fill SET towards = $1", size)
-        known = await self.admin.fetch("SELECT id, ar, latin FROM civil_status.name")
-        self.known = {Spelled(row["ar"], row["latin"]): row["id"] for row in known}
         await self._learn(spelled(*pair) for pair in self.people.pairs())
         # What an interrupted fill had written of this step is already counted.
         made = await self.admin.fetchval("SELECT count(*) FROM civil_status.act WHERE number < $1", FAR)
