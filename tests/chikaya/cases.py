@@ -104,6 +104,30 @@ def in_progress(made: Report | None = None) -> Report:
     return made
 
 
+def leading() -> Report:
+    """Another one of the same thing."""
+    made, _ = Report.receive(
+        UUID(int=2),
+        kind=Kind.COMPLAINT,
+        category="pothole",
+        collectivity=CASABLANCA,
+        channel=Channel.WEB,
+        text="حفرة خطيرة أمام المدرسة",
+        place=HERE,
+        by=STRANGER,
+        now=NOW,
+        account=True,
+    )
+    made.acknowledge(NOW)
+    return made
+
+
+def merged(made: Report | None = None) -> Report:
+    made = made or acknowledged()
+    made.merge(leading(), leads=False, by=AGENT, now=NOW)
+    return made
+
+
 def answered(made: Report | None = None) -> Report:
     made = in_progress(made)
     made.answer(Outcome.PLANNED, REASONS, DESK, by=OFFICER, now=NOW)
@@ -141,6 +165,7 @@ REACH: Final[Mapping[State, Callable[[], Report]]] = {
     State.COMPLETED: completed,
     State.ASSIGNED: assigned,
     State.IN_PROGRESS: in_progress,
+    State.MERGED: merged,
     State.ANSWERED: answered,
     State.REOPENED: reopened,
     State.CLOSED: closed,
@@ -172,6 +197,8 @@ TAKE: Final[Mapping[Action, tuple[Actor, Take]]] = {
         AGENT,
         lambda one: one.reroute("street_light", CASABLANCA, REASONS, by=AGENT, now=NOW),
     ),
+    Action.MERGE: (AGENT, lambda one: one.merge(leading(), leads=False, by=AGENT, now=NOW)),
+    Action.SEPARATE: (AGENT, lambda one: one.separate(by=AGENT, now=NOW)),
     Action.PUBLISH: (AGENT, lambda one: one.publish(by=AGENT, now=NOW)),
     Action.WITHHOLD: (AGENT, lambda one: one.withhold(REASONS, by=AGENT, now=NOW)),
     Action.REDIRECT: (

@@ -99,6 +99,8 @@ BODIES: dict[str, Any] = {
         "reasons": REASONS,
     },
     "/reports/{report_id}/notes": {"text": REASONS},
+    "/merger/{into}": {},
+    "/separation": {},
     "/publication": {"reasons": REASONS},
     "/withholding": {"reasons": REASONS},
     "/followed/{reference}/completion": {"text": TEXT},
@@ -120,4 +122,11 @@ async def complained(sent: Sent, secret: str, photo: str) -> dict[str, str]:
     report = answer.json()["report"]
     noted = await sent(f"/chikaya/v1/reports/{report['id']}/notes", "agent", {"text": secret})
     assert noted.status_code == 201, noted.text
-    return {"report_id": report["id"], "reference": report["reference"], "collectivity": CASABLANCA}
+    other = await sent("/chikaya/v1/reports", "citizen", reported(text=secret))
+    assert other.status_code == 201, other.text
+    return {
+        "report_id": report["id"],
+        "into": other.json()["report"]["id"],
+        "reference": report["reference"],
+        "collectivity": CASABLANCA,
+    }

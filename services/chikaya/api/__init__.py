@@ -5,6 +5,7 @@ from services.chikaya.api import (
     attachments,
     catalogue,
     desk,
+    duplicates,
     followed,
     moderation,
     public,
@@ -15,6 +16,16 @@ from shared.http import PUBLIC, Router
 from shared.http.files import file_routes
 
 router = Router()
-for part in (catalogue, administrations, reports, followed, desk, attachments, moderation, public):
+for part in (
+    catalogue,
+    administrations,
+    reports,
+    followed,
+    desk,
+    attachments,
+    moderation,
+    duplicates,
+    public,
+):
     router.include_router(part.router)
 router.include_router(file_routes(authorize.caller(PUBLIC, limit="60/minute"), attachments.SOUND))

@@ -170,6 +170,7 @@ class ReportOut(BaseModel):
     round: int
     published: bool
     review: Review | None
+    merged_into: UUID | None
     actions: list[Action]
     version: int
 
@@ -274,16 +275,18 @@ def show(report: Report, by: Actor) -> ReportOut:
         "body_name": Texts(**catalogue().body_name(report.body)),
         "message": Texts(**said.message),
         "next_step": Texts(**said.next_step),
-        "place": PlaceOut(
-            method=report.place.method,
-            point=report.place.point,
-            address=report.place.address,
-            candidates=list(report.place.candidates),
-        ),
+        "place": placed(report),
         "clocks": sorted(report.clocks.values(), key=lambda one: one.rule),
         "actions": report.actions(by),
     }
     return ReportOut(**(fields | own))
+
+
+def placed(report: Report) -> PlaceOut:
+    place = report.place
+    return PlaceOut(
+        method=place.method, point=place.point, address=place.address, candidates=list(place.candidates)
+    )
 
 
 async def readable(tx: Tx, report_id: UUID, action: Action = Action.READ) -> Report:

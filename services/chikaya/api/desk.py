@@ -171,7 +171,7 @@ async def note(report: Annotated[Change, changing(Action.NOTE)], body: NoteIn) -
 async def read_notes(tx: Annotated[Tx, authorize(Action.READ_NOTES)], report_id: UUID) -> NotesOut:
     """Those that offices of the caller's territory wrote."""
     report = await reports.get(tx, report_id)
-    report.demand_notes(tx.actor)
+    report.demand(Action.READ_NOTES, tx.actor)
     await read_by_another(tx, tx.actor, Action.READ_NOTES, report)
     return NotesOut(
         items=[

@@ -14,9 +14,11 @@ from services.chikaya.events.report import (
     DeclaredDefective,
     DeclaredInadmissible,
     Escalated,
+    Merged,
     Redirected,
     Reopened,
     Rerouted,
+    Separated,
 )
 from services.chikaya.store import codes, reports
 from shared.data import Names
@@ -34,9 +36,11 @@ TELLS: Final = (
     DeclaredDefective,
     DeclaredInadmissible,
     Escalated,
+    Merged,
     Redirected,
     Reopened,
     Rerouted,
+    Separated,
 )
 OVERDUE: Final[Names] = {
     "ar": "انصرم أجل الجواب عن هذا التبليغ دون جواب (المادة 8 من المرسوم 2-17-265).",

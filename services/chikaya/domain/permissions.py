@@ -40,6 +40,8 @@ MAY: Final[dict[Action, frozenset[Role]]] = {
     A.REDIRECT: _DECIDES,
     A.PUBLISH: OFFICERS,
     A.WITHHOLD: OFFICERS,
+    A.MERGE: OFFICERS,
+    A.SEPARATE: OFFICERS,
 }
 
 

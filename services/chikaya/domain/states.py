@@ -30,6 +30,8 @@ class Action(StrEnum):
     REDIRECT = "redirect"
     PUBLISH = "publish"
     WITHHOLD = "withhold"
+    MERGE = "merge"
+    SEPARATE = "separate"
 
 
 class State(StrEnum):
@@ -39,6 +41,7 @@ class State(StrEnum):
     COMPLETED = "completed"
     ASSIGNED = "assigned"
     IN_PROGRESS = "in_progress"
+    MERGED = "merged"  # of the same thing as another one, and gets the answer to it
     ANSWERED = "answered"
     REOPENED = "reopened"
     CLOSED = "closed"
@@ -52,14 +55,15 @@ _TURNED_AWAY: Final = frozenset({S.INADMISSIBLE, S.REDIRECTED})
 
 NEXT: Final[dict[State, frozenset[State]]] = {
     S.RECEIVED: frozenset({S.ACKNOWLEDGED}),
-    S.ACKNOWLEDGED: frozenset({S.DEFECTIVE, S.ASSIGNED}) | _TURNED_AWAY,
+    S.ACKNOWLEDGED: frozenset({S.DEFECTIVE, S.ASSIGNED, S.MERGED}) | _TURNED_AWAY,
     S.DEFECTIVE: frozenset({S.COMPLETED}),
-    S.COMPLETED: frozenset({S.DEFECTIVE, S.ASSIGNED}) | _TURNED_AWAY,
+    S.COMPLETED: frozenset({S.DEFECTIVE, S.ASSIGNED, S.MERGED}) | _TURNED_AWAY,
     # Back to where it waited, when it is routed elsewhere.
-    S.ASSIGNED: frozenset({S.ACKNOWLEDGED, S.REOPENED, S.DEFECTIVE, S.IN_PROGRESS}) | _TURNED_AWAY,
-    S.IN_PROGRESS: frozenset({S.ACKNOWLEDGED, S.REOPENED, S.ASSIGNED, S.ANSWERED}) | _TURNED_AWAY,
+    S.ASSIGNED: frozenset({S.ACKNOWLEDGED, S.REOPENED, S.DEFECTIVE, S.IN_PROGRESS, S.MERGED}) | _TURNED_AWAY,
+    S.IN_PROGRESS: frozenset({S.ACKNOWLEDGED, S.REOPENED, S.ASSIGNED, S.MERGED, S.ANSWERED}) | _TURNED_AWAY,
+    S.MERGED: frozenset({S.ACKNOWLEDGED, S.REOPENED, S.ANSWERED}),
     S.ANSWERED: frozenset({S.REOPENED, S.CLOSED}),
-    S.REOPENED: frozenset({S.ASSIGNED}),
+    S.REOPENED: frozenset({S.ASSIGNED, S.MERGED}),
     S.CLOSED: frozenset({S.REOPENED}),
     S.INADMISSIBLE: frozenset(),
     S.REDIRECTED: frozenset(),
@@ -67,9 +71,11 @@ NEXT: Final[dict[State, frozenset[State]]] = {
 """`escalated` is no state: it says since when a reply is overdue, and the work goes on where it was."""
 
 OPEN: Final = frozenset(
-    {S.RECEIVED, S.ACKNOWLEDGED, S.DEFECTIVE, S.COMPLETED, S.ASSIGNED, S.IN_PROGRESS, S.REOPENED}
+    {S.RECEIVED, S.ACKNOWLEDGED, S.DEFECTIVE, S.COMPLETED, S.ASSIGNED, S.IN_PROGRESS, S.MERGED, S.REOPENED}
 )
 """A reply is still due."""
+LEADING: Final = OPEN - {S.RECEIVED, S.DEFECTIVE, S.MERGED}
+"""Into these others may be merged: somebody works on them, or will."""
 UNASSIGNED: Final = frozenset({S.ACKNOWLEDGED, S.COMPLETED, S.REOPENED})
 """It waits for somebody to take it."""
 
@@ -77,7 +83,7 @@ A = Action
 
 _KEPT: Final = frozenset({A.READ, A.READ_NOTES, A.NOTE, A.CONFIRM_CONTACT})
 _OFFICE: Final = _KEPT | {A.PUBLISH, A.WITHHOLD}
-_FRESH: Final = frozenset({A.ASSIGN, A.REROUTE, A.REDIRECT, A.DECLARE_INADMISSIBLE})
+_FRESH: Final = frozenset({A.ASSIGN, A.REROUTE, A.REDIRECT, A.DECLARE_INADMISSIBLE, A.MERGE})
 
 ACTIONS: Final[dict[State, frozenset[Action]]] = {
     S.RECEIVED: frozenset(),
@@ -86,8 +92,9 @@ ACTIONS: Final[dict[State, frozenset[Action]]] = {
     S.COMPLETED: _OFFICE | _FRESH | {A.DECLARE_DEFECTIVE},
     S.ASSIGNED: _OFFICE | _FRESH | {A.START, A.DECLARE_DEFECTIVE},
     S.IN_PROGRESS: _OFFICE | _FRESH | {A.ANSWER},
+    S.MERGED: _OFFICE | {A.SEPARATE},
     S.ANSWERED: _OFFICE | {A.REOPEN, A.RATE},
-    S.REOPENED: _OFFICE | {A.ASSIGN, A.REROUTE},
+    S.REOPENED: _OFFICE | {A.ASSIGN, A.REROUTE, A.MERGE},
     S.CLOSED: _OFFICE | {A.REOPEN},
     S.INADMISSIBLE: _KEPT,  # what is abusive is nobody's to see
     S.REDIRECTED: _OFFICE,

@@ -59,6 +59,14 @@ WORDS: Final[dict[State, Words]] = {
         "Your report is being processed.",
         *_NOTHING,
     ),
+    S.MERGED: _w(
+        "ضم تبليغكم إلى تبليغ آخر في الموضوع نفسه، ويعالجان معا.",
+        "Votre signalement est joint à un autre sur le même sujet ; ils sont traités ensemble.",
+        "Your report is joined with another one of the same thing; both are dealt with together.",
+        "لا شيء مطلوب منكم: ستتوصلون بالجواب نفسه.",
+        "Vous n'avez rien à faire : vous recevrez la même réponse.",
+        "There is nothing for you to do: you will get the same answer.",
+    ),
     S.ANSWERED: _w(
         "أجابت الإدارة عن تبليغكم.",
         "L'administration a répondu à votre signalement.",

@@ -250,6 +250,24 @@ class Withheld(ReportEvent):
     withheld_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged(ReportEvent):
+    """It is of the same thing as the report `into`, and gets the answer to it; its own clock runs on."""
+
+    TYPE: ClassVar = "ma.jamaa.chikaya.report.merged.v1"
+    merged_at: datetime
+    into: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Separated(ReportEvent):
+    """It is dealt with by itself again: a person parted it from `of`, or that one ended without an answer."""
+
+    TYPE: ClassVar = "ma.jamaa.chikaya.report.separated.v1"
+    separated_at: datetime
+    of: str
+
+
 REPORT: Final = Stream(
     "chikaya",
     "report",
@@ -274,5 +292,7 @@ REPORT: Final = Stream(
         Closed,
         Published,
         Withheld,
+        Merged,
+        Separated,
     ),
 )

@@ -38,26 +38,27 @@ IN_COLUMNS: Final = (
 COLUMNS: Final = (*IN_COLUMNS, "due_at", "longitude", "latitude", "public", "to_review", "body")
 
 
-def _read(sql: str) -> Any:
+def reading(sql: str) -> Any:
+    """A query of `SELECT`, for `from_row`."""
     return text(sql).columns(body=JSONB)
 
 
 VALUES: Final = ", ".join("CAST(:body AS jsonb)" if name == "body" else f":{name}" for name in COLUMNS)
 SELECT: Final = f"SELECT {', '.join(IN_COLUMNS)}, body FROM chikaya.report"
-ONE = _read(f"{SELECT} WHERE id = :id")
-LOCK = _read(f"{SELECT} WHERE id = :id FOR UPDATE")
+ONE = reading(f"{SELECT} WHERE id = :id")
+LOCK = reading(f"{SELECT} WHERE id = :id FOR UPDATE")
 INSERT = text(f"INSERT INTO chikaya.report ({', '.join(COLUMNS)}) VALUES ({VALUES})")
 UPDATE = text(
     "UPDATE chikaya.report SET "
     + ", ".join(f"{n} = CAST(:body AS jsonb)" if n == "body" else f"{n} = :{n}" for n in COLUMNS if n != "id")
     + " WHERE id = :id"
 )
-OWN = _read(f"""{SELECT}
+OWN = reading(f"""{SELECT}
     WHERE reporter = :reporter
       AND (CAST(:after_at AS timestamptz) IS NULL
         OR (received_at, id) < (:after_at, CAST(:after_id AS uuid)))
     ORDER BY received_at DESC, id DESC LIMIT :limit""")
-QUEUE = _read(f"""{SELECT}
+QUEUE = reading(f"""{SELECT}
     WHERE state = ANY(:states)
       AND (collectivity = ANY(:communes) OR left(collectivity, 6) = ANY(:provinces))
       AND (CAST(:category AS text) IS NULL OR category = :category)
@@ -67,7 +68,7 @@ QUEUE = _read(f"""{SELECT}
         OR (coalesce(due_at, 'infinity'), id)
           > (coalesce(CAST(:after_due AS timestamptz), 'infinity'), CAST(:after_id AS uuid)))
     ORDER BY coalesce(due_at, 'infinity'), id LIMIT :limit""")
-TO_REVIEW = _read(f"""{SELECT}
+TO_REVIEW = reading(f"""{SELECT}
     WHERE to_review
       AND (collectivity = ANY(:communes) OR left(collectivity, 6) = ANY(:provinces))
       AND (CAST(:flagged AS boolean) IS NULL OR (body ->> 'flagged')::boolean = :flagged)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from services.chikaya.domain.report.answering import Answering
 from services.chikaya.domain.report.filing import Filing
 from services.chikaya.domain.report.handling import Handling
+from services.chikaya.domain.report.merging import Merging
 from services.chikaya.domain.report.publishing import Publishing
 from services.chikaya.domain.report.timing import Timing
 
@@ -16,5 +17,5 @@ __all__ = ["Report"]
 
 
 @dataclass(kw_only=True)
-class Report(Filing, Handling, Answering, Publishing, Timing):
+class Report(Filing, Handling, Answering, Merging, Publishing, Timing):
     """One report: its fields are `Core`'s, its transitions its parts'."""

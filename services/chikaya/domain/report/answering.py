@@ -47,7 +47,7 @@ class Answering(Core):
         self._may(A.REOPEN, by, now)
         self.reopened_for = (*self.reopened_for, legible(reasons, "reasons"))
         self.round += 1
-        self.assignee = self.escalated_at = self.closed_at = None
+        self.assignee = self.escalated_at = self.closed_at = self.merged_into = None
         for rule in (REPLY_AGAIN, REOPENING):  # the next of each is another clock
             self.clocks.pop(rule, None)
         return self._announce(told.Reopened, to=S.REOPENED, reopened_at=now, round=self.round)

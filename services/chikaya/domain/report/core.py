@@ -50,6 +50,7 @@ class Core:
     whoever has no account; `filed_by` typed it in. `past` are collectivities that had it before. `round` is
     that of the reply that is due or was given, from 1. `published`: a person said what everybody may see of
     it, which `review` holds. `flagged`: a rule found something in its text or in a reply.
+    `merged_into` is the report that is worked on instead, or whose answer this one got.
     """
 
     id: UUID
@@ -85,6 +86,7 @@ class Core:
     published: bool = False
     flagged: bool = False
     review: Review | None = None
+    merged_into: UUID | None = None
 
     # -- what it is
 
@@ -129,9 +131,9 @@ class Core:
     def may_read(self, by: Actor) -> bool:
         return self._refusal(A.READ, by) is None
 
-    def demand_notes(self, by: Actor) -> None:
-        """Raises Forbidden: notes are the office's."""
-        if refusal := self._refusal(A.READ_NOTES, by):
+    def demand(self, action: Action, by: Actor) -> None:
+        """In whatever state it is. Raises Forbidden."""
+        if refusal := self._refusal(action, by):
             raise refusal
 
     def as_reporter(self) -> Actor:
