@@ -6,6 +6,7 @@ from typing import Final
 from services.chikaya.api import router
 from services.chikaya.consumers import CONSUMERS, TASKS
 from services.chikaya.events import ADMINISTRATION, REPORT
+from services.chikaya.measure import measure
 from shared.access import access_stream
 from shared.service import Service
 
@@ -20,5 +21,5 @@ SERVICE: Final = Service(
     streams=(REPORT, ADMINISTRATION, access_stream("chikaya")),
     migrations=Path(__file__).parent / "migrations",
     consumers=CONSUMERS,
-    tasks=TASKS,
+    tasks=(*TASKS, measure),
 )
