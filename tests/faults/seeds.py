@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -43,7 +44,7 @@ COPY: Final = """
     FROM told, deadlines.clock c WHERE c.id = $1"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Batch:
     """Files of one commune that fall due at one instant. `certain` is when their expiry may be announced: the
     same, unless a feast that is only estimated may still move it.
@@ -54,7 +55,7 @@ class Batch:
     answer_by: datetime
     certain: datetime
 
-    @property
+    @cached_property  # which needs a `__dict__`: no slots
     def ids(self) -> list[str]:
         return [str(file) for file in self.files]
 

@@ -15,6 +15,7 @@ from tests.faults.evidence import Evidence, Logged, Place, Sent
 from tests.faults.journal import Command, Outcome
 from tests.faults.registry import scenarios
 from tests.faults.run import Result, judged
+from tests.faults.seeds import Batch
 
 DUE = datetime(2026, 12, 7, tzinfo=UTC)
 FILE: Place = ("rokhas", "dossier", "5f0c1c7e-0000-4000-8000-000000000001")
@@ -227,3 +228,10 @@ def test_a_verdict(name: str, trouble: list[str], found: list[str], verdict: str
     result = Result(scenario, "passed", 0, list(trouble))
     judged(result, [Finding(promise, "seen") for promise in found])
     assert result.verdict == verdict
+
+
+def test_the_names_of_ten_thousand_files_are_written_out_once() -> None:
+    """Else who takes them one by one, as the race does, stands still for minutes and midnight passes."""
+    batch = Batch(files=[UUID(int=n) for n in range(3)], commune="06.141.01.0", answer_by=DUE, certain=DUE)
+    assert batch.ids[2] == str(UUID(int=2))
+    assert batch.ids is batch.ids
