@@ -32,8 +32,8 @@ SETTINGS: Final = {
     "shared_buffers": f"{2 * machine()['memory_gib'] // 5}GB",
     "autovacuum": "off",
 }
-"""Two fifths of the memory, the most that PostgreSQL's manual advises: a server for nothing else. A vacuum ends
-the filling; another one, of 31 GB, is not to begin in the middle of a search.
+"""Two fifths of the memory, the most that PostgreSQL's manual advises: a server for nothing else. A vacuum
+ends the filling; another one, of 31 GB, is not to begin in the middle of a search.
 """
 SPARE: Final = 5 * 2**30  # bytes: the write-ahead log at its largest, what the sort of an index lays aside
 IMPORTED: Final = 150_000  # acts of a file, each round
