@@ -5,7 +5,7 @@ from typing import Final
 
 from services.chikaya.api import router
 from services.chikaya.consumers import CONSUMERS, TASKS
-from services.chikaya.events import ADMINISTRATION, REPORT
+from services.chikaya.events import ADMINISTRATION, REPORT, SUBSCRIPTION
 from services.chikaya.measure import measure
 from shared.access import access_stream
 from shared.service import Service
@@ -18,7 +18,7 @@ SERVICE: Final = Service(
         "en": "Chikaya: complaints, observations and suggestions",
     },
     router=router,
-    streams=(REPORT, ADMINISTRATION, access_stream("chikaya")),
+    streams=(REPORT, ADMINISTRATION, SUBSCRIPTION, access_stream("chikaya")),
     migrations=Path(__file__).parent / "migrations",
     consumers=CONSUMERS,
     tasks=(*TASKS, measure),

@@ -17,7 +17,10 @@ from tests.chikaya import cases
 
 README: Final = Path(domain.__file__).parents[1] / "README.md"
 READS: Final = {Action.READ, Action.READ_NOTES}
-OF_NOTHING: Final = {Action.SUBMIT, Action.LIST, Action.QUEUE, Action.PUBLISH_CONTACT, Action.REVIEW}
+OF_NOTHING: Final = {
+    *(Action.SUBMIT, Action.LIST, Action.QUEUE, Action.PUBLISH_CONTACT, Action.REVIEW),
+    *(Action.FOLLOW, Action.STATISTICS),
+}
 OF_A_CONTACT: Final = {Action.CONFIRM_CONTACT}
 """In whatever state the report is, where there is a contact to confirm."""
 MODERATION: Final = {Action.PUBLISH, Action.WITHHOLD}

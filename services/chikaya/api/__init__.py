@@ -10,6 +10,8 @@ from services.chikaya.api import (
     moderation,
     public,
     reports,
+    statistics,
+    subscriptions,
 )
 from services.chikaya.api.common import authorize
 from shared.http import PUBLIC, Router
@@ -26,6 +28,8 @@ for part in (
     moderation,
     duplicates,
     public,
+    subscriptions,
+    statistics,
 ):
     router.include_router(part.router)
 router.include_router(file_routes(authorize.caller(PUBLIC, limit="60/minute"), attachments.SOUND))

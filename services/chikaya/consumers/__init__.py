@@ -3,9 +3,11 @@
 from typing import Final
 
 from services.chikaya.consumers.clocks import keep_time
+from services.chikaya.consumers.followers import tell_followers
 from services.chikaya.consumers.merged import share
 from services.chikaya.consumers.notices import hand_over, tell
-from services.chikaya.events import REPORT
+from services.chikaya.consumers.tallies import keep_count
+from services.chikaya.events import REPORT, SUBSCRIPTION
 from shared.events import topic_of
 from shared.service import Consumer, Task
 
@@ -13,5 +15,7 @@ CONSUMERS: Final = (
     Consumer(name="chikaya.clocks", topics=(topic_of("deadlines", "clock"),), handle=keep_time),
     Consumer(name="chikaya.merged", topics=(REPORT.topic,), handle=share),
     Consumer(name="chikaya.notices", topics=(REPORT.topic,), handle=tell),
+    Consumer(name="chikaya.followers", topics=(REPORT.topic, SUBSCRIPTION.topic), handle=tell_followers),
+    Consumer(name="chikaya.tallies", topics=(REPORT.topic,), handle=keep_count),
 )
 TASKS: Final[tuple[Task, ...]] = (hand_over,)

@@ -23,6 +23,8 @@ MAY: Final[dict[Action, frozenset[Role]]] = {
     A.QUEUE: _READS,
     A.PUBLISH_CONTACT: frozenset({Role.PRESIDENT}),
     A.REVIEW: OFFICERS,
+    A.FOLLOW: _CITIZEN,
+    A.STATISTICS: _READS,
     A.READ: _CITIZEN | _READS,
     A.READ_NOTES: _READS,
     A.NOTE: _READS,

@@ -13,6 +13,8 @@ class Action(StrEnum):
     QUEUE = "queue"
     PUBLISH_CONTACT = "publish_contact"
     REVIEW = "review"
+    FOLLOW = "follow"
+    STATISTICS = "statistics"
     # a report
     READ = "read"
     READ_NOTES = "read_notes"

@@ -5,5 +5,14 @@ Events carry references: who reported, what they wrote and where exactly stays h
 
 from services.chikaya.events.administration import ADMINISTRATION, AdministrationEvent, ContactPublished
 from services.chikaya.events.report import REPORT, ReportEvent
+from services.chikaya.events.subscription import SUBSCRIPTION, SubscriptionEvent
 
-__all__ = ["ADMINISTRATION", "REPORT", "AdministrationEvent", "ContactPublished", "ReportEvent"]
+__all__ = [
+    "ADMINISTRATION",
+    "REPORT",
+    "SUBSCRIPTION",
+    "AdministrationEvent",
+    "ContactPublished",
+    "ReportEvent",
+    "SubscriptionEvent",
+]
