@@ -85,6 +85,7 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["code"]
 
 
+CLIENT = {"name": "Ville en main", "contact": "equipe@example.ma"}
 BODIES: dict[str, Any] = {
     "/v1/reports": reported(),
     "/v1/anonymous-reports": anonymous(),
@@ -111,6 +112,7 @@ BODIES: dict[str, Any] = {
     "/followed/{reference}/reopening": {"reasons": REASONS},
     "/followed/{reference}/rating": {"satisfied": True},
     "/contact-confirmation": {"code": "2222-2222"},
+    "/v1/open311-clients": CLIENT,
     "/v1/subscriptions": {"collectivity": CASABLANCA},
     "/v1/anonymous-subscriptions": {"collectivity": CASABLANCA, "contact": {"email": "a@example.ma"}},
     "/subscriptions/{subscription_id}/confirmation": {"code": "2222-2222"},
@@ -131,6 +133,8 @@ async def complained(sent: Sent, secret: str, photo: str) -> dict[str, str]:
     assert noted.status_code == 201, noted.text
     other = await sent("/chikaya/v1/reports", "citizen", reported(text=secret))
     assert other.status_code == 201, other.text
+    admitted = await sent("/chikaya/v1/open311-clients", "operator", CLIENT)
+    assert admitted.status_code == 201, admitted.text
     followed = await sent("/chikaya/v1/subscriptions", "citizen", {"collectivity": CASABLANCA})
     assert followed.status_code == 201, followed.text
     return {
@@ -138,6 +142,10 @@ async def complained(sent: Sent, secret: str, photo: str) -> dict[str, str]:
         "into": other.json()["report"]["id"],
         "reference": report["reference"],
         "collectivity": CASABLANCA,
+        "client_id": admitted.json()["client"]["id"],
+        "service_code": "pothole.json",
+        "service_request_id": f"{report['reference']}.json",
+        "token_id": f"{report['id']}.json",
         "subscription_id": followed.json()["id"],
     }
 

@@ -18,6 +18,7 @@ from tests.chikaya import cases
 README: Final = Path(domain.__file__).parents[1] / "README.md"
 READS: Final = {Action.READ, Action.READ_NOTES}
 OF_NOTHING: Final = {
+    Action.ADMIT_CLIENT,
     *(Action.SUBMIT, Action.LIST, Action.QUEUE, Action.PUBLISH_CONTACT, Action.REVIEW),
     *(Action.FOLLOW, Action.STATISTICS),
 }

@@ -1,5 +1,6 @@
 """Every route of every service, knocked at by whoever has no business there; and the wall behind it."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -133,8 +134,8 @@ async def test_a_forged_token_opens_no_door_not_even_a_public_one(world: World) 
             if door.path.endswith("/checkout"):
                 continue  # a page for a browser, opened by a signed link of its own
             answer = await world.knock(door, token, body_of(door))
-            # The provider's signature is looked at before any token, and refused 401 as well.
-            known = answer.json().get("code", "").startswith(("token_", "signature_"))
+            # The provider's signature is looked at before any token, and refused 401 too; Open311 has a form.
+            known = re.search(r"""["(](token|signature)_""", answer.text) is not None
             if (answer.status_code, known) != (401, True):
                 opened.append((kind, str(door), answer.status_code))
     assert opened == []

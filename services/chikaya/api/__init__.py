@@ -4,10 +4,13 @@ from services.chikaya.api import (
     administrations,
     attachments,
     catalogue,
+    clients,
     desk,
     duplicates,
     followed,
+    geojson,
     moderation,
+    open311,
     public,
     reports,
     statistics,
@@ -17,7 +20,7 @@ from services.chikaya.api.common import authorize
 from shared.http import PUBLIC, Router
 from shared.http.files import file_routes
 
-router = Router()
+v1 = Router()
 for part in (
     catalogue,
     administrations,
@@ -27,9 +30,14 @@ for part in (
     attachments,
     moderation,
     duplicates,
+    clients,
+    geojson,
     public,
     subscriptions,
     statistics,
 ):
-    router.include_router(part.router)
-router.include_router(file_routes(authorize.caller(PUBLIC, limit="60/minute"), attachments.SOUND))
+    v1.include_router(part.router)
+v1.include_router(file_routes(authorize.caller(PUBLIC, limit="60/minute"), attachments.SOUND))
+router = Router(prefix="")
+router.include_router(v1)
+router.include_router(open311.router)

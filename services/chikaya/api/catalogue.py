@@ -6,12 +6,36 @@ from fastapi import Query
 from pydantic import BaseModel
 
 from services.chikaya.api.common import authorize
-from services.chikaya.domain.catalogue import Confidence, catalogue
+from services.chikaya.domain.catalogue import Confidence, Datatype, Question, catalogue
 from services.chikaya.events.report import Competence
 from shared.db import Tx
 from shared.http import PUBLIC, Collectivity, Router, Texts
 
 router = Router(prefix="")
+
+
+class ChoiceOut(BaseModel):
+    key: str
+    name: Texts
+
+
+class QuestionOut(BaseModel):
+    code: str
+    datatype: Datatype
+    required: bool
+    text: Texts
+    choices: list[ChoiceOut]
+
+    @classmethod
+    def of(cls, one: Question) -> "QuestionOut":
+        choices = [ChoiceOut(key=choice.key, name=Texts(**choice.name)) for choice in one.choices]
+        return cls(
+            code=one.code,
+            datatype=one.datatype,
+            required=one.required,
+            text=Texts(**one.text),
+            choices=choices,
+        )
 
 
 class CategoryOut(BaseModel):
@@ -29,6 +53,7 @@ class CategoryOut(BaseModel):
     body: Texts | None
     public: bool
     keywords: list[str]
+    questions: list[QuestionOut]
     source: str
     confidence: Confidence
 
@@ -57,6 +82,7 @@ async def categories(
                 body=Texts(**known.body_name(route.body)) if route else None,
                 public=one.public,
                 keywords=list(one.keywords),
+                questions=[QuestionOut.of(question) for question in one.questions],
                 source=one.source,
                 confidence=one.confidence,
             )

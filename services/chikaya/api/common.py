@@ -47,6 +47,8 @@ Written = Annotated[str, Field(min_length=1, max_length=10_000)]
 """As sent: its letters are the domain's to judge."""
 Brief = Annotated[str, Field(min_length=1, max_length=300)]
 Files = Annotated[list[Sha256], Field(max_length=10)]
+Answer = Annotated[list[Written], Field(max_length=20)]
+Answers = Annotated[dict[Annotated[str, Field(max_length=40)], Answer], Field(max_length=20)]
 MUST: Final = frozenset({"commune", "arrondissement"})
 
 
@@ -104,12 +106,15 @@ class ContactIn(Body):
 
 
 class ReportIn(Body):
-    """`files` are digests that POST /files answered."""
+    """`answers` are to the questions of the category, by their codes; `files` are digests that POST /files
+    answered.
+    """
 
     kind: Kind
     category: Code
     text: Written
     place: PlaceIn
+    answers: Answers = Field(default_factory=dict)
     files: Files = Field(default_factory=list)
     contact: ContactIn | None = None
 
@@ -157,6 +162,9 @@ class ReportOut(BaseModel):
     contact: Contact | None
     contact_confirmed_at: Instant | None
     attachments: list[Attachment]
+    answers: dict[str, list[str]]
+    links: list[str]
+    sent_by: str | None
     assignee: str | None
     finding: Finding | None
     replies: list[Reply]

@@ -1,5 +1,6 @@
 """Reports: filed with an account, without one, or by an agent for somebody; what the reporter does then."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID, uuid4
@@ -100,7 +101,16 @@ async def submit_anonymously(
     return await filed(tx, body, body.channel, response, account=False)
 
 
-async def filed(tx: Tx, body: ReportIn, channel: Channel, response: Response, *, account: bool) -> FiledOut:
+async def filed(
+    tx: Tx,
+    body: ReportIn,
+    channel: Channel,
+    response: Response,
+    *,
+    account: bool,
+    links: Sequence[str] = (),
+    sent_by: str | None = None,
+) -> FiledOut:
     """Received and acknowledged in one transaction, by whichever way it came."""
     collectivity, place = body.place.found()
     report, received = Report.receive(
@@ -113,6 +123,9 @@ async def filed(tx: Tx, body: ReportIn, channel: Channel, response: Response, *,
         place=place,
         contact=body.contact.value() if body.contact else None,
         attachments=await attached(tx, body.files),
+        answers=body.answers,
+        links=links,
+        sent_by=sent_by,
         by=tx.actor,
         now=tx.now,
         account=account,

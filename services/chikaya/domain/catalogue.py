@@ -1,18 +1,22 @@
 """What may be reported, and whose it is to act: `catalogue/*.yaml`, data with its source."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Final
 
+from services.chikaya.domain.values import LONGEST, legible
 from services.chikaya.events.report import Competence
 from shared.data import Names, Source
 from shared.errors import Invalid, NotFound
 from shared.territory import territory
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "catalogue"
+SHORT: Final = 200  # characters of an answer on one line
+NUMBER: Final = re.compile(r"-?\d{1,12}(\.\d{1,6})?", re.ASCII)
 
 
 class Confidence(StrEnum):
@@ -22,6 +26,59 @@ class Confidence(StrEnum):
     SECONDARY = "P"
     BACKGROUND = "B"
     UNCERTAIN = "U"
+
+
+class Datatype(StrEnum):
+    """Of an answer, in the words of Open311 GeoReport v2."""
+
+    STRING = "string"
+    TEXT = "text"
+    NUMBER = "number"
+    ONE_OF = "singlevaluelist"
+    SOME_OF = "multivaluelist"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    key: str
+    name: Names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What the office wants to know of every report of a category. `choices` are those of the two lists."""
+
+    code: str
+    datatype: Datatype
+    required: bool
+    text: Names
+    choices: tuple[Choice, ...] = ()
+
+    def __post_init__(self) -> None:
+        if bool(self.choices) != (self.datatype in {Datatype.ONE_OF, Datatype.SOME_OF}):
+            raise ValueError("choices where the answer is from a list, else none", "choices")
+
+    def checked(self, given: Sequence[str]) -> tuple[str, ...]:
+        """Raises Invalid `answer_malformed`, and what `legible` raises."""
+        longest = LONGEST if self.datatype is Datatype.TEXT else SHORT
+        said = tuple(dict.fromkeys(legible(one, self.code, longest, letters=0) for one in given))
+        right = all(said)
+        if self.choices:
+            right = {choice.key for choice in self.choices}.issuperset(said)
+        elif self.datatype is Datatype.NUMBER:
+            right = all(NUMBER.fullmatch(one) for one in said)
+        if not right or (len(said) > 1 and self.datatype is not Datatype.SOME_OF):
+            raise Invalid(
+                "answer_malformed",
+                {
+                    "ar": "هذا الجواب ليس من الأجوبة المقبولة.",
+                    "fr": "Cette réponse n'est pas de celles qui sont admises.",
+                    "en": "This is not an answer to the question.",
+                },
+                question=self.code,
+                choices=[choice.key for choice in self.choices],
+            )
+        return said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +97,28 @@ class Category:
     confidence: Confidence
     body: str | None = None
     keywords: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()
+
+    def answered(self, given: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+        """What was said to each question. Raises Invalid `answer_missing`, `question_unknown`, and what
+        `Question.checked` raises.
+        """
+        known = {question.code: question for question in self.questions}
+        if strange := sorted(given.keys() - known):
+            raise Invalid("question_unknown", "The category asks no such thing.", questions=strange[:10])
+        said = {code: known[code].checked(values) for code, values in given.items() if any(values)}
+        missing = [code for code, question in known.items() if question.required and code not in said]
+        if missing:
+            raise Invalid(
+                "answer_missing",
+                {
+                    "ar": "ينقص جواب عن سؤال إلزامي.",
+                    "fr": "Il manque une réponse obligatoire.",
+                    "en": "An answer that is required is missing.",
+                },
+                questions=missing,
+            )
+        return said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

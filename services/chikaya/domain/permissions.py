@@ -22,6 +22,7 @@ MAY: Final[dict[Action, frozenset[Role]]] = {
     A.LIST: _CITIZEN,
     A.QUEUE: _READS,
     A.PUBLISH_CONTACT: frozenset({Role.PRESIDENT}),
+    A.ADMIT_CLIENT: frozenset({Role.OPERATOR}),
     A.REVIEW: OFFICERS,
     A.FOLLOW: _CITIZEN,
     A.STATISTICS: _READS,

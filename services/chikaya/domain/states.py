@@ -12,6 +12,7 @@ class Action(StrEnum):
     LIST = "list"
     QUEUE = "queue"
     PUBLISH_CONTACT = "publish_contact"
+    ADMIT_CLIENT = "admit_client"
     REVIEW = "review"
     FOLLOW = "follow"
     STATISTICS = "statistics"

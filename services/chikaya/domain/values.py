@@ -18,10 +18,10 @@ EMAIL: Final = re.compile(r"[^@\s\x00-\x1f]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-
 PHONE: Final = re.compile(r"\+[1-9]\d{7,14}", re.ASCII)
 
 
-def legible(text: str, field: str, longest: int = LONGEST) -> str:
+def legible(text: str, field: str, longest: int = LONGEST, *, letters: int = 2) -> str:
     """What people write, composed, its lines kept; marks that turn a line around are dropped. It is text: no
     markup is read anywhere. Raises Invalid `text_characters`, `text_too_long`, and `text_says_nothing` where
-    there is no word.
+    there is no word: fewer than `letters` letters.
     """
     composed = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
     kept = "".join(one for one in composed if one in JOINERS or unicodedata.category(one) != "Cf")
@@ -38,7 +38,7 @@ def legible(text: str, field: str, longest: int = LONGEST) -> str:
             },
             field=field,
         )
-    if sum(one.isalpha() for one in said) < 2:  # one letter is no word
+    if sum(one.isalpha() for one in said) < letters:  # one is no word
         raise Invalid(
             "text_says_nothing",
             {

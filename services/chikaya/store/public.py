@@ -54,7 +54,7 @@ class PublicReport:
     photos: list[str]
 
 
-def _read(row: Row[*tuple[Any, ...]]) -> PublicReport:
+def read(row: Row[*tuple[Any, ...]]) -> PublicReport:
     fields = {one.name: getattr(row, one.name) for one in dataclasses.fields(PublicReport)}
     return PublicReport(**(fields | {"kind": Kind(row.kind), "state": State(row.state)}))
 
@@ -64,7 +64,7 @@ async def get(tx: Tx, report_id: UUID) -> PublicReport:
     row = (await tx.execute(ONE, {"id": report_id})).one_or_none()
     if row is None:
         raise NotFound("report_unknown", "There is no such public report.")
-    return _read(row)
+    return read(row)
 
 
 async def find(
@@ -89,4 +89,4 @@ async def find(
         "after_id": after and after[1],
         "limit": limit,
     }
-    return [_read(row) for row in await tx.execute(LIST, values)]
+    return [read(row) for row in await tx.execute(LIST, values)]

@@ -35,7 +35,7 @@ IN_COLUMNS: Final = (
     "published",
     "version",
 )
-COLUMNS: Final = (*IN_COLUMNS, "due_at", "longitude", "latitude", "public", "to_review", "body")
+COLUMNS: Final = (*IN_COLUMNS, "due_at", "longitude", "latitude", "public", "updated_at", "to_review", "body")
 
 
 def reading(sql: str) -> Any:
@@ -156,7 +156,8 @@ async def to_review(
 
 async def save(tx: Tx, report: Report, *, because: ReportEvent) -> None:
     write = INSERT if report.version == 1 else UPDATE
-    await tx.save(REPORT, report.id, because, report.version, write, to_row(report))
+    row = to_row(report) | {"updated_at": tx.now}
+    await tx.save(REPORT, report.id, because, report.version, write, row)
 
 
 def due_text(report: Report) -> str:

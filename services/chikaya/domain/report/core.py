@@ -49,7 +49,9 @@ class Core:
     """`version` is the sequence of its last event. `reporter` is a subject, or one of this report alone for
     whoever has no account; `filed_by` typed it in. `past` are collectivities that had it before. `round` is
     that of the reply that is due or was given, from 1. `published`: a person said what everybody may see of
-    it, which `review` holds. `flagged`: a rule found something in its text or in a reply.
+    it, which `review` holds. `flagged`: a rule found something in its text or in a reply. `answers` are to
+    the category's questions. `links` were given instead of photos: nobody here opens them, and they are never
+    public, because what lies there may change. `sent_by` is the Open311 client that sent it.
     `merged_into` is the report that is worked on instead, or whose answer this one got.
     """
 
@@ -87,6 +89,9 @@ class Core:
     flagged: bool = False
     review: Review | None = None
     merged_into: UUID | None = None
+    answers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    links: tuple[str, ...] = ()
+    sent_by: str | None = None
 
     # -- what it is
 

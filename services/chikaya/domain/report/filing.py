@@ -1,6 +1,9 @@
 """Reported, acknowledged at once, completed."""
 
+import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final, Self
 from uuid import UUID
 
@@ -16,6 +19,7 @@ from shared.errors import Invalid
 
 BY_AGENT: Final = frozenset({Channel.CALL_CENTRE, Channel.COUNTER, Channel.EMAIL})
 """Channels at which an agent types in what a person says or wrote."""
+LINK: Final = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(:\d{1,5})?([/?#][!-~]{0,700})?", re.ASCII)
 ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # nobody reads 0 for O, 1 for I
 
 
@@ -45,6 +49,9 @@ class Filing(Core):
         account: bool,
         contact: Contact | None = None,
         attachments: tuple[Attachment, ...] = (),
+        answers: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        links: Sequence[str] = (),
+        sent_by: str | None = None,
     ) -> tuple[Self, told.Received]:
         """By whoever reports, with an account or without; at a counter, on the telephone and for a letter by
         an agent, of whatever commune, for somebody who has no account here. Raises Forbidden, Invalid,
@@ -73,6 +80,9 @@ class Filing(Core):
             place=place,
             contact=contact.checked() if contact else None,
             attachments=attachments,
+            answers=catalogue().category(category).answered(answers),
+            links=_links(links),
+            sent_by=sent_by,
         )
         self.flagged = bool(flags_in(self.text))
         received = self._announce(
@@ -108,6 +118,14 @@ class Filing(Core):
         self.completions = (*self.completions, said)
         self.attachments = (*self.attachments, *attachments)
         return self._announce(told.Completed, to=S.COMPLETED, completed_at=now)
+
+
+def _links(links: Sequence[str]) -> tuple[str, ...]:
+    if len(links) > MOST_ATTACHMENTS:
+        raise Invalid("too_many_links", f"At most {MOST_ATTACHMENTS}.", most=MOST_ATTACHMENTS)
+    if not all(LINK.fullmatch(link) for link in links):
+        raise Invalid("link_malformed", "An https:// or http:// address, of at most 1000 characters.")
+    return tuple(links)
 
 
 def _few(attachments: tuple[Attachment, ...]) -> None:
