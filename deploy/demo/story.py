@@ -7,14 +7,14 @@ from deploy.auditor import workers
 from deploy.demo import seasons
 from deploy.demo.cast import REGION
 from deploy.demo.ground import STATISTICS
+from deploy.demo.reports import Reports
 from deploy.demo.show import both
 from deploy.demo.stage import Person, StepFailed, expect, until
-from deploy.demo.window import Window
 from deploy.operator import status
 from shared.territory import territory
 
 
-class Story(Window):
+class Story(Reports):
     """`play` it once."""
 
     async def play(self) -> None:
@@ -31,6 +31,7 @@ class Story(Window):
         await self.bring_along_two_seasons()
         await self.digitise_a_page()
         await self.issue_at_night()
+        await self.report_a_hole()
         await self.be_at_rest()
 
     async def bring_along_two_seasons(self) -> None:
