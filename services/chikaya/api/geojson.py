@@ -27,7 +27,11 @@ class GeoJson(Response):
     media_type = MEDIA_TYPE
 
 
-@router.get("/public-reports.geojson", response_class=GeoJson)
+@router.get(
+    "/public-reports.geojson",
+    response_class=GeoJson,
+    responses={200: {"content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}},
+)
 async def export(
     tx: Annotated[Tx, authorize(PUBLIC)],
     collectivity: Annotated[Collectivity | None, Query()] = None,

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from shared.errors import NotFound, Problem
 from shared.http.openapi import TEXTS
@@ -37,16 +37,12 @@ class XmlResponse(Response):
     media_type = XML
 
 
-class JsonResponse(Response):
-    media_type = JSON
-
-
 class Open311Route(Route):
     """A route of the kernel's, whose refusals are written as Open311 writes them."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         kind = FORMATS.get(path.rpartition(".")[2])
-        options.setdefault("response_class", XmlResponse if kind == XML else JsonResponse)
+        options["response_class"] = XmlResponse if kind == XML else JSONResponse
         super().__init__(path, endpoint, **options)
         kinds = [kind] if kind else list(FORMATS.values())
         self.responses = dict(self.responses) | {
