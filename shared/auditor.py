@@ -262,7 +262,8 @@ class Auditor:
             await self.audit(full=full)
             full = False
             try:
-                await asyncio.wait_for(self._hurried.wait(), self._every)
+                async with asyncio.timeout(self._every):
+                    await self._hurried.wait()
             except TimeoutError:
                 continue
             self._hurried.clear()

@@ -187,7 +187,8 @@ class Relay:
                 idle = IDLE[0]
                 continue
             try:
-                await asyncio.wait_for(self._wake.wait(), idle)
+                async with asyncio.timeout(idle):  # `wait_for` swallows what cancels it as it is woken
+                    await self._wake.wait()
                 idle = IDLE[0]
             except TimeoutError:
                 idle = min(idle * 1.5, IDLE[1])

@@ -221,6 +221,21 @@ async def test_a_relay_killed_between_sending_and_deleting_sends_again(
     assert await trace(database.worker) == {f"r{i}": list(range(1, 11)) for i in range(3)}
 
 
+async def test_a_relay_that_is_woken_as_it_is_stopped_ends(database: ServiceDatabase, broker: str) -> None:
+    relay = Relay("toy", database.worker, fast(broker))
+    task = asyncio.ensure_future(relay.run())
+
+    async def begun() -> bool:
+        return relay.begun
+
+    await eventually(begun, expected=True)
+    await asyncio.sleep(1)  # it has nothing to do, and waits
+    relay.wake()
+    task.cancel()
+    _, deaf = await asyncio.wait([task], timeout=10)
+    assert not deaf
+
+
 async def test_poison_and_garbage_among_the_good(database: ServiceDatabase, broker: str) -> None:
     bus = fast(broker)
     async with running(database, bus) as service:

@@ -103,7 +103,7 @@ async def hold_next(tx: Annotated[Tx, authorize(Action.HOLD)], body: NextIn, res
     """
     if not tx.actor.holds(*MAY[body.work]):
         raise not_allowed()
-    entry = await entries.next_for(tx, body.work)
+    entry = await entries.take_next(tx, body.work, rules().hold)
     if entry is None:
         raise NotFound(
             "nothing_to_do",
@@ -114,7 +114,6 @@ async def hold_next(tx: Annotated[Tx, authorize(Action.HOLD)], body: NextIn, res
             },
         )
     entry.may_hold(tx.actor)
-    entry.hold = await entries.take(tx, entry, rules().hold)
     await looked_at(tx, Action.HOLD, entry)
     return show_entry(tx, response, entry)
 

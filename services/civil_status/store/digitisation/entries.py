@@ -22,7 +22,7 @@ from services.civil_status.domain.values import Blocks
 from services.civil_status.events import ActKind
 from services.civil_status.events.digitisation import ENTRY, EntryEvent
 from shared.db import Tx
-from shared.errors import NotFound, Stale
+from shared.errors import Conflict, NotFound, Stale
 
 IN_COLUMNS: Final = ("id", "volume", "number", "collectivity", "state", "version")
 ELSEWHERE: Final = frozenset({*IN_COLUMNS, "keyings", "hold"})
@@ -207,13 +207,19 @@ async def take(tx: Tx, entry: Entry, length: timedelta) -> Hold:
     return Hold(holder=row.holder, until=row.until)
 
 
-async def next_for(tx: Tx, work: Action) -> Entry | None:
+async def take_next(tx: Tx, work: Action, length: timedelta) -> Entry | None:
     """The first act that waits for this work, in which the caller has no part yet and which nobody else
-    holds; locked.
+    holds; held for the caller.
     """
     states = [state.value for state, needed in WORK.items() if needed is work]
-    row = (await tx.execute(NEXT, {"states": states, "by": tx.actor.subject})).one_or_none()
-    return None if row is None else await get(tx, row.id)
+    while row := (await tx.execute(NEXT, {"states": states, "by": tx.actor.subject})).one_or_none():
+        entry = await get(tx, row.id)
+        try:
+            entry.hold = await take(tx, entry, length)
+        except Conflict:  # somebody took it between our look and our lock: the next look sees that
+            continue
+        return entry
+    return None
 
 
 async def release(tx: Tx, entry: Entry) -> None:
