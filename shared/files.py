@@ -15,9 +15,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
+from io import BytesIO
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING, Final, Protocol, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 from urllib.parse import quote
 
 import puremagic
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from obstore.store import RetryConfig  # exists for type checkers only
 
 MAX_BYTES: Final = 20 * 1024 * 1024
-IN_MEMORY: Final = 1024 * 1024  # a larger upload spills to an unlinked temporary file
 CHUNK: Final = 256 * 1024
 NAME_LENGTH: Final = 200
 RETRIES: Final["RetryConfig"] = {"max_retries": 2, "retry_timeout": timedelta(seconds=30)}
@@ -81,14 +80,14 @@ class StoredFile:
 class Scanner(Protocol):
     """Looks for malware before a file is stored."""
 
-    async def scan(self, content: IO[bytes]) -> str | None:
+    async def scan(self, content: bytes) -> str | None:
         """The name of what was found, or None. Raises Unavailable when it cannot tell."""
 
 
 class NoScanner:
     """For development, and where another gate scans."""
 
-    async def scan(self, content: IO[bytes]) -> str | None:  # noqa: ARG002 -- the port's signature
+    async def scan(self, content: bytes) -> str | None:  # noqa: ARG002 -- the port's signature
         return None
 
 
@@ -106,7 +105,7 @@ class Clamd:
         host, _, port = address.rpartition(":")
         return cls(host.strip("[]"), int(port))
 
-    async def scan(self, content: IO[bytes]) -> str | None:
+    async def scan(self, content: bytes) -> str | None:
         try:
             async with asyncio.timeout(self.timeout):
                 verdict = await self._ask(content)
@@ -120,11 +119,12 @@ class Clamd:
         log.error("clamd refused a file", verdict=verdict)
         raise _scanner_unavailable()
 
-    async def _ask(self, content: IO[bytes]) -> str:
+    async def _ask(self, content: bytes) -> str:
         reader, writer = await asyncio.open_connection(self.host, self.port)
         try:
             writer.write(b"zINSTREAM\0")
-            while chunk := content.read(CHUNK):
+            for start in range(0, len(content), CHUNK):
+                chunk = content[start : start + CHUNK]
                 writer.write(len(chunk).to_bytes(4, "big") + chunk)
                 await writer.drain()
             writer.write(bytes(4))
@@ -170,24 +170,22 @@ class Files:
         Unavailable (scanner or store). Nothing is stored when it raises. Call it before the transaction
         that refers to the file: a file that nothing refers to does no harm, a dangling reference would.
         """
-        with SpooledTemporaryFile(max_size=IN_MEMORY) as spool:
-            sha256 = self._receive(content, spool)
-            media_type = await asyncio.to_thread(_sniff, content, spool, also)
-            shown = _checked_name(name, content_type, media_type, accepted(also)[media_type])
-            spool.seek(0)
-            if found := await self._scanner.scan(spool):
-                log.warning("infected upload refused", sha256=sha256, found=found)
-                raise Invalid(
-                    "file_infected",
-                    {
-                        "ar": "الملف مصاب ببرنامج خبيث",
-                        "fr": "Le fichier contient un logiciel malveillant",
-                        "en": "The file contains malware",
-                    },
-                )
-            spool.seek(0)
-            with _storing():
-                await self._write(sha256, spool)
+        self._refuse_size(content)
+        media_type = await asyncio.to_thread(_sniff, content, also)
+        shown = _checked_name(name, content_type, media_type, accepted(also)[media_type])
+        sha256 = await asyncio.to_thread(lambda: hashlib.sha256(content).hexdigest())
+        if found := await self._scanner.scan(content):
+            log.warning("infected upload refused", sha256=sha256, found=found)
+            raise Invalid(
+                "file_infected",
+                {
+                    "ar": "الملف مصاب ببرنامج خبيث",
+                    "fr": "Le fichier contient un logiciel malveillant",
+                    "en": "The file contains malware",
+                },
+            )
+        with _storing():
+            await self._write(sha256, content)
         return StoredFile(sha256=sha256, size=len(content), media_type=media_type, name=shown)
 
     async def open(self, sha256: str) -> AsyncIterator[bytes]:
@@ -214,7 +212,7 @@ class Files:
             ) from reason
         return _verified(sha256, found.stream(CHUNK))
 
-    def _receive(self, content: bytes, spool: SpooledTemporaryFile[bytes]) -> str:
+    def _refuse_size(self, content: bytes) -> None:
         if len(content) > self._max_bytes:
             raise TooLarge(
                 "file_too_large",
@@ -227,15 +225,12 @@ class Files:
             )
         if not content:
             raise Invalid("file_empty", {"ar": "الملف فارغ", "fr": "Fichier vide", "en": "The file is empty"})
-        with _storing():
-            spool.write(content)
-        return hashlib.sha256(content).hexdigest()
 
-    async def _write(self, sha256: str, spool: SpooledTemporaryFile[bytes]) -> None:
+    async def _write(self, sha256: str, content: bytes) -> None:
         key = _key(sha256)
         # One request, no multipart: only then is the conditional creation atomic.
         with suppress(AlreadyExistsError):
-            await self._store.put_async(key, spool, mode="create", use_multipart=False)
+            await self._store.put_async(key, content, mode="create", use_multipart=False)
         if isinstance(self._store, LocalStore) and self._store.prefix is not None:
             await asyncio.to_thread(_fsync, Path(self._store.prefix), key)
 
@@ -254,7 +249,7 @@ def files_of(settings: Settings) -> Files:
 
 @contextmanager
 def _storing() -> Iterator[None]:
-    """A store that is away and a disk that is full, of the store or of the temporary files, are no bugs."""
+    """A store that is away and a disk that is full are no bugs."""
     try:
         yield
     except (BaseError, OSError) as reason:
@@ -315,13 +310,13 @@ def _mismatch(sniffed: str) -> Unsupported:
     )
 
 
-def _sniff(content: bytes, spool: IO[bytes], also: Kinds) -> str:
+def _sniff(content: bytes, also: Kinds) -> str:
     """The media type by content. Raises Unsupported for what is not on the allow-list."""
     for kind, (sign, _) in also.items():
         if sign.match(content):
             return kind
     if content.startswith(b"PK\x03\x04"):
-        found = _office(spool)
+        found = _office(content)
     else:
         try:
             found = puremagic.from_string(content[:4096], mime=True)
@@ -346,10 +341,10 @@ _FORGED: Final = (KeyError, ValueError, NotImplementedError, RuntimeError, OSErr
 _MAIN_PARTS: Final = {DOCX: DOCX + ".main+xml", XLSX: XLSX + ".main+xml"}
 
 
-def _office(content: IO[bytes]) -> str | None:
+def _office(content: bytes) -> str | None:
     """Which Office document a zip is by the type of its main part; None for any other zip, or macros."""
     try:
-        with zipfile.ZipFile(content) as archive, archive.open("[Content_Types].xml") as part:
+        with zipfile.ZipFile(BytesIO(content)) as archive, archive.open("[Content_Types].xml") as part:
             types = part.read(1024 * 1024).decode()  # a bound, for a zip can claim any size
     except (zipfile.BadZipFile, zlib.error, *_FORGED):
         return None

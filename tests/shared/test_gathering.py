@@ -18,6 +18,14 @@ from tests.support.probes import eventually
 
 QUOTIENT = text("SELECT 100 / CAST(:by AS int), txid_current(), pg_backend_pid()")
 LOCK = text("SELECT set_config('lock_timeout', '100ms', true), pg_advisory_xact_lock(CAST(:by AS int)), true")
+FULL = """
+CREATE SEQUENCE public.tried;
+CREATE FUNCTION public.full(by int) RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM nextval('public.tried');
+  IF by = 2 THEN RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END IF;
+  RETURN by;
+END $$"""
 KEEP = text("INSERT INTO public.kept SELECT :by WHERE :much <> '' RETURNING by")
 
 
@@ -122,6 +130,31 @@ async def test_those_who_come_meanwhile_go_with_the_next_one(pool: Pool, databas
     await other.close()
     await asyncio.gather(first, second)
     assert len({row[1] for row in await asyncio.gather(*later)}) == 1
+
+
+async def test_what_is_the_servers_trouble_is_told_to_all_and_not_tried_again_for_each(
+    pool: Pool, database: ServiceDatabase
+) -> None:
+    administrator = await asyncpg.connect(database.admin_dsn)
+    await administrator.execute(FULL)
+    statement = text("SELECT public.full(CAST(:by AS int))")
+    found = await asyncio.gather(
+        *(asking(pool, by, statement=statement) for by in (1, 2, 3)), return_exceptions=True
+    )
+    assert [type(one) for one in found] == [DBAPIError] * 3
+    assert await administrator.fetchval("SELECT last_value FROM public.tried") == 2
+    await administrator.close()
+
+
+async def test_who_is_under_way_when_everything_ends_is_told_so(pool: Pool) -> None:
+    slow = text("SELECT pg_sleep(60), CAST(:by AS int)")
+    asked = [asking(pool, by, statement=slow) for by in (1, 2)]
+    await asyncio.sleep(0.3)
+    for task in asyncio.all_tasks() - {asyncio.current_task(), *asked}:
+        task.cancel()
+    async with asyncio.timeout(10):
+        told = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(one) for one in told] == [ConnectionAbortedError] * 2
 
 
 async def test_when_a_row_is_missing_nobody_is_told_anothers(pool: Pool) -> None:
