@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Final
 
-from tests.faults.evidence import Evidence, Logged, Place
+from tests.faults.evidence import Evidence, Logged, Place, Sent, digest
 from tests.faults.journal import Outcome
 from tests.support.core import Violation, check_applied
 
@@ -23,6 +23,8 @@ MAKES: Final = {
     "decide": {"granted", "refused", "decision_attempted_late"},
 }
 """The event that each command must make; a command that is not named here may make any one."""
+
+BY_PEOPLE: Final = frozenset().union(*MAKES.values())
 
 STATES: Final = {
     "drafted": "draft",
@@ -81,12 +83,17 @@ def _few(found: Iterable[Finding], most: int = 5) -> Iterator[Finding]:
 
 def commands(seen: Evidence) -> Iterator[Finding]:
     """A1: an ok command has made one event, a failed one none, an unknown one at most one. And no event of
-    this load without a command.
+    people on a file without a command; what an import takes over is none of theirs.
     """
     made: dict[str, list[Logged]] = defaultdict(list)
     for event in seen.log:
         if event.correlation and event.causation is None and event.aggregate != "access":
             made[event.correlation].append(event)
+    asked = {command.key for command in seen.commands}
+    for event in seen.log:
+        theirs = event.place[:2] == ("rokhas", "dossier") and event.what in BY_PEOPLE and not event.causation
+        if theirs and event.correlation not in asked and json.loads(event.payload).get("channel") != "import":
+            yield Finding("A1", f"{event.what} of {event.subject} and nobody asked for it")
     for command in seen.commands:
         events = [e for e in made.get(command.key, ()) if e.aggregate == command.aggregate]
         types = [event.what for event in events]
@@ -121,7 +128,9 @@ def sequences(seen: Evidence) -> Iterator[Finding]:
 
 
 def broker(seen: Evidence) -> Iterator[Finding]:
-    """A3: the distinct events on Kafka are those of the logs, on their topics, by their keys."""
+    """A3: the distinct events on Kafka are those of the logs, on their topics, by their keys, and each says
+    what the log says.
+    """
     log = {event.id: event for event in seen.log}
     sent = {record.id for record in seen.sent if record.id and record.place[2] not in seen.declared}
     for identifier in log.keys() - sent:
@@ -135,6 +144,9 @@ def broker(seen: Evidence) -> Iterator[Finding]:
     for record in sorted(seen.sent, key=lambda r: (r.topic, r.partition, r.offset)):
         if record.id is None or record.place[2] in seen.declared:
             continue
+        logged = log.get(record.id)
+        if logged and (differs := _differs(record, logged)):
+            yield Finding("A3", f"{differs} of {logged.place} {logged.seq} is another on Kafka")
         homes[record.place].add((record.topic, record.partition))
         if seen.orderly and record.seq > last.get(record.place, 0) + 1:
             yield Finding(
@@ -144,6 +156,18 @@ def broker(seen: Evidence) -> Iterator[Finding]:
     for place, where in homes.items():
         if len(where) > 1:
             yield Finding("A3", f"{place} is in several partitions: {sorted(where)}")
+
+
+def _differs(record: Sent, event: Logged) -> str:
+    """In what a record is not its event; empty when it is."""
+    same = {
+        "the topic": record.topic == f"jamaa.{event.service}.{event.aggregate}.events",
+        "the key": record.key == event.subject,
+        "the subject": record.place == event.place,
+        "the number": record.seq == event.seq,
+        "type or payload": record.told == digest(event.type, event.payload),
+    }
+    return next((what for what, holds in same.items() if not holds), "")
 
 
 def consumers(seen: Evidence) -> Iterator[Finding]:
@@ -185,7 +209,9 @@ def effects(seen: Evidence) -> Iterator[Finding]:
 
 
 def leftovers(seen: Evidence) -> Iterator[Finding]:
-    """A5: nothing is pending, parked or buried that no scenario declared."""
+    """A5: nothing is pending, parked, buried or skipped that no scenario declared."""
+    for consumer, place, seq in seen.skipped:
+        yield Finding("A5", f"{consumer} was told to skip {seq} of {place}")
     for service, counts in seen.counts.items():
         for what, count in counts.items():
             if count:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any, Final
 from uuid import UUID
 
@@ -36,7 +37,9 @@ TOTALS: Final = "SELECT source, aggregate, subject, events FROM witness.total"
 FILES: Final = "SELECT id::text, state, version FROM rokhas.dossier"
 CLOCKS: Final = """
     SELECT id::text, rule, state, version, elapsed_at,
-      next_at <= msg.legal_now() AND next_try <= clock_timestamp() AS due FROM deadlines.clock"""
+      next_at <= msg.legal_now() IS TRUE OR state = 'running' AND settled_at <= msg.legal_now() IS TRUE AS due
+    FROM deadlines.clock"""
+"""Also one that nobody would look at again: `next_at` is when its service will, `settled_at` when it must."""
 NUMBERS: Final = """
     SELECT collectivity, split_part(reference, '/', 2)::int, split_part(reference, '/', 3)::int
     FROM rokhas.dossier WHERE reference ~ '^[0-9.]+/[0-9]{4}/[0-9]{5}$' ORDER BY 1, 2, 3"""
@@ -82,6 +85,9 @@ class Sent:
     id: UUID | None = None
     place: Place = ("", "", "")
     seq: int = 0
+    key: str = ""
+    told: bytes = b""
+    """The digest of type and payload."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,6 +99,7 @@ class Evidence:
     heads: Mapping[Place, int] = field(default_factory=dict)
     inbox: Mapping[tuple[str, Place], tuple[int, str]] = field(default_factory=dict)
     skipped: frozenset[tuple[str, Place, int]] = frozenset()
+    """What two persons had a consumer pass over, without what a scenario had them."""
     counts: Mapping[str, Counter[str]] = field(default_factory=dict)
     sent: Sequence[Sent] = ()
     trace: Sequence[tuple[Place, int]] = ()
@@ -217,4 +224,12 @@ def recorded(record: Any) -> Sent:
     except Undecodable:
         return Sent(*where)
     place = (envelope.source.strip("/"), envelope.aggregate, envelope.subject)
-    return Sent(*where, envelope.id, place, envelope.sequence)
+    key = (record.key or b"").decode(errors="replace")
+    told = digest(envelope.type, record.value)
+    return Sent(*where, envelope.id, place, envelope.sequence, key, told)
+
+
+def digest(kind: str, payload: str | bytes) -> bytes:
+    """What an event says, in few bytes: a hundred thousand are compared with what the log says."""
+    said = payload if isinstance(payload, bytes) else payload.encode()
+    return blake2b(kind.encode() + b"\0" + said, digest_size=8).digest()

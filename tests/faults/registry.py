@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.faults.cluster import Cluster
+from tests.faults.evidence import Place
 from tests.faults.load import Crowd
 from tests.faults.observer import Observer
 
@@ -31,6 +32,8 @@ class Trial:
     chance: random.Random
     declared: set[str] = field(default_factory=set)
     figures: dict[str, Any] = field(default_factory=dict)
+    skipped: set[tuple[str, Place, int]] = field(default_factory=set)
+    """What a scenario had two persons skip."""
     orderly: bool = True
     sound: bool = True
     """False while a broken variant runs, which may never heal."""

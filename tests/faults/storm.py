@@ -13,14 +13,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import uvloop
-
 from shared.time import casablanca
 from tests.faults.checker import findings
 from tests.faults.cluster import Cluster, Stuck, cluster, disks, workplace
 from tests.faults.evidence import gather
 from tests.faults.heal import settled
-from tests.faults.run import tell
+from tests.faults.run import lived, tell
 from tests.faults.seeds import Batch, imported
 
 FILES: Final = 10_000
@@ -230,9 +228,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make storm", description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="of the amounts")
     told = parser.parse_args()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        wrong = runner.run(run(told.scale))
-    sys.exit(1 if wrong else 0)
+    sys.exit(1 if lived(run(told.scale)) else 0)
 
 
 if __name__ == "__main__":

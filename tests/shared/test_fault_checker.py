@@ -1,6 +1,12 @@
 """The checker of `make faults` bites: evidence that is sound passes, each promise broken once is caught."""
 
+import asyncio
+import contextlib
 import json
+import socket
+import struct
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,13 +14,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
+import httpx
 import pytest
 
 from tests.faults.checker import Finding, findings
-from tests.faults.evidence import Evidence, Logged, Place, Sent
+from tests.faults.evidence import Evidence, Logged, Place, Sent, digest
 from tests.faults.journal import Command, Outcome
 from tests.faults.registry import scenarios
-from tests.faults.run import Result, judged
+from tests.faults.run import Result, judged, lived
 from tests.faults.seeds import Batch
 
 DUE = datetime(2026, 12, 7, tzinfo=UTC)
@@ -28,7 +35,7 @@ READS = {
 
 
 def event(place: Place, seq: int, what: str, *, by: str | None = None, cause: str | None = None) -> Logged:
-    told: dict[str, Any] = {"complete": True, "answered": True, "generation": 0}
+    told: dict[str, Any] = {"complete": True, "answered": True, "generation": 0, "channel": "portal"}
     told |= {"effective_at": DUE.isoformat(), "answer_by": DUE.isoformat()}
     return Logged(
         id=uuid5(UUID(int=1), f"{place} {seq}"),
@@ -69,7 +76,7 @@ LOG = [
 
 def sent(of: Logged, offset: int) -> Sent:
     topic = f"jamaa.{of.service}.{of.aggregate}.events"
-    return Sent(topic=topic, partition=3, offset=offset, id=of.id, place=of.place, seq=of.seq)
+    return Sent(topic, 3, offset, of.id, of.place, of.seq, key=of.subject, told=digest(of.type, of.payload))
 
 
 def sound(**changes: Any) -> Evidence:
@@ -140,6 +147,7 @@ BROKEN: dict[str, tuple[str, Broken]] = {
         "A1",
         lambda: sound(log=_log(event(FILE, 4, "submitted", by="submit")), heads={FILE: 4, CLOCK: 2}),
     ),
+    "an event without a command": ("A1", lambda: sound(commands=[command("draft")])),
     "a gap": ("A2", lambda: sound(log=_log(without=0))),
     "an order that is not that of positions": ("A2", lambda: sound(log=[LOG[1], LOG[0], *LOG[2:]])),
     "a head beyond its events": ("A2", lambda: sound(heads={FILE: 4, CLOCK: 2})),
@@ -175,6 +183,10 @@ BROKEN: dict[str, tuple[str, Broken]] = {
         "A4",
         lambda: sound(log=_log(event(CLOCK, 3, "started", cause="e2")), heads={FILE: 3, CLOCK: 3}),
     ),
+    "an event that was skipped": (
+        "A5",
+        lambda: sound(skipped=frozenset({("deadlines.clocks", FILE, 2)})),
+    ),
     "an event still pending": ("A5", lambda: sound(counts={"rokhas": Counter(pending=1)})),
     "an event still parked": ("A5", lambda: sound(counts={"deadlines": Counter(parked=2)})),
     "a clock that is due and silent": ("A6", lambda: sound(clocks=_clock(due=True))),
@@ -190,6 +202,22 @@ BROKEN: dict[str, tuple[str, Broken]] = {
         lambda: sound(log=_log(event(FILE, 4, "refused")), heads={FILE: 4, CLOCK: 2}),
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("what", "changes"),
+    [
+        ("the topic", {"topic": "jamaa.rokhas.file.events"}),
+        ("the key", {"key": CLOCK[2]}),
+        ("the subject", {"place": (*FILE[:2], "another")}),
+        ("the number", {"seq": 2}),
+        ("type or payload", {"told": digest(LOG[0].type, "{}")}),
+        ("type or payload", {"told": digest(LOG[1].type, LOG[0].payload)}),
+    ],
+)
+def test_a_record_that_is_not_its_event_is_caught(what: str, changes: dict[str, Any]) -> None:
+    seen = sound(sent=[replace(sound().sent[0], **changes), *sound().sent[1:]])
+    assert [finding for finding in findings(seen) if finding.promise == "A3" and what in finding.what]
 
 
 @pytest.mark.parametrize("case", BROKEN)
@@ -228,6 +256,37 @@ def test_a_verdict(name: str, trouble: list[str], found: list[str], verdict: str
     result = Result(scenario, "passed", 0, list(trouble))
     judged(result, [Finding(promise, "seen") for promise in found])
     assert result.verdict == verdict
+
+
+def test_a_connection_that_is_reset_is_an_error_of_transport_however_busy_the_harness_is() -> None:
+    """A process that is killed resets what it accepted: else one such answer ends the whole trial."""
+
+    async def busy() -> None:
+        while True:
+            time.sleep(0.005)  # noqa: ASYNC251  # the loop looks at a connection later than it is reset
+            await asyncio.sleep(0)
+
+    async def asked(port: int) -> list[BaseException]:
+        working = asyncio.create_task(busy())
+        async with httpx.AsyncClient(trust_env=False) as client:
+            tries = (client.post(f"http://127.0.0.1:{port}") for _ in range(20))
+            failed = await asyncio.gather(*tries, return_exceptions=True)
+        working.cancel()
+        return [one for one in failed if isinstance(one, BaseException)]
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def reset() -> None:
+            with contextlib.suppress(OSError):  # closed: the test is over
+                while True:
+                    connection, _ = server.accept()
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    connection.close()
+
+        threading.Thread(target=reset, daemon=True).start()
+        failed = lived(asked(server.getsockname()[1]))
+    assert len(failed) == 20
+    assert [one for one in failed if not isinstance(one, httpx.TransportError)] == []
 
 
 def test_the_names_of_ten_thousand_files_are_written_out_once() -> None:

@@ -134,11 +134,13 @@ async def _mend(trial: Trial, subject: str) -> None:
                 consumer = next(c for c in service.consumers if c.name == stuck.consumer)
                 settings = settings_for(service.name, trial.cluster.variables)
                 inbox = Inbox(service.name, consumer, database, bus_of(settings))
-                producer = databases[stuck.key[0].strip("/")]
+                producer_name = stuck.key[0].strip("/")
+                producer = databases[producer_name]
                 await operate.propose_skip(
                     database, producer, consumer.name, stuck.key, stuck.sequence, by="one", reason="no event"
                 )
                 await operate.confirm_skip(inbox, producer, stuck.key, stuck.sequence, by="two")
+                trial.skipped.add((consumer.name, (producer_name, *stuck.key[1:]), stuck.sequence))
                 skipped += 1
             async with trial.cluster.sql(service.name) as sql:
                 letters = await sql.fetch(LETTERS)
