@@ -147,11 +147,17 @@ def test_photos_are_shown_by_a_persons_word_one_by_one() -> None:
     made = cases.acknowledged(attachments=files)
     for wrong in ("c", "d"):
         with pytest.raises(Invalid, match="photo_unknown"):
-            made.publish(photos=(wrong,), by=AGENT, now=NOW)
-    assert made.publish(photos=("b",), by=AGENT, now=NOW).photos == 1
-    assert [one.public for one in made.attachments] == [False, True, False]
+            made.publish(photos={wrong: "x"}, by=AGENT, now=NOW)
+    with pytest.raises(Invalid, match="photo_unreadable"):
+        made.publish(photos={"a": None}, by=AGENT, now=NOW)
+    assert made.publish(photos={"b": "x"}, by=AGENT, now=NOW).photos == 1
+    assert [(one.public, one.shown_as) for one in made.attachments] == [
+        (False, None),
+        (True, "x"),
+        (False, None),
+    ]
     made.withhold(REASONS, by=AGENT, now=NOW)
-    assert not any(one.public for one in made.attachments)
+    assert not any(one.public or one.shown_as for one in made.attachments)
     assert (made.published, made.to_review) == (False, False)
 
 

@@ -1,10 +1,12 @@
 """What everybody may see of a report: rules point out, a person decides."""
 
+import asyncio
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, Field
 
 from services.chikaya.api.common import (
@@ -19,9 +21,14 @@ from services.chikaya.api.common import (
 )
 from services.chikaya.domain import Action, Report, State
 from services.chikaya.domain.moderation import Concern, flags_in, proposed, rules
+from services.chikaya.domain.photo import NoPicture, bare
 from services.chikaya.store import reports
 from shared.db import Tx
-from shared.http import Body, Instant, Listing, Page, Router, Texts
+from shared.errors import NotFound
+from shared.files import StoredFile, files_of
+from shared.http import Body, Configured, Instant, Listing, Page, Router, Texts
+from shared.http.files import record
+from shared.settings import Settings
 
 router = Router(prefix="")
 
@@ -89,7 +96,8 @@ class ToReviewOut(BaseModel):
 class PublicationIn(Body):
     """`text`: with cuts, for each of which `[…]` stands; without it, the text is shown as it was written.
     `reply`: the last reply as it is shown, word for word or with cuts; without it none is. `photos`: those
-    that are shown, and no other. `reasons`, where rules point out what is shown nevertheless.
+    that are shown, and no other; everybody gets the picture alone, without where and with what it was taken.
+    `reasons`, where rules point out what is shown nevertheless.
     """
 
     text: Written | None = None
@@ -113,10 +121,40 @@ async def to_review(
     return paging.page(found, key=lambda one: (one.received_at, one.id), to=ToReviewOut.of)
 
 
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """`copies` are of the photos by digest: the picture alone, or None."""
+
+    body: PublicationIn
+    copies: dict[str, StoredFile | None]
+
+
+async def copied(body: PublicationIn, settings: Configured) -> Publication:
+    """Before the transaction, for it asks the object store: a copy that nothing refers to does no harm. Whose
+    the photos are, the report says.
+    """
+    return Publication(body, {digest: await _copy(settings, digest) for digest in body.photos})
+
+
+async def _copy(settings: Settings, digest: str) -> StoredFile | None:
+    store = files_of(settings)
+    try:
+        content = b"".join([chunk async for chunk in await store.open(digest)])
+        picture = await asyncio.to_thread(bare, content)
+    except (NotFound, NoPicture):
+        return None
+    return await store.put(picture, name="photo")
+
+
 @router.post("/reports/{report_id}/publication")
-async def publish(report: Annotated[Change, changing(Action.PUBLISH)], body: PublicationIn) -> ReportOut:
+async def publish(
+    asked: Annotated[Publication, Depends(copied)], report: Annotated[Change, changing(Action.PUBLISH)]
+) -> ReportOut:
     """Replaces what was shown before."""
-    event = report.report.publish(body.text, body.reply, tuple(body.photos), body.reasons, **report.who)
+    body, photos = asked.body, {of: copy.sha256 if copy else None for of, copy in asked.copies.items()}
+    event = report.report.publish(body.text, body.reply, photos, body.reasons, **report.who)
+    for copy in filter(None, asked.copies.values()):
+        await record(report.tx, copy)
     return await report.answer(event)
 
 

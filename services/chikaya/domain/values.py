@@ -104,11 +104,14 @@ class Contact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A content by its digest, in the object store. `public` once a person has looked at it."""
+    """A content by its digest, in the object store. `public` once a person has said that everybody sees it:
+    not this content, which stays as it came, but the picture alone, by its digest `shown_as`.
+    """
 
     file: str
     media_type: str
     public: bool = False
+    shown_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,9 @@
 """What everybody may see of a report: a person decides, whatever the rules point out."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
 from services.chikaya.domain.moderation import demand_redaction, flags_in
 from services.chikaya.domain.report.core import A, Core
@@ -16,17 +18,19 @@ class Publishing(Core):
         self,
         text: str | None = None,
         reply: str | None = None,
-        photos: tuple[str, ...] = (),
+        photos: Mapping[str, str | None] = MappingProxyType({}),
         reasons: str | None = None,
         *,
         by: Actor,
         now: datetime,
     ) -> told.Published:
         """Shows the text as it was written, or `text`, which is it with cuts; of the last reply what `reply`
-        says of it, and none where it says nothing; of the images those by digest, and no other.
+        says of it, and none where it says nothing; of the images those by digest, and no other. `photos` says
+        of each the digest of the picture alone, or None where it is none.
 
-        Raises Conflict `category_not_public`; Invalid `not_a_redaction`, `no_reply`, `photo_unknown`, and
-        `flagged` where a rule finds something in what would be shown and no reasons are given.
+        Raises Conflict `category_not_public`; Invalid `not_a_redaction`, `no_reply`, `photo_unknown`,
+        `photo_unreadable`, and `flagged` where a rule finds something in what would be shown and no reasons
+        are given.
         """
         self._may(A.PUBLISH, by)
         if not self.listed.public:
@@ -47,8 +51,19 @@ class Publishing(Core):
             answered = legible(reply, "reply")
             demand_redaction(answered, self.replies[-1].text, "reply")
         images = {one.file for one in self.attachments if one.media_type.startswith("image/")}
-        if unknown := set(photos) - images:
+        if unknown := photos.keys() - images:
             raise Invalid("photo_unknown", "No image of this report.", field="photos", photos=sorted(unknown))
+        if damaged := sorted(one for one, shown_as in photos.items() if shown_as is None):
+            raise Invalid(
+                "photo_unreadable",
+                {
+                    "ar": "هذه الصورة تالفة أو ناقصة: لا يمكن عرضها للعموم.",
+                    "fr": "Cette photo est abîmée ou incomplète : elle ne peut être montrée au public.",
+                    "en": "This photo is damaged or incomplete: it cannot be shown to everybody.",
+                },
+                field="photos",
+                photos=damaged,
+            )
         flags = sorted({flag.rule for flag in (*flags_in(shown), *flags_in(answered or ""))})
         if flags and reasons is None:
             raise Invalid(
@@ -70,11 +85,11 @@ class Publishing(Core):
             replies=len(self.replies),
             reasons=why,
         )
-        self.attachments = tuple(replace(one, public=one.file in photos) for one in self.attachments)
+        self._show(photos)
         self.published = True
         cut = shown != self.text or (answered is not None and answered != self.replies[-1].text)
         return self._announce(
-            told.Published, published_at=now, redacted=cut, flags=tuple(flags), photos=len(set(photos))
+            told.Published, published_at=now, redacted=cut, flags=tuple(flags), photos=len(photos)
         )
 
     def withhold(self, reasons: str, *, by: Actor, now: datetime) -> told.Withheld:
@@ -87,6 +102,11 @@ class Publishing(Core):
             replies=len(self.replies),
             reasons=legible(reasons, "reasons"),
         )
-        self.attachments = tuple(replace(one, public=False) for one in self.attachments)
+        self._show({})
         self.published = False
         return self._announce(told.Withheld, withheld_at=now)
+
+    def _show(self, photos: Mapping[str, str | None]) -> None:
+        self.attachments = tuple(
+            replace(one, public=one.file in photos, shown_as=photos.get(one.file)) for one in self.attachments
+        )
