@@ -128,7 +128,7 @@ def test_the_engines_are_those_that_the_journeys_run_on() -> None:
 
 
 def test_the_server_may_write_where_it_archives() -> None:
-    """A new volume is root's: without this nothing is archived, and the journal grows until the disk is full."""
+    """A new volume is root's: without this nothing is archived, and the journal fills the disk."""
     server = COMPOSE["services"]["postgres"]
     mounted = {volume.partition(":")[2] for volume in server["volumes"]}
     given = set(re.findall(r"chown postgres: (\S+)", " ".join(server["entrypoint"])))
