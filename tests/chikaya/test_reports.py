@@ -280,6 +280,23 @@ async def test_it_closes_once_the_time_to_reopen_is_over(
     assert problem(late) == (409, "period_over")
 
 
+async def test_a_clock_of_an_earlier_round_that_is_heard_late_ends_nothing(
+    api: Api, clock_says: Says, happened: Happened
+) -> None:
+    """Deadlines hears of a reply and of its reopening after a while: what it says then is of the first."""
+    report, due = await filed(api), datetime.now(UTC) - timedelta(hours=1)
+    await answered(api, report)
+    await step(api, report, "reopening", "citizen", {"reasons": REASONS})
+    for change in ("started", "elapsed"):
+        await clock_says(report, change, due, "chikaya.reopening", ordinal=1)
+    assert (await happened(report))[-1] == "reopened"
+    await answered(api, report)
+    assert "reopen" in (await shown(api, report))["actions"]
+    for change in ("started", "elapsed"):
+        await clock_says(report, change, due, "chikaya.reopening", ordinal=2)
+    assert (await happened(report))[-1] == "closed"
+
+
 # -- everybody
 
 

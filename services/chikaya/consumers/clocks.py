@@ -25,6 +25,7 @@ class ClockFacts:
     aggregate: str
     aggregate_id: str
     rule: str
+    ordinal: int = 1
     answer_by: datetime | None = None
     last_day: date | None = None
     provisional: bool = False
@@ -32,7 +33,11 @@ class ClockFacts:
 
     def clock(self) -> Clock:
         return Clock(
-            rule=self.rule, answer_by=self.answer_by, last_day=self.last_day, provisional=self.provisional
+            rule=self.rule,
+            ordinal=self.ordinal,
+            answer_by=self.answer_by,
+            last_day=self.last_day,
+            provisional=self.provisional,
         )
 
 

@@ -116,13 +116,14 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """A period of the report as `deadlines` counts it."""
+    """A period of the report as `deadlines` counts it. `ordinal` counts the clocks of the rule, from 1."""
 
     rule: str
     answer_by: datetime | None
     last_day: date | None
     provisional: bool
     elapsed_at: datetime | None = None
+    ordinal: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

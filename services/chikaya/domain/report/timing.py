@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from services.chikaya.domain.report.core import LIMITS, REOPENING, Core, S
+from services.chikaya.domain.report.core import LIMITS, REOPENING, REPLY_AGAIN, Core, S
 from services.chikaya.domain.states import OPEN
 from services.chikaya.domain.values import Clock
 from services.chikaya.events import ReportEvent
@@ -12,7 +12,12 @@ from services.chikaya.events import report as told
 
 class Timing(Core):
     def observe(self, clock: Clock) -> told.DeadlineKnown | None:
-        """A date, a new one, or none while it is suspended. What passed already stays passed."""
+        """A date, a new one, or none while it is suspended. What passed already stays passed; what is said
+        late of a round that is over changes nothing.
+        """
+        round_of = {REPLY_AGAIN: self.round - 1, REOPENING: self.round}
+        if clock.ordinal < round_of.get(clock.rule, 1):
+            return None
         known = self.clocks.get(clock.rule)
         if known is not None and replace(known, elapsed_at=None) == clock:
             return None
