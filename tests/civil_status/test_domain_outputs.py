@@ -8,14 +8,16 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.civil_status.domain.correction import Correction
+from services.civil_status.domain.mentions import sentence
 from services.civil_status.domain.outputs import Output, fold
-from services.civil_status.domain.values import CHANGEABLE, restated
-from services.civil_status.events import ActKind, MentionKind
+from services.civil_status.domain.values import CHANGEABLE, Declarant, Name, Person, restated
+from services.civil_status.events import ActKind, MentionKind, Origin
 from shared.errors import Conflict, Invalid, NotFound
+from shared.time import civil_day, day_text
 from tests.civil_status.cases import BORN, COURT, NOW, OFFICER, act, marry
 
 DAY = timedelta(days=1)
@@ -57,6 +59,30 @@ def test_the_three_outputs_of_one_life() -> None:
     assert extract["died_on"] == BORN.isoformat()
     assert set(extract["blocks"]) == {"event", "subject", "father", "mother"}
     assert "occupation" not in extract["blocks"]["father"]
+
+
+def test_a_copy_has_the_relation_in_words_and_the_day_of_the_drafting_where_it_is_known() -> None:
+    made = act()
+    declarant = Declarant(person=made.blocks.subject, relation="father")
+    made.blocks = replace(made.blocks, declarant=declarant)
+    copy = fold(made, Output.FULL_COPY)
+    assert copy["blocks"]["declarant"]["relation_text"]["fr"] == "le père"
+    assert copy["drawn_up_on"] == civil_day(NOW).isoformat()
+    made.origin = Origin.DIGITISED
+    assert fold(made, Output.FULL_COPY)["drawn_up_on"] is None, "the day of the keying is not that of the act"
+
+
+def test_the_margin_reads_as_people_write() -> None:
+    """A day and a sex in words; a name in one script."""
+    made = act()
+    judged(made, {"event.on": BORN.isoformat(), "subject.sex": "female"})
+    text = made.mentions[-1].text
+    assert day_text(BORN)["fr"] in text["fr"]
+    assert "féminin" in text["fr"]
+    assert "أنثى" in text["ar"]
+    assert not {"female", BORN.isoformat()} & set(text["ar"].replace(".", "").split())
+    half = Person(given=Name(ar="مريم"), family=Name(ar="العلمي", latin="Alami"))
+    assert "مريم العلمي" in sentence(MentionKind.MARRIAGE, "1", BORN, half, {})["fr"]
 
 
 @pytest.mark.parametrize(
@@ -124,6 +150,7 @@ VALUES = {
 }
 
 
+@settings(deadline=None)  # whichever example comes first reads the rules from their file
 @given(
     st.lists(
         st.sampled_from(sorted(field for field in CHANGEABLE if not field.startswith("spouse"))),

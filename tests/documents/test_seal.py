@@ -57,6 +57,20 @@ def test_markup_in_a_name_is_printed_as_it_is(tmp_path: Path) -> None:
     assert "root:" not in said
 
 
+@pytest.mark.parametrize("number", ["124-2001", "1987-03-02", "12/2024/06.141.01.0-01", "2024/1201-77"])
+def test_a_number_of_several_parts_keeps_their_order_in_an_arabic_line(tmp_path: Path, number: str) -> None:
+    """Left to the bidirectional algorithm, the parts around a hyphen change sides: the page would say another
+    number than its seal.
+    """
+    said = replace(PLAIN, fields=(), mentions=({"ar": f"ملخص عدد {number}، بتاريخه"},))
+    page = written(tmp_path / "page.pdf", rendered(said, id=ID, day=DAY, url=URL, token="A" * 300))
+    run = [program("pdftotext", "poppler-utils"), "-bbox", str(page), "-"]
+    words = subprocess.run(run, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert re.search(rf">،?{re.escape(number)}[^0-9]*</word>", words), (
+        "as it stands on the page, from the left"
+    )
+
+
 def test_both_letterheads_stand_on_the_same_lines(tmp_path: Path) -> None:
     """In Arabic and in French: a line of one, drawn taller, once pushed the next one off its own."""
     ranks = ("أ", "ب", "ج", "د", "ه")

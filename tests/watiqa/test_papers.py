@@ -5,15 +5,18 @@ them; rendered, because a page that nobody has drawn is not known to fit.
 import itertools
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any, Final
 
 import pytest
 
 from services.watiqa.domain import Request
+from services.watiqa.domain.catalogue import countries
 from services.watiqa.domain.papers import died, paper
+from services.watiqa.domain.spelled import in_letters
 from services.watiqa.domain.values import Statement
 from services.watiqa.events.request import Delivery
-from shared.documents.content import Content
+from shared.documents.content import Content, printable
 from shared.documents.render import png
 from shared.errors import Invalid
 from tests.documents.samples import DAY, ID, INJECTION, URL
@@ -44,7 +47,11 @@ def said(**changes: Any) -> dict[str, Any]:
         "father": person({"ar": "محمد", "latin": "Mohammed"}, occupation="أستاذ", address="12 زنقة مراكش"),
         "mother": person({"ar": "فاطمة", "latin": "Fatima"}),
         "spouse": None,
-        "declarant": {"person": person({"ar": "محمد", "latin": "Mohammed"}), "relation": "father"},
+        "declarant": {
+            "person": person({"ar": "محمد", "latin": "Mohammed"}),
+            "relation": "father",
+            "relation_text": {"ar": "الأب", "fr": "le père", "en": "the father"},
+        },
     }
     return {
         "output": "full_copy",
@@ -53,6 +60,7 @@ def said(**changes: Any) -> dict[str, Any]:
         "year": 1987,
         "number": 42,
         "identifier": "00000000195",
+        "drawn_up_on": "1987-03-05",
         "blocks": blocks | changes.pop("blocks", {}),
         "mentions": [],
     } | changes
@@ -67,7 +75,7 @@ def mention(n: int, kind: str = "marriage") -> dict[str, Any]:
     return {"kind": kind, "text": text}
 
 
-LONGER: Final = {"long_names", "twenty_mentions"}  # what may go on to a second page
+LONGER: Final = {"long_names": 2, "twenty_mentions": 3}  # the pages that they may take
 BLANK: Final = 5_000  # bytes that a page without a line on it would not have at 60 dpi
 SAMPLES: Final[dict[str, dict[str, Any]]] = {
     "plain": said(),
@@ -106,7 +114,7 @@ def drawn(content: Content) -> list[bytes]:
 def test_every_document_of_every_act_is_drawn(document: str, sample: str) -> None:
     content = paper(of(document), SAMPLES[sample], NOW)
     pages = drawn(content)
-    assert len(pages) <= (2 if sample in LONGER else 1)
+    assert len(pages) <= LONGER.get(sample, 1)
     assert all(page.startswith(b"\x89PNG") and len(page) > BLANK for page in pages)
     labels = {field.label["fr"].partition(" / ")[0] for field in content.fields}
     assert {"N° de l'acte", "Bureau d'état civil"} <= labels
@@ -157,16 +165,76 @@ def test_a_copy_says_all_that_the_act_has_of_a_person_and_nothing_that_nobody_st
     bare: dict[str, Any] = dict.fromkeys(("father", "mother", "spouse", "declarant"))
     copy = paper(of("death_full_copy"), said(kind="death", blocks=bare | {who: block}), NOW)
     printed = [(field.label["fr"], field.value) for field in copy.fields]
+    of_whom = {"subject": "", "father": " (père)", "spouse": " (conjoint)", "declarant": " (déclarant)"}[who]
     told = [
-        ("Date de naissance", {"und": "1950"}),
-        ("Nationalité", {"und": "FR"}),
-        ("Lieu de naissance", {"fr": "Marseille"}),
-        ("Profession", {"ar": "نجار"}),
+        (f"Date de naissance{of_whom}", {"und": "1950"}),
+        (f"Nationalité{of_whom}", {"ar": "فرنسا", "fr": "France"}),
+        (f"Lieu de naissance{of_whom}", {"fr": "Marseille"}),
+        (f"Profession{of_whom}", {"ar": "نجار"}),
     ]
     at = printed.index(told[0])
     assert printed[at : at + len(told)] == told
-    assert [label for label, _ in printed].count("Nationalité") == 1
+    assert len([label for label, _ in printed if label.startswith("Nationalité")]) == 1
     assert drawn(copy)
+
+
+def printed(document: str, **changes: Any) -> dict[str, Mapping[str, str]]:
+    return {field.label["fr"]: field.value for field in paper(of(document), said(**changes), NOW).fields}
+
+
+def test_a_copy_says_who_declared_and_when_it_was_drawn_up() -> None:
+    copy = printed("birth_full_copy")
+    assert copy["Qualité du déclarant"] == {"ar": "الأب", "fr": "le père"}
+    assert copy["Acte dressé le"] == {"ar": "الخميس 5 مارس 1987", "fr": "jeudi 5 mars 1987"}
+    keyed = printed("birth_full_copy", drawn_up_on=None)
+    assert "Acte dressé le" not in keyed, "of an act keyed from paper only the day of the keying is known"
+    assert "Acte dressé le" not in printed("birth_extract", output="extract")
+
+
+def test_the_office_is_told_from_the_others_of_its_commune() -> None:
+    """Each numbers its own acts."""
+    office = printed("birth_extract")["Bureau d'état civil"]
+    assert office == {"ar": "الدار البيضاء، مكتب 01", "fr": "Casablanca, bureau 01"}
+
+
+@pytest.mark.parametrize(
+    ("day", "ar", "fr"),
+    [
+        (
+            "1987-03-02",
+            "الثاني من مارس سنة ألف وتسعمائة وسبع وثمانين",
+            "deux mars mille neuf cent quatre-vingt-sept",
+        ),
+        ("2001-01-01", "فاتح يناير سنة ألفين وواحدة", "premier janvier deux mille un"),
+        ("2011-08-31", "الحادي والثلاثون من غشت سنة ألفين وإحدى عشرة", "trente et un août deux mille onze"),
+        (
+            "1921-02-11",
+            "الحادي عشر من فبراير سنة ألف وتسعمائة وإحدى وعشرين",
+            "onze février mille neuf cent vingt et un",
+        ),
+        (
+            "1980-10-20",
+            "العشرون من أكتوبر سنة ألف وتسعمائة وثمانين",
+            "vingt octobre mille neuf cent quatre-vingts",
+        ),
+        ("1900-04-18", "الثامن عشر من أبريل سنة ألف وتسعمائة", "dix-huit avril mille neuf cents"),
+        (
+            "1971-07-30",
+            "الثلاثون من يوليوز سنة ألف وتسعمائة وإحدى وسبعين",
+            "trente juillet mille neuf cent soixante et onze",
+        ),
+        ("2018-12-12", "الثاني عشر من دجنبر سنة ألفين وثماني عشرة", "douze décembre deux mille dix-huit"),
+    ],
+)
+def test_a_day_stands_in_letters_beside_the_digits(day: str, ar: str, fr: str) -> None:
+    assert in_letters(date.fromisoformat(day)) == {"ar": ar, "fr": fr}
+
+
+def test_every_day_has_letters_of_its_own() -> None:
+    first = date(1915, 1, 1)
+    days = [first + timedelta(days=n) for n in range(0, 111 * 365, 5)]
+    for language in ("ar", "fr"):
+        assert len({in_letters(day)[language] for day in days}) == len(days)
 
 
 def test_the_margin_is_on_the_copies_and_the_sheet_says_what_follows_from_it() -> None:
@@ -181,6 +249,14 @@ def test_the_margin_is_on_the_copies_and_the_sheet_says_what_follows_from_it() -
 def test_a_multilingual_extract_has_every_label_in_three_languages() -> None:
     fields = paper(of("multilingual_extract"), SAMPLES["plain"], NOW).fields
     assert all(" / " in field.label["fr"] for field in fields)
+
+
+def test_the_name_of_every_state_can_be_printed() -> None:
+    names = [name for state in countries().values() for name in (state["ar"], state["fr"])]
+    assert [printable(name) for name in names] == names
+    assert printed("birth_full_copy", blocks={"father": person(YASSINE, nationality="ZZ")})[
+        "Nationalité (père)"
+    ] == {"und": "ZZ"}, "what is no State stands as the register has it"
 
 
 def test_who_is_dead_is_known_from_either_output() -> None:

@@ -60,7 +60,14 @@ SCRIPTS: Final[dict[str, Names]] = {
     "latin": {"ar": "بالحروف اللاتينية", "fr": "en caractères latins", "en": "in Latin letters"},
     "tifinagh": {"ar": "بتيفيناغ", "fr": "en tifinagh", "en": "in Tifinagh"},
 }
+SEXES: Final[dict[str, Names]] = {
+    "female": {"ar": "أنثى", "fr": "féminin", "en": "female"},
+    "male": {"ar": "ذكر", "fr": "masculin", "en": "male"},
+}
 SPOUSE: Final[Names] = {"ar": " مع {}", "fr": " avec {}", "en": " with {}"}
+
+COMMAS: Final[Names] = {"ar": "، ", "fr": ", ", "en": ", "}
+COLONS: Final[Names] = {"ar": ": ", "fr": " : ", "en": ": "}
 
 
 def label(field: str, language: str) -> str:
@@ -73,9 +80,17 @@ def label(field: str, language: str) -> str:
 
 
 def called(person: Person, language: str) -> str:
-    """Arabic names in an Arabic sentence; Latin ones in the others where they are known."""
+    """Arabic names in an Arabic sentence; Latin ones in the others where all of them are known."""
     names = [person.given] + ([person.family] if person.family else [])
-    return " ".join(name.ar if language == "ar" or name.latin is None else name.latin for name in names)
+    latin = [name.latin for name in names if name.latin is not None]
+    return " ".join(latin if language != "ar" and len(latin) == len(names) else [name.ar for name in names])
+
+
+def reading(field: str, value: str, language: str) -> str:
+    """A new value as people read it."""
+    if field == "event.on":
+        return day_text(date.fromisoformat(value))[language]
+    return SEXES[value][language] if field == "subject.sex" else value
 
 
 def sentence(
@@ -90,8 +105,9 @@ def sentence(
             with_spouse=SPOUSE[language].format(name) if name else "",
             day=days[language],
             reference=reference,
-            changes="، ".join(f"{label(f, language)}: {v}" for f, v in sorted(changes.items()))
-            if language == "ar"
-            else ", ".join(f"{label(f, language)}: {v}" for f, v in sorted(changes.items())),
+            changes=COMMAS[language].join(
+                f"{label(field, language)}{COLONS[language]}{reading(field, value, language)}"
+                for field, value in sorted(changes.items())
+            ),
         )
     return written

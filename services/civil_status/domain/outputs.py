@@ -6,9 +6,11 @@ from typing import Any, Final
 
 from services.civil_status.domain.act import Act
 from services.civil_status.domain.dates import RegisterDate
+from services.civil_status.domain.declarants import declarants
 from services.civil_status.domain.values import Mention, tree
-from services.civil_status.events import ActKind, MentionKind
+from services.civil_status.events import ActKind, MentionKind, Origin
 from shared.errors import NotFound
+from shared.time import civil_day
 
 
 class Output(StrEnum):
@@ -47,8 +49,11 @@ def fold(act: Act, output: Output, at: datetime | None = None) -> dict[str, Any]
         "number": act.number,
         "identifier": act.identifier,
         "drawn_up_at": act.drawn_up_at.isoformat().replace("+00:00", "Z"),
+        "drawn_up_on": _drawn_up_on(act),
     }
     original = tree(act.blocks)
+    if declarant := original["declarant"]:
+        declarant["relation_text"] = declarants().of(act.kind).get(declarant["relation"])
     if output is Output.COPY:
         return head | {"blocks": original, "mentions": [_entry(one) for one in noted]}
     latest = _restated(original, noted)
@@ -61,6 +66,13 @@ def fold(act: Act, output: Output, at: datetime | None = None) -> dict[str, Any]
         for block, names in ESSENTIAL.items()
     }
     return head | {"blocks": essential} | ({"died_on": next(iter(deaths), None)} if _birth(act) else {})
+
+
+def _drawn_up_on(act: Act) -> str | None:
+    """The day of the drafting, which is part of the act; of one that was keyed from paper the register knows
+    the day of the keying alone.
+    """
+    return None if act.origin is Origin.DIGITISED else civil_day(act.drawn_up_at).isoformat()
 
 
 def _birth(act: Act) -> bool:

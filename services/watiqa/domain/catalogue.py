@@ -190,3 +190,9 @@ def read(folder: Path = FOLDER) -> Catalogue:
 @cache
 def catalogue() -> Catalogue:
     return read()
+
+
+@cache
+def countries() -> Mapping[str, Names]:
+    """By the code of ISO 3166-1, of two letters. Raises `BadData` with file and line."""
+    return Source(FOLDER / "countries.yaml", dict[str, Names]).value

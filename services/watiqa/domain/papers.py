@@ -5,8 +5,9 @@ from datetime import date, datetime
 from itertools import chain
 from typing import Any, Final
 
-from services.watiqa.domain.catalogue import Layout, catalogue
+from services.watiqa.domain.catalogue import Layout, Output, catalogue, countries
 from services.watiqa.domain.request import Request
+from services.watiqa.domain.spelled import in_letters
 from services.watiqa.domain.values import Statement
 from shared.data import Names
 from shared.documents.content import Content, Field, Texts
@@ -22,6 +23,7 @@ LABELS: Final[dict[str, Names]] = {
     "identifier": {"ar": "المعرف", "fr": "Identifiant", "en": "Identifier"},
     "birth": {"ar": "تاريخ الولادة", "fr": "Date de naissance", "en": "Date of birth"},
     "death": {"ar": "تاريخ الوفاة", "fr": "Date de décès", "en": "Date of death"},
+    "in_letters": {"ar": "التاريخ بالحروف", "fr": "En toutes lettres", "en": "In words"},
     "hijri": {"ar": "الموافق (هجري)", "fr": "Date hégirienne", "en": "Hijri date"},
     "hijri_computed": {
         "ar": "الموافق حسابا",
@@ -37,6 +39,8 @@ LABELS: Final[dict[str, Names]] = {
     "mother": {"ar": "الأم", "fr": "Mère", "en": "Mother"},
     "spouse": {"ar": "الزوج(ة)", "fr": "Conjoint", "en": "Spouse"},
     "declarant": {"ar": "المصرح", "fr": "Déclarant", "en": "Declarant"},
+    "relation": {"ar": "صفة المصرح", "fr": "Qualité du déclarant", "en": "Declarant's relation"},
+    "drawn_up_on": {"ar": "تاريخ تحرير الرسم", "fr": "Acte dressé le", "en": "Drawn up on"},
     "occupation": {"ar": "المهنة", "fr": "Profession", "en": "Occupation"},
     "birthplace": {"ar": "مكان الازدياد", "fr": "Lieu de naissance", "en": "Place of birth"},
     "address": {"ar": "العنوان", "fr": "Adresse", "en": "Address"},
@@ -44,6 +48,13 @@ LABELS: Final[dict[str, Names]] = {
     "status": {"ar": "الحالة العائلية", "fr": "Situation de famille", "en": "Marital status"},
     "seen_on": {"ar": "شوهد(ت) على قيد الحياة بتاريخ", "fr": "Vu(e) en vie le", "en": "Seen alive on"},
 }
+OF: Final[dict[str, Names]] = {
+    "father": {"ar": "الأب", "fr": "père", "en": "father"},
+    "mother": {"ar": "الأم", "fr": "mère", "en": "mother"},
+    "spouse": {"ar": "الزوج(ة)", "fr": "conjoint", "en": "spouse"},
+    "declarant": {"ar": "المصرح", "fr": "déclarant", "en": "declarant"},
+}
+"""Of whom a detail is, said on its own line: a page may end before it."""
 SEX: Final[dict[str, Names]] = {
     "female": {"ar": "أنثى", "fr": "féminin", "en": "female"},
     "male": {"ar": "ذكر", "fr": "masculin", "en": "male"},
@@ -56,7 +67,7 @@ STATUS: Final[dict[str, Names]] = {
 NOTES: Final[dict[Layout, Names]] = {
     Layout.RECORD: {
         "ar": "حرر طبقا للسجل الوطني للحالة المدنية"
-        " (القانون 36-21، المادتان 14 و43؛ المرسوم 2.22.04، المادتان 44 و45).",
+        " (القانون 36.21، المادتان 14 و43؛ المرسوم 2.22.04، المادتان 44 و45).",
         "fr": "Délivré d'après le registre national de l'état civil"
         " (loi 36-21, art. 14 et 43 ; décret 2-22-04, art. 44 et 45).",
     },
@@ -69,7 +80,11 @@ NOTES: Final[dict[Layout, Names]] = {
         "fr": "Délivré sur la déclaration de l'intéressé et au vu des preuves produites.",
     },
 }
-NOTES[Layout.MULTILINGUAL] = NOTES[Layout.SHEET] = NOTES[Layout.RECORD]
+NOTES[Layout.SHEET] = NOTES[Layout.RECORD]
+NOTES[Layout.MULTILINGUAL] = NOTES[Layout.RECORD] | {
+    "fr": NOTES[Layout.RECORD]["fr"].removesuffix(".") + " / Issued from the national civil status register"
+    " (law 36-21, art. 14 and 43; decree 2-22-04, art. 44 and 45)."
+}
 
 DETAILS: Final = ("birthplace", "occupation", "address")
 HIJRI: Final[dict[str, tuple[str, ...]]] = {
@@ -105,9 +120,9 @@ def paper(request: Request, said: Said | None, now: datetime) -> Content:
             mentions = tuple(_two(one["text"]) for one in said.get("mentions", ()))
     return Content(
         issuer=_letterhead(request.collectivity),
-        title=_translated(request.listed.title, both=layout is Layout.MULTILINGUAL),
+        title=_titled(request.listed.title, both=layout is Layout.MULTILINGUAL),
         reference=reference,
-        issued=_two(day_text(civil_day(now))),
+        issued=_titled(day_text(civil_day(now)), both=layout is Layout.MULTILINGUAL),
         holder=holder,
         fields=tuple(lines),
         mentions=mentions,
@@ -128,8 +143,10 @@ def _event(layout: Layout, said: Said) -> Iterator[Field]:
     both = layout is Layout.MULTILINGUAL
     event, subject = said["blocks"]["event"], said["blocks"]["subject"]
     yield _line("number", {"und": _reference(said)}, both=both)
-    yield _line("office", _place(said["office"].rpartition("-")[0]), both=both)
+    yield _line("office", _office(said["office"]), both=both)
     yield _line(said["kind"], _day(event["on"], both=both), both=both)
+    if layout is Layout.RECORD and event["on"].get("day"):
+        yield _line("in_letters", in_letters(_date(event["on"])))
     if hijri := event["on"].get("hijri"):
         label = "hijri_computed" if event["on"].get("hijri_computed") else "hijri"
         yield _line(label, _hijri(hijri, both=both), both=both)
@@ -142,7 +159,7 @@ def _event(layout: Layout, said: Said) -> Iterator[Field]:
     if subject.get("sex"):
         yield _line("sex", _translated(SEX[subject["sex"]], both=both), both=both)
     if layout is Layout.RECORD:
-        yield from _details(subject)
+        yield from _details(subject, "")
 
 
 def _people(layout: Layout, blocks: Said) -> Iterator[Field]:
@@ -151,30 +168,38 @@ def _people(layout: Layout, blocks: Said) -> Iterator[Field]:
         if person := blocks.get(who):
             yield _line(who, _called(person), both=both)
             if layout is Layout.RECORD:
-                yield from _details(person)
+                yield from _details(person, who)
     if layout is Layout.RECORD and blocks.get("declarant"):
-        declarant = blocks["declarant"]["person"]
-        yield _line("declarant", _called(declarant))
-        yield from _details(declarant)
+        declarant = blocks["declarant"]
+        yield _line("declarant", _called(declarant["person"]))
+        if relation := declarant.get("relation_text"):
+            yield _line("relation", _two(relation))
+        yield from _details(declarant["person"], "declarant")
 
 
-def _details(person: Said) -> Iterator[Field]:
+def _details(person: Said, who: str) -> Iterator[Field]:
     """What a copy says of somebody besides the name: all that the act has (2-22-04 art. 44); an extract has
     none of it. The register takes a nationality for Moroccan where nobody stated another.
     """
+    details: dict[str, Texts] = {}
     if person.get("born"):
-        yield _line("birth", _day(person["born"], both=False))
-    if person.get("nationality", "MA") != "MA":
-        yield _line("nationality", {"und": person["nationality"]})
-    for detail in DETAILS:
-        if person.get(detail):
-            yield _line(detail, _own(person[detail]))
+        details["birth"] = _day(person["born"], both=False)
+    if (state := person.get("nationality", "MA")) != "MA":
+        details["nationality"] = _two(countries()[state]) if state in countries() else {"und": state}
+    details |= {detail: _own(person[detail]) for detail in DETAILS if person.get(detail)}
+    for detail, value in details.items():
+        label = _two(LABELS[detail])
+        if who:
+            label = {language: f"{words} ({OF[who][language]})" for language, words in label.items()}
+        yield Field(label=label, value=value)
 
 
 def _standing(layout: Layout, said: Said, now: datetime) -> Iterator[Field]:
     if layout is Layout.LIFE:
         yield _line("seen_on", _two(day_text(civil_day(now))))
         return
+    if said["output"] != Output.EXTRACT and layout is Layout.RECORD and said.get("drawn_up_on"):
+        yield _line("drawn_up_on", _two(day_text(date.fromisoformat(said["drawn_up_on"]))))
     if layout is Layout.SHEET:
         noted = [one["kind"] for one in said["mentions"] if one["kind"] in STATUS]
         yield _line("status", _two(STATUS[noted[-1] if noted else ""]))
@@ -203,6 +228,11 @@ def _translated(text: Names, *, both: bool) -> Texts:
     return {"ar": text["ar"], "fr": f"{text['fr']} / {text['en']}" if both else text["fr"]}
 
 
+def _titled(text: Names, *, both: bool) -> Texts:
+    """What the template prints of its own accord in a third language where there is one."""
+    return dict(text) if both else _two(text)
+
+
 def _called(person: Said) -> Texts:
     """In every script in which the register has the given name; a family name that one lacks is left out."""
     names = [person["given"]] + ([person["family"]] if person.get("family") else [])
@@ -222,11 +252,15 @@ def _stated(statement: Statement) -> Texts:
 def _day(on: Said, *, both: bool) -> Texts:
     """As exact as the register knows it."""
     if on.get("day"):
-        return _translated(day_text(date(on["year"], on["month"], on["day"])), both=both)
+        return _translated(day_text(_date(on)), both=both)
     if on.get("month"):
         named = {lang: f"{names.split()[on['month'] - 1]} {on['year']}" for lang, names in MONTHS.items()}
         return _translated(named, both=both)
     return {"und": str(on["year"])}
+
+
+def _date(on: Said) -> date:
+    return date(on["year"], on["month"], on["day"])
 
 
 def _hijri(day: str, *, both: bool) -> Texts:
@@ -245,9 +279,11 @@ def _own(text: str) -> Texts:
     return {"ar": text} if arabic else {"fr": text}
 
 
-def _place(code: str) -> Texts:
-    place = territory().get(code)
-    return {"ar": place.name_ar, "fr": place.name_fr}
+def _office(code: str) -> Texts:
+    """A commune may have several, and each numbers its own acts."""
+    commune, _, number = code.rpartition("-")
+    place = territory().get(commune)
+    return {"ar": f"{place.name_ar}، مكتب {number}", "fr": f"{place.name_fr}, bureau {number}"}
 
 
 def _letterhead(code: str) -> tuple[Names, ...]:
