@@ -37,6 +37,8 @@ FLIGHTS: Final = 2  # of one statement at a time: one is answered while the next
 HUNG_SECONDS: Final = 75.0  # longer than any statement may take: nobody is there any more
 EVERYBODYS: Final = frozenset({"25", "53", "57"})  # classes of SQLSTATE: a standby, no room, a shutdown
 MOST: Final = 16  # that share a transaction, and wait for each other's locks
+TOLD: Final = 8  # of them at a time: the loop looks at its sockets before it goes on
+FIRST: Final = 2  # the same while nothing is under way: PostgreSQL waits for what they ask next
 NOTHING: Final = SimpleResultMetaData([])
 
 Statement = TextClause | TextualSelect
@@ -245,9 +247,18 @@ class Gathering:
             if not isinstance(error, Exception):
                 raise
             return
-        for one, row in zip(batch, rows, strict=True):
+        self._tell(deque(zip(batch, rows, strict=True)))
+
+    def _tell(self, answers: deque[tuple[_Asked, Row[*tuple[Any, ...]]]]) -> None:
+        """Some, and the others when the loop comes round again. Told all at once they would stay together for
+        ever: PostgreSQL idle while they are told, this process idle while they are under way.
+        """
+        some = TOLD if self.pool.under_way else FIRST
+        for one, row in [answers.popleft() for _ in range(min(some, len(answers)))]:
             if not one.answer.done():
                 one.answer.set_result(row)
+        if answers:
+            asyncio.get_running_loop().call_soon(self._tell, answers)
 
     async def _rows(self, session: Session, values: list[list[Any]]) -> Sequence[Row[*tuple[Any, ...]]]:
         try:
@@ -285,6 +296,7 @@ class Pool:
         self._idle: list[Session] = []
         self._free = asyncio.Semaphore(size)
         self._closed = False
+        self.under_way = 0
         self._gatherings: dict[str, Gathering] = {}
 
     async def gathered(self, writes: Writes, place: str) -> Row[*tuple[Any, ...]]:
@@ -300,9 +312,11 @@ class Pool:
     async def session(self) -> AsyncIterator[Session]:
         """Raises SQLAlchemy's TimeoutError when none is free in time; the driver's errors of connecting."""
         session = await self.take()
+        self.under_way += 1
         try:
             yield session
         finally:
+            self.under_way -= 1
             await self.give(session)
 
     async def take(self) -> Session:

@@ -52,6 +52,16 @@ async def test_no_more_than_some_go_together(pool: Pool) -> None:
     assert len({row[1] for row in rows}) == 3
 
 
+async def test_what_the_first_ask_next_leaves_before_the_last_are_told(pool: Pool) -> None:
+    async def twice(by: int) -> tuple[Any, Any]:
+        return await asking(pool, by), await asking(pool, by)
+
+    found = await asyncio.gather(*(twice(by) for by in range(1, MOST + 1)))
+    assert len({first[1] for first, _ in found}) == 1
+    assert [second[0] for _, second in found] == [100 // by for by in range(1, MOST + 1)]
+    assert found[0][1][1] != found[-1][1][1]
+
+
 async def test_of_those_in_one_place_one_goes_with_the_others(pool: Pool) -> None:
     one, other, third = await asyncio.gather(
         asking(pool, 1, "here"), asking(pool, 2, "there"), asking(pool, 4, "here")
