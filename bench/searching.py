@@ -6,11 +6,12 @@ What is timed is asked for the first time, so that nothing it needs is in memory
 import asyncio
 import gc
 import json
+import os
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier
@@ -23,12 +24,16 @@ import uvloop
 from bench.country import MILLION, UNIQUE, Country
 from bench.harness import Options, Result, interleaved, medians
 from bench.spellings import otherwise
+from services.civil_status.api.common import read_by_another
+from services.civil_status.api.exchanges import not_suspended
+from services.civil_status.domain import Action
 from services.civil_status.domain.search import Wanted
 from services.civil_status.events import ActKind
-from services.civil_status.store import acts
+from services.civil_status.store import acts, lookup
+from services.civil_status.store.lookup import Place
 from services.civil_status.store.search import search
 from shared.auth import Actor, Role
-from shared.db import Database, Tx
+from shared.db import Database
 from shared.territory import territory
 
 SEARCHES: Final = 400  # of each kind with so many clients
@@ -42,29 +47,20 @@ class Question(Protocol):
     @property
     def by(self) -> Actor: ...
 
-    async def asked(self, tx: Tx) -> bool:
-        """Whether the answer has the act."""
+    async def asked(self, database: Database, by: Actor) -> bool:
+        """As the route asks, with the entry in the register of reads. Whether the answer has the act."""
 
 
 @dataclass(frozen=True, slots=True)
-class Numbered:
+class LookedUp:
+    """By its place in the registers, or by an identifier."""
+
     by: Actor
-    kind: ActKind
-    office: str
-    year: int
-    number: int
+    wanted: Place | str
 
-    async def asked(self, tx: Tx) -> bool:
-        return await acts.numbered(tx, self.kind, self.office, self.year, self.number) is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Identified:
-    by: Actor
-    identifier: str
-
-    async def asked(self, tx: Tx) -> bool:
-        return bool(await acts.identified(tx, self.identifier))
+    async def asked(self, database: Database, by: Actor) -> bool:
+        async with database.transaction(by, arrival=lookup.arrival(self.wanted, Action.LOOK_UP)) as tx:
+            return lookup.found(tx) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +69,12 @@ class Named:
     wanted: Wanted
     act: UUID
 
-    async def asked(self, tx: Tx) -> bool:
-        answer = await search(tx, self.wanted, most=SHOWN)
-        return self.act in {act.id for act, _ in answer.found}
+    async def asked(self, database: Database, by: Actor) -> bool:
+        async with database.transaction(by) as tx:
+            await not_suspended(tx)
+            found = [act for act, _ in (await search(tx, self.wanted, most=SHOWN)).found]
+            await read_by_another(tx, Action.LOOK_UP, *found)
+        return self.act in {act.id for act in found}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,19 +117,17 @@ async def _asked(
     taken: list[float] = []
     found, chance = 0, random.Random(1)
 
-    async def client(numbers: Iterator[Question]) -> None:
+    async def client(reader: str, numbers: Iterator[Question]) -> None:
         nonlocal found
         for question in numbers:
             await asyncio.sleep(2 * pause * chance.random())
             before = time.perf_counter()
-            async with database.transaction(question.by) as tx:
-                hit = await question.asked(tx)
-            found += hit
+            found += await question.asked(database, replace(question.by, subject=reader))
             taken.append(1000 * (time.perf_counter() - before))
 
     async def all_(some: Sequence[Question]) -> None:
         numbers = iter(some)
-        await asyncio.gather(*(client(numbers) for _ in range(clients)))
+        await asyncio.gather(*(client(f"bench-{os.getpid()}-{n}", numbers) for n in range(clients)))
 
     try:
         await all_(warm)  # connections are open, statements prepared, what is imported late is there
@@ -239,12 +236,9 @@ async def exact(api: str, country: Country, options: Options, size: int) -> Resu
     def numbered() -> list[Question]:
         drawn = chance.choices(holding, [one.share for one in holding], k=SEARCHES)
         return [
-            Numbered(
+            LookedUp(
                 officer(one.office.rpartition("-")[0]),
-                ActKind(one.kind),
-                one.office,
-                one.year,
-                chance.randint(1, one.numbers(size)),
+                Place(ActKind(one.kind), one.office, one.year, chance.randint(1, one.numbers(size))),
             )
             for one in drawn
         ]
@@ -256,15 +250,15 @@ async def exact(api: str, country: Country, options: Options, size: int) -> Resu
             " ORDER BY identifier LIMIT 1",
             f"{chance.randrange(9 * 10**8):09d}00",
         )
-        identified.append(Identified(officer(row["collectivity"]), row["identifier"]))
+        identified.append(LookedUp(officer(row["collectivity"]), row["identifier"]))
     again = numbered()
 
     async def bare(one: Question) -> None:
-        assert isinstance(one, Numbered)
+        assert isinstance(one, LookedUp)
         assert await country.admin.fetchrow(
-            f"SELECT {acts.COLUMNS} FROM civil_status.act WHERE office = $1 AND year = $2 AND kind = $3"
+            f"SELECT {acts.COLUMNS} FROM civil_status.act WHERE kind = $1 AND office = $2 AND year = $3"
             " AND number = $4",
-            *(one.office, one.year, one.kind.value, one.number),
+            *one.wanted,
         )
 
     await country.warm(UNIQUE, "act_identifier")

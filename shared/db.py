@@ -179,22 +179,27 @@ class Tx:
         """What `EMIT` is told."""
         if event.TYPE not in stream.types:
             raise TypeError(f"{event.TYPE} is not declared in the stream {stream.topic}")
-        headers = {
-            "actor": self.actor.subject,
-            "correlation_id": self.correlation_id,
-            "causation_id": self.causation_id,
-            "traceparent": self.traceparent,
-            "tracestate": self.tracestate,
-        }
         return {
             "aggregate": stream.aggregate,
             "subject": str(subject),
             "type": event.TYPE,
             "collectivity": collectivity,
             "payload": event.payload(),
-            "headers": json.dumps({k: v for k, v in headers.items() if v is not None}),
+            "headers": self.headers,
             "occurred_at": self.now,
         }
+
+    @property
+    def headers(self) -> str:
+        """Of every event: who, and in the course of what."""
+        said = {
+            "actor": self.actor.subject,
+            "correlation_id": self.correlation_id,
+            "causation_id": self.causation_id,
+            "traceparent": self.traceparent,
+            "tracestate": self.tracestate,
+        }
+        return json.dumps({k: v for k, v in said.items() if v is not None})
 
     @property
     def waits(self) -> bool:
@@ -205,7 +210,8 @@ class Tx:
 class Arrival:
     """What reads the one aggregate of a command, told `:subject, :communes, :provinces, :key`: a function of
     its service whose first columns are what `msg.arrive` and, in the statement that reads the aggregate,
-    `msg.unanswered` give.
+    `msg.unanswered` give. Without a key nothing is saved of it: it reads, and may `msg.emit` itself that it
+    was read, with `:headers`; a connection that dies meanwhile may announce that twice, never not at all.
     """
 
     statement: Statement
@@ -245,8 +251,8 @@ class Database:
             if arrival is None:
                 row = await tx.open(BEGIN if claim is None else CLAIM)
             else:
-                asked = arrival.statement, {**scope, **arrival.params}
-                row = tx.arrived = await self.pool.gathered([asked], scope["key"])
+                asked = arrival.statement, {**scope, "headers": tx.headers, **arrival.params}
+                row = tx.arrived = await self.pool.gathered([asked], scope.get("key", actor.subject))
             tx.now = row[0]
             tx.claimed = claim is not None and row[1]
             yield tx

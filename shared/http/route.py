@@ -94,11 +94,8 @@ class Unit:
     actor: Actor
     fingerprint: bytes
     first: bool = True
+    unlocked: bool = False
     claim: idempotency.Claim | None = None
-
-    @property
-    def unlocked(self) -> bool:
-        return self.claim is not None and self.claim.tx.arrived is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +111,7 @@ class Caller:
     async def begin(self, reads: Arrival | None = None) -> Tx:
         """`reads` is the one aggregate of a command, which a second attempt reads under its lock."""
         unit: Unit = self.request.scope[UNIT]
+        unit.unlocked = reads is not None and unit.first
         arrival = ARRIVAL.get()
         site: Site = self.request.app.state.site
         claim = idempotency.wanted(self.request, unit.fingerprint) if self.idempotent else None
@@ -124,7 +122,7 @@ class Caller:
                 traceparent=arrival.traceparent,
                 tracestate=arrival.tracestate,
                 claim=claim,
-                arrival=reads if claim and unit.first else None,
+                arrival=reads if unit.first else None,
             )
         )
         if claim is not None:

@@ -9,9 +9,10 @@ import pytest
 from services.civil_status.app import SERVICE
 from shared.service import Service
 from tests.support.databases import Databases, ServiceDatabase
+from tests.support.round_trips import asked
 from tests.support.services import At, Happened, api, at, clock_event, happened, hear, own
 
-__all__ = ["At", "Happened", "Says", "api", "at", "civil_status", "clock_says", "happened", "own"]
+__all__ = ["At", "Happened", "Says", "api", "asked", "at", "civil_status", "clock_says", "happened", "own"]
 
 Says = Callable[..., Awaitable[None]]
 

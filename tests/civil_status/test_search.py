@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
@@ -133,6 +134,19 @@ async def test_every_search_is_in_the_register_of_reads_with_its_reason(
     assert await happened("agent") == ["read", "missed"]
 
 
+@pytest.mark.parametrize("more", [{}, {"father_given": "Ahmed", "mother_given": "Fatima"}])
+async def test_a_search_takes_eight_round_trips_however_many_names(
+    api: Api, register: None, asked: list[str], more: dict[str, str]
+) -> None:
+    assert await numbers(api, given="Mohamed", family="Benali")  # statements are prepared
+    asked.clear()
+    assert await numbers(api, given="Mohamed", family="Benali", **more)
+    begin, _, misses, names, walked, read, entry, commit = asked
+    assert (begin, commit) == ("BEGIN", "COMMIT")
+    said = {"civil_status.missed": misses, "alike": names, "unnest": walked, "mention": read, "emit": entry}
+    assert all(word in sql for word, sql in said.items()), asked
+
+
 async def test_spelling_is_no_guessing_but_a_guesser_spells_no_more(api: Api, register: None) -> None:
     for _ in range(MOST_MISSES + 1):
         assert await numbers(api, given="Zineb", family="Tazi") == []
@@ -195,3 +209,32 @@ async def test_each_pair_of_names_is_one_descent_of_an_index(
         ]
     assert [f"{part}_name" for part in pair(wanted)] in ways
     assert wanted.family is None or len(ways) == 1
+
+
+async def test_indexes_made_while_the_office_works_are_kept(civil_status: ServiceDatabase) -> None:
+    """As the decision page says it, then the migration; without them the migration makes them."""
+    root = Path(__file__).parents[2]
+    page = (root / "docs/decisions/0053-a-register-of-55-million.md").read_text(encoding="utf-8")
+    beforehand = [one for one in page.split("```sql\n")[1].split("```")[0].split(";") if one.strip()]
+    migration = (root / "services/civil_status/migrations/0014_pairs.sql").read_text(encoding="utf-8")
+    oids = (
+        "SELECT i.indexrelid, pg_get_indexdef(i.indexrelid) LIKE '%number > 0%' AS of_all FROM pg_index i"
+        " WHERE i.indexrelid IN ('civil_status.act_parents'::regclass, 'civil_status.act_couple'::regclass)"
+        " ORDER BY 1"
+    )
+    connection = await asyncpg.connect(civil_status.migrator_dsn)
+    try:
+        await connection.execute("DROP INDEX civil_status.act_couple")  # as before 0012
+        for statement in beforehand:
+            await connection.execute(statement)
+        made = await connection.fetch(oids)
+        await connection.execute(migration)
+        assert await connection.fetch(oids) == made
+        await connection.execute(
+            "DROP INDEX civil_status.act_couple;"
+            " CREATE INDEX act_couple ON civil_status.act (father_name, mother_name)"
+        )
+        await connection.execute(migration)
+        assert [one["of_all"] for one in await connection.fetch(oids)] == [True, True]
+    finally:
+        await connection.close()

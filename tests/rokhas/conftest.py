@@ -11,6 +11,7 @@ from sqlalchemy import text
 from services.rokhas.app import SERVICE
 from shared.service import Service
 from tests.support.databases import Databases, ServiceDatabase
+from tests.support.round_trips import asked
 from tests.support.services import At, Happened, api, at, clock_event, envelope_of, happened, hear, own
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Happened",
     "Says",
     "api",
+    "asked",
     "at",
     "clock_says",
     "deliver",

@@ -1,13 +1,9 @@
 """How often a request asks the database: what nobody would notice until it is measured (0036)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
-from asyncpg.prepared_stmt import PreparedStatement
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -19,28 +15,6 @@ from tests.support.http import Api
 
 VERSION = text("SELECT version FROM rokhas.dossier WHERE id = :id")
 SCOPE = text("SELECT current_setting('app.subject', true), current_setting('app.communes', true)")
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the driver sends, a round trip each."""
-    seen: list[str] = []
-
-    def counting(
-        real: Callable[..., Awaitable[Any]], said: Callable[..., str]
-    ) -> Callable[..., Awaitable[Any]]:
-        async def counted(self: Any, *arguments: Any, **options: Any) -> Any:
-            seen.append(said(self, *arguments))
-            return await real(self, *arguments, **options)
-
-        return counted
-
-    execute = asyncpg.Connection.execute
-    for how in ("fetch", "fetchmany"):
-        fetch = getattr(PreparedStatement, how)
-        monkeypatch.setattr(PreparedStatement, how, counting(fetch, lambda ready, *_: str(ready.get_query())))
-    monkeypatch.setattr(asyncpg.Connection, "execute", counting(execute, lambda _, sql, *__: str(sql)))
-    return seen
 
 
 async def test_a_submission_takes_two(api: Api, rokhas: ServiceDatabase, asked: list[str]) -> None:

@@ -26,11 +26,12 @@ from services.civil_status.domain.consent import Confidence, Consent, minimised,
 from services.civil_status.domain.permissions import may_read
 from services.civil_status.events import ActKind
 from services.civil_status.events.consent import ExchangeAnswered, ExchangeGround, ExchangeRefused
-from services.civil_status.store import acts, consents
+from services.civil_status.store import acts, consents, lookup
+from services.civil_status.store.lookup import Place
 from shared.access import PURPOSE
 from shared.db import Tx
 from shared.errors import Conflict, Forbidden, Invalid, TooMany
-from shared.http import PUBLIC, Body, Instant, Listing, Page, Refusal, Router, Texts, refused
+from shared.http import PUBLIC, Body, Caller, Instant, Listing, Page, Refusal, Router, Texts, refused
 
 router = Router(prefix="")
 
@@ -86,6 +87,15 @@ class LookupIn(Body):
     year: Year | None = None
     kind: ActKind | None = None
     number: Number | None = None
+
+    def place(self) -> Identifier | Place:
+        """Raises Invalid `lookup_criteria` for both, neither, or half a place."""
+        place = (self.kind, self.office, self.year, self.number)
+        if self.identifier is not None and place == (None,) * 4:
+            return self.identifier
+        if self.identifier is None and self.kind and self.office and self.year and self.number:
+            return Place(self.kind, self.office, self.year, self.number)
+        raise Invalid("lookup_criteria", "Give the identifier, or the kind, office, year and number.")
 
 
 class LookupOut(BaseModel):
@@ -214,35 +224,33 @@ async def exchange(
 
 @router.post("/lookups", dependencies=[Reason], response_model=LookupOut)
 async def look_up(
-    tx: Annotated[Tx, authorize(Action.LOOK_UP, idempotent=False, limit="60/minute")],
+    caller: Annotated[Caller, authorize.caller(Action.LOOK_UP, idempotent=False, limit="60/minute")],
     body: LookupIn,
     response: Response,
 ) -> LookupOut | Refusal:
     """Acts by their number, or by the identifier of a person: those of the caller's territory."""
-    await not_suspended(tx)
-    found = [act for act in await _looked_up(tx, body) if may_read(tx.actor, act.collectivity, act.parties)]
+    place = body.place()
+    tx = await caller.begin(lookup.arrival(place, Action.LOOK_UP))
+    act = lookup.found(tx)  # the usual: one act, and that it was read
+    found = [] if act is None else [act]
     if not found:
-        await consents.missed(tx, PURPOSE.get())
-        return refused(acts.act_unknown())
-    await read_by_another(tx, Action.LOOK_UP, *found)
+        await not_suspended(tx)
+        found = [
+            one for one in await _looked_up(tx, place) if may_read(tx.actor, one.collectivity, one.parties)
+        ]
+        if not found:
+            await consents.missed(tx, PURPOSE.get())
+            return refused(acts.act_unknown())
+        await read_by_another(tx, Action.LOOK_UP, *found)
     shown = [show(tx, response, act) for act in found]
     del response.headers["ETag"]  # a list has none
     return LookupOut(items=shown)
 
 
-async def _looked_up(tx: Tx, body: LookupIn) -> list[Act]:
-    place = (body.kind, body.office, body.year, body.number)
-    if body.identifier is not None and place == (None,) * 4:
-        return await acts.identified(tx, body.identifier)
-    if (
-        body.identifier is not None
-        or body.kind is None
-        or body.office is None
-        or body.year is None
-        or body.number is None
-    ):
-        raise Invalid("lookup_criteria", "Give the identifier, or the kind, office, year and number.")
-    act = await acts.numbered(tx, body.kind, body.office, body.year, body.number)
+async def _looked_up(tx: Tx, place: Identifier | Place) -> list[Act]:
+    if isinstance(place, str):
+        return await acts.identified(tx, place)
+    act = await acts.numbered(tx, place.kind, place.office, place.year, place.number)
     return [] if act is None else [act]
 
 

@@ -135,6 +135,7 @@ def spelled(ar: str, latin: str | None) -> Spelled:
     return Spelled(fold(ar), fold(latin or ""))
 
 
+@lru_cache(maxsize=200_000)
 def is_arabic(name: str) -> bool:
     return ARABIC.search(name) is not None
 

@@ -23,13 +23,11 @@ RENAMED = text("""
       (act, version, collectivity, event_on, family_name, given_name, father_name, mother_name)
     VALUES (:act, :version, :collectivity, :event_on, :family_name, :given_name, :father_name,
       :mother_name)""")
-THRESHOLD = text("SELECT set_config('pg_trgm.similarity_threshold', '0.45', true)")
-_ALIKE: Final = """
-    SELECT id, ar, latin FROM civil_status.name WHERE ar_key = ANY(:keys)
-    UNION SELECT id, ar, latin FROM civil_status.name WHERE latin <> '' AND latin_key = ANY(:keys)
-    UNION SELECT id, ar, latin FROM civil_status.name WHERE {script} OPERATOR(civil_status.%) :folded
-    LIMIT :most"""
-ALIKE: Final = {script: text(_ALIKE.format(script=script)) for script in ("ar", "latin")}
+ALIKE = text("""
+    SELECT w.part, n.id, n.ar, n.latin
+    FROM unnest(CAST(:parts AS text[]), CAST(:keys AS text[]), CAST(:folded AS text[]),
+      CAST(:arabic AS bool[])) AS w (part, keys, folded, arabic)
+    CROSS JOIN LATERAL civil_status.alike(string_to_array(w.keys, ' '), w.folded, w.arabic, :most) n""")
 GROUP: Final = 5000
 """Names of the dictionary that are ranked for one asked name."""
 COLUMNS: Final = ("family_name", "given_name", "father_name", "mother_name")
@@ -90,11 +88,20 @@ async def renamed(tx: Tx, act: Act, blocks: Mapping[str, Any]) -> None:
     await tx.execute(RENAMED, values)
 
 
-async def alike(tx: Tx, asked: str, *, least: float, most: int) -> dict[int, float]:
-    """Numbers of the names that may be meant, the nearest first, with their likeness (0 to 100)."""
-    await tx.execute(THRESHOLD)
-    script = "ar" if is_arabic(asked) else "latin"
-    values = {"keys": sorted(near(key(asked))), "folded": fold(asked), "most": GROUP}
-    ranked = [(likeness(asked, row.ar, row.latin), row.id) for row in await tx.execute(ALIKE[script], values)]
-    ranked.sort(key=lambda one: (-one[0], one[1]))
-    return {number: score for score, number in ranked[:most] if score >= least}
+async def alike(tx: Tx, asked: Mapping[str, str], *, least: float, most: int) -> dict[str, dict[int, float]]:
+    """For each part that was asked, the numbers of the names that may be meant, the nearest first, with their
+    likeness (0 to 100).
+    """
+    ranked: dict[str, list[tuple[float, int]]] = {part: [] for part in asked}
+    values = {
+        "parts": list(asked),
+        "keys": [" ".join(sorted(near(key(name)))) for name in asked.values()],  # which have no space
+        "folded": [fold(name) for name in asked.values()],
+        "arabic": [is_arabic(name) for name in asked.values()],
+        "most": GROUP,
+    }
+    for part, number, ar, latin in await tx.execute(ALIKE, values):
+        score = likeness(asked[part], ar, latin)
+        if score >= least:
+            ranked[part].append((-score, number))
+    return {part: {number: -score for score, number in sorted(some)[:most]} for part, some in ranked.items()}

@@ -1,10 +1,10 @@
 """Acts by name: the dictionary says which names may be meant, the indexes of acts which acts have them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from itertools import product
+from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
@@ -31,36 +31,45 @@ EVERYWHERE: Final = 200
 # The nearest pair of names first, so that the limit cuts off the farthest: a nested loop keeps the order of
 # `unnest`, where ORDER BY would first fetch what it then throws away. What the caller may see, row-level
 # security asks of each act besides.
+# Numbers are sent as text: the driver looks at each item of a list to see whether it is one.
 _WALK: Final = """
-    SELECT x.* FROM unnest(CAST(:firsts AS int[]), CAST(:seconds AS int[])) AS p (a, b)
+    (SELECT x.* FROM unnest(
+        CAST(CAST(:firsts AS text) AS int[]), CAST(CAST(:seconds AS text) AS int[])) AS p (a, b)
       CROSS JOIN LATERAL (
-        SELECT {columns} FROM civil_status.act WHERE {a}_name = p.a AND {b}_name = p.b AND {conditions}
-        LIMIT :most) x
-    LIMIT :most"""
-_RENAMED: Final = """
-    SELECT act AS {columns} FROM civil_status.renamed WHERE {a}_name = ANY(CAST(:firsts AS int[]))
-      AND {b}_name = ANY(CAST(:seconds AS int[])) AND {conditions} LIMIT :most"""
+        SELECT id, {columns} FROM civil_status.act
+        WHERE {a}_name = p.a AND {b}_name = p.b AND {conditions} AND {acts} LIMIT :most) x
+    LIMIT :most)
+    UNION ALL
+    (SELECT act, {columns} FROM civil_status.renamed
+     WHERE {a}_name = ANY(CAST(CAST(:a AS text) AS int[])) AND {b}_name = ANY(CAST(CAST(:b AS text) AS int[]))
+       AND {conditions} LIMIT :most)"""
 RANKED: Final = (
-    "id, event_on, family_name AS family, given_name AS given, father_name AS father, mother_name AS mother"
+    "event_on, family_name AS family, given_name AS given, father_name AS father, mother_name AS mother"
 )
 FULL = text(f"{acts.SELECT} WHERE id = ANY(CAST(:ids AS uuid[]))").columns(body=JSONB, mentions=JSONB)
 
 
 @lru_cache(maxsize=64)  # all that there are
-def _statement(sql: str, a: str, b: str, asked: tuple[str, ...]) -> TextClause:
-    conditions = " AND ".join(CONDITIONS[name] for name in asked)
-    return text(sql.format(a=a, b=b, columns=RANKED, conditions=conditions))
+def _statement(a: str, b: str, others: tuple[str, ...], of_acts: tuple[str, ...]) -> TextClause:
+    conditions = [DAYS, *(f"{part}_name = ANY(CAST(CAST(:{part} AS text) AS int[]))" for part in others)]
+    return text(
+        _WALK.format(
+            a=a,
+            b=b,
+            columns=RANKED,
+            conditions=" AND ".join(conditions),
+            acts=" AND ".join(OF_ACTS[name] for name in of_acts) or "true",
+        )
+    )
 
 
-CONDITIONS: Final = {
-    "days": "event_on BETWEEN :since AND :until",
+DAYS: Final = "event_on BETWEEN :since AND :until"
+OF_ACTS: Final = {
     "places": "collectivity = ANY(CAST(:places AS text[]))",
     "kind": "kind = :kind",
     "parents": "number > 0",  # of every act: who says so may be answered by an index of parents' names
-    "family": "family_name = ANY(CAST(:family AS int[]))",
-    "father": "father_name = ANY(CAST(:father AS int[]))",
-    "mother": "mother_name = ANY(CAST(:mother AS int[]))",
 }
+"""Of the acts themselves; what was renamed is asked of its act."""
 
 
 Meant = Mapping[str, Mapping[int, float]]
@@ -77,9 +86,7 @@ class Answer:
 
 async def search(tx: Tx, wanted: Wanted, *, most: int) -> Answer:
     """Acts that the caller may see."""
-    meant = {
-        part: await names.alike(tx, asked, least=LEAST, most=SPREAD) for part, asked in wanted.names.items()
-    }
+    meant = await names.alike(tx, wanted.names, least=LEAST, most=SPREAD)
     if not all(meant.values()):
         return Answer(found=(), more=False)
     limit = most + 1 if meant.keys() == set(pair(wanted)) else CANDIDATES
@@ -99,10 +106,9 @@ async def _near(tx: Tx, wanted: Wanted, meant: Meant, limit: int) -> dict[UUID, 
     """Acts that have a pair of the names that are meant: how near each is, by what it said when it was drawn
     up or by what it says since, and its day.
     """
-    rows = (await tx.execute(*walk(tx.actor, wanted, meant, limit))).all()
-    since = (await tx.execute(*_renamed(wanted, meant, limit))).all()
+    rows = await tx.execute(*walk(tx.actor, wanted, meant, limit))
     found: dict[UUID, tuple[float, date]] = {}
-    for row in (*rows, *since):
+    for row in rows:
         score = scored({part: likeness[getattr(row, part)] for part, likeness in meant.items()})
         if row.id not in found or score > found[row.id][0]:
             found[row.id] = score, row.event_on
@@ -117,42 +123,39 @@ def pair(wanted: Wanted) -> tuple[str, str]:
 
 
 def walk(by: Actor, wanted: Wanted, meant: Meant, limit: int) -> tuple[TextClause, dict[str, Any]]:
-    """The statement that finds acts by a pair of names, the nearest first."""
+    """The statement that finds acts by a pair of names, the nearest first, and those that were renamed."""
     a, b = pair(wanted)
-    asked, values = _besides(wanted, meant, limit)
+    # Of the nearest pairs the n-th name of one part has an n-th at most: all others of them are nearer.
     pairs = sorted(
-        product(meant[a].items(), meant[b].items()),
-        key=lambda two: -WEIGHTS[a] * two[0][1] - WEIGHTS[b] * two[1][1],
+        (-WEIGHTS[a] * near_a - WEIGHTS[b] * near_b, one, other)
+        for rank, (one, near_a) in enumerate(meant[a].items(), 1)
+        for other, near_b in islice(meant[b].items(), PAIRS // rank)
     )
     del pairs[PAIRS:]
-    values |= {"firsts": [one[0] for one, _ in pairs], "seconds": [other[0] for _, other in pairs]}
-    if a == "father":
-        asked.append("parents")
+    values: dict[str, Any] = {
+        "firsts": _array(one for _, one, _ in pairs),
+        "seconds": _array(other for _, _, other in pairs),
+        "a": _array(meant[a]),
+        "b": _array(meant[b]),
+        "since": wanted.since or date.min,
+        "until": wanted.until or date.max,
+        "most": limit,
+    }
+    others = sorted(meant.keys() - {a, b})
+    values |= {part: _array(meant[part]) for part in others}
+    of_acts = ["parents"] if a == "father" else []
     places = _places(by)
     if len(places) <= EVERYWHERE:
         values["places"] = places
-        asked.append("places")
+        of_acts.append("places")
     if wanted.kind is not None:
         values["kind"] = wanted.kind.value
-        asked.append("kind")
-    return _statement(_WALK, a, b, tuple(asked)), values
+        of_acts.append("kind")
+    return _statement(a, b, tuple(others), tuple(of_acts)), values
 
 
-def _renamed(wanted: Wanted, meant: Meant, limit: int) -> tuple[TextClause, dict[str, Any]]:
-    a, b = pair(wanted)
-    asked, values = _besides(wanted, meant, limit)
-    return _statement(_RENAMED, a, b, tuple(asked)), values | {
-        "firsts": list(meant[a]),
-        "seconds": list(meant[b]),
-    }
-
-
-def _besides(wanted: Wanted, meant: Meant, limit: int) -> tuple[list[str], dict[str, Any]]:
-    """What is asked besides the pair."""
-    others = sorted(meant.keys() - set(pair(wanted)))
-    values: dict[str, Any] = {part: list(meant[part]) for part in others}
-    values |= {"since": wanted.since or date.min, "until": wanted.until or date.max, "most": limit}
-    return ["days", *others], values
+def _array(numbers: Iterable[int]) -> str:
+    return f"{{{','.join(map(str, numbers))}}}"
 
 
 def _places(by: Actor) -> list[str]:
