@@ -5,9 +5,10 @@ from typing import Final
 
 from services.chikaya.api import router
 from services.chikaya.consumers import CONSUMERS, TASKS
-from services.chikaya.events import ADMINISTRATION, REPORT, SUBSCRIPTION
+from services.chikaya.events import ADMINISTRATION, REPORT, SUBSCRIPTION, YEARLY_REPORT
 from services.chikaya.measure import measure
 from shared.access import access_stream
+from shared.documents import document_stream
 from shared.service import Service
 
 SERVICE: Final = Service(
@@ -18,7 +19,11 @@ SERVICE: Final = Service(
         "en": "Chikaya: complaints, observations and suggestions",
     },
     router=router,
-    streams=(REPORT, ADMINISTRATION, SUBSCRIPTION, access_stream("chikaya")),
+    streams=(
+        *(REPORT, ADMINISTRATION, SUBSCRIPTION, YEARLY_REPORT),
+        access_stream("chikaya"),
+        document_stream("chikaya"),
+    ),
     migrations=Path(__file__).parent / "migrations",
     consumers=CONSUMERS,
     tasks=(*TASKS, measure),

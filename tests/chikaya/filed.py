@@ -1,17 +1,24 @@
 """Bodies as people send them, and reports that are there."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 from sqlalchemy import text
 
 from services.chikaya.consumers.tallies import keep_count
+from services.chikaya.domain.statistics import Figures
+from services.chikaya.domain.yearly_page import YEARLY, page
+from services.chikaya.domain.yearly_report import Account, YearlyReport
+from shared.documents import order
+from shared.documents.desk import ISSUE
 from tests.support.databases import ServiceDatabase
 from tests.support.http import Api
 from tests.support.services import envelope_of
 
 CASABLANCA = "06.141.01.0"
+YEAR = 2025
 ELSEWHERE = "06.371.01.01"
 TEXT = "حفرة كبيرة أمام المدرسة، سقط فيها طفل."
 REASONS = "Les travaux sont programmés au budget de cette année."
@@ -116,6 +123,9 @@ BODIES: dict[str, Any] = {
     "/v1/subscriptions": {"collectivity": CASABLANCA},
     "/v1/anonymous-subscriptions": {"collectivity": CASABLANCA, "contact": {"email": "a@example.ma"}},
     "/subscriptions/{subscription_id}/confirmation": {"code": "2222-2222"},
+    "/yearly-reports/{collectivity}/{year}/proposals": {"proposals": [{"fr": "Une équipe de nuit."}]},
+    "/yearly-reports/{collectivity}/{year}/publication": {},
+    "/yearly-reports/{collectivity}/{year}/correction": {"reasons": {"fr": "Une erreur."}},
 }
 """By the end of the path, for whoever knocks at every door."""
 
@@ -137,8 +147,12 @@ async def complained(sent: Sent, secret: str, photo: str) -> dict[str, str]:
     assert admitted.status_code == 201, admitted.text
     followed = await sent("/chikaya/v1/subscriptions", "citizen", {"collectivity": CASABLANCA})
     assert followed.status_code == 201, followed.text
+    where = f"/chikaya/v1/yearly-reports/{CASABLANCA}/{YEAR}/proposals"
+    proposed = await sent(where, "agent", {"proposals": [{"fr": "Une équipe de nuit."}]})
+    assert proposed.is_success, proposed.text
     return {
         "report_id": report["id"],
+        "year": str(YEAR),
         "into": other.json()["report"]["id"],
         "reference": report["reference"],
         "collectivity": CASABLANCA,
@@ -159,3 +173,16 @@ async def counted(chikaya: ServiceDatabase) -> None:
         rows = (await tx.execute(REPORTS)).all()
         for row in (*rows, *rows):
             await keep_count(tx, envelope_of(row))
+
+
+async def settled(chikaya: ServiceDatabase, digest: str) -> None:
+    """After `complained`: counted, and the yearly report as if sealed, another file for the PDF."""
+    await counted(chikaya)
+    figures = Account(total=Figures.of([]), causes={})
+    at = datetime(YEAR + 1, 1, 11, tzinfo=UTC)
+    report = YearlyReport(collectivity=CASABLANCA, year=YEAR, account=figures, published_at=at)
+    async with chikaya.worker.transaction() as tx:
+        document = await order(
+            tx, about=report.id, collectivity=CASABLANCA, kind=YEARLY, cause="published", content=page(report)
+        )
+        await tx.execute(ISSUE, {"id": document, "at": at, "sha256": digest, "size": 17})

@@ -27,7 +27,7 @@ from shared.log import configure
 from shared.service import Service
 from shared.territory import territory
 from shared.tokens import Tokens
-from tests.chikaya.filed import complained, counted
+from tests.chikaya.filed import complained, settled
 from tests.civil_status.conftest import Says as RegisterSays
 from tests.civil_status.conftest import civil_status, register_clock_says
 from tests.civil_status.filed import registered
@@ -210,7 +210,7 @@ async def world(
             **await asked_for(sent, SECRET, stored.json()["sha256"]),
             **await complained(sent, SECRET, stored.json()["sha256"]),
         )
-        await counted(of_services["chikaya"])
+        await settled(of_services["chikaya"], stored.json()["sha256"])
         async with civil_status.worker.transaction() as tx:
             await margins.wanted(tx, await acts.get(tx, UUID(made.ids["act_id"])))
         path = written(tmp_path / "acts.csv", [line(1), line(2, sex="?")])

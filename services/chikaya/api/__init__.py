@@ -15,8 +15,11 @@ from services.chikaya.api import (
     reports,
     statistics,
     subscriptions,
+    yearly_reports,
 )
 from services.chikaya.api.common import authorize
+from services.chikaya.domain.yearly_page import KINDS
+from shared.documents.api import verification
 from shared.http import PUBLIC, Router
 from shared.http.files import file_routes
 
@@ -35,9 +38,11 @@ for part in (
     public,
     subscriptions,
     statistics,
+    yearly_reports,
 ):
     v1.include_router(part.router)
 v1.include_router(file_routes(authorize.caller(PUBLIC, limit="60/minute"), attachments.SOUND))
+v1.include_router(verification(KINDS))
 router = Router(prefix="")
 router.include_router(v1)
 router.include_router(open311.router)

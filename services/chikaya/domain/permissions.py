@@ -26,6 +26,8 @@ MAY: Final[dict[Action, frozenset[Role]]] = {
     A.REVIEW: OFFICERS,
     A.FOLLOW: _CITIZEN,
     A.STATISTICS: _READS,
+    A.PROPOSE: OFFICERS,
+    A.PUBLISH_YEARLY_REPORT: frozenset({Role.PRESIDENT}),
     A.READ: _CITIZEN | _READS,
     A.READ_NOTES: _READS,
     A.NOTE: _READS,

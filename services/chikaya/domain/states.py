@@ -16,6 +16,8 @@ class Action(StrEnum):
     REVIEW = "review"
     FOLLOW = "follow"
     STATISTICS = "statistics"
+    PROPOSE = "propose"
+    PUBLISH_YEARLY_REPORT = "publish_yearly_report"
     # a report
     READ = "read"
     READ_NOTES = "read_notes"
