@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
+import pytest
 
 from services.civil_status.consumers.matching import answer_once
 from shared.territory import territory
@@ -347,6 +348,40 @@ async def test_who_has_an_act_of_death_gets_no_certificate_of_life(
         assert "death" in found["message"]["en"]
     assert await documents(api, life, "agent") == []
     assert "issued" not in await happened(life)
+
+
+@pytest.mark.parametrize(
+    ("approved", "then"), [(True, ("superseded", None)), (False, ("under_control", "policy"))]
+)
+async def test_an_act_of_death_ends_a_certificate_of_life_before_any_margin_says_so(
+    api: Api, register: Api, world: World, *, approved: bool, then: tuple[str, str | None]
+) -> None:
+    """Between the act of death and its mention may be weeks: what was issued is superseded, and what waits
+    for an officer is asked again; an extract says nothing of a life, and stands.
+    """
+    officer = "civil_status_officer"
+    counter = {"counter": {"identity": "national_card"}, "delivery": "counter"}
+    act = await an_act(register, on="2026-11-02")
+    identifier = (await register.get(f"/v1/acts/{act}", officer, headers=WHY)).json()["identifier"]
+    known = {"given": "ياسين", "event_on": "2026-11-02"}
+    life = await submitted(api, "agent", document="life_certificate", act=known, **counter)
+    extract = await submitted(api, "agent", act=known, **counter)
+    await world.settle()
+    if approved:
+        await step(api, life, "approval", officer)
+        await world.settle()
+        assert (await shown(api, life, "agent"))["state"] == "issued"
+    await an_act(register, "death", on=BORN, subject=person("ياسين", identifier=identifier))
+    await world.settle()
+    found = await shown(api, life, "agent")
+    assert (found["state"], found["control"]) == then
+    assert (await shown(api, extract, "agent"))["state"] == "issued"
+    if approved:
+        (document,) = await documents(api, life, "agent")
+        assert (await verified(api, await downloaded(api, document, "agent")))["verdict"] == "superseded"
+    else:
+        seen = await api.get(f"/v1/requests/{life}/preview", officer, headers=WHY)
+        assert seen.json()["content"]["deceased"] is True
 
 
 async def test_guessing_at_a_counter_is_stopped_seen_and_announced(

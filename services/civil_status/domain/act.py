@@ -25,6 +25,7 @@ from services.civil_status.events import (
     ActKind,
     ActRegistered,
     Annulled,
+    DeathKnown,
     DuplicateCleared,
     DuplicateFlagged,
     HolderLinked,
@@ -308,6 +309,15 @@ class Act:
         """The day of the event as it now reads, the earliest that it may be."""
         said = [one.changes["event.on"] for one in self.mentions if "event.on" in one.changes]
         return date.fromisoformat(said[-1]) if said else self.blocks.event.on.first
+
+    def death_known(self, now: datetime) -> DeathKnown | None:
+        """An act of death of the same identifier was drawn up. Nothing for an act that a court annulled, nor
+        where the margin says it already: the mention has announced itself.
+        """
+        noted = any(one.kind is MentionKind.DEATH for one in self.mentions)
+        if self.kind is not ActKind.BIRTH or self.state is ActState.ANNULLED or noted:
+            return None
+        return self._announce(DeathKnown, known_at=now, version=self.version + 1)
 
     def confirm_margin(self, *, by: Actor, now: datetime) -> MarginConfirmed:
         """The officer has compared the margin with the paper register, and entered what was missing.

@@ -84,6 +84,17 @@ class MarginConfirmed(ActEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeathKnown(ActEvent):
+    """On an act of birth: the register holds an act of death of the same identifier, of whatever office, that
+    nobody has entered in this margin yet. A certificate of life of an earlier `version` stands no more.
+    """
+
+    TYPE: ClassVar = "ma.jamaa.civil_status.act.death_known.v1"
+    known_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HolderLinked(ActEvent):
     """An officer has seen the person concerned: the register knows from now on when they ask. Whose account
     it is stays here.
@@ -142,5 +153,6 @@ ACT: Final = Stream(
         DuplicateFlagged,
         DuplicateCleared,
         Annulled,
+        DeathKnown,
     ),
 )

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from services.watiqa.domain.catalogue import Layout
 from services.watiqa.domain.values import Match
 from services.watiqa.events import RequestEvent
 from services.watiqa.events.request import MatchAmbiguous, MatchMissing
@@ -26,6 +27,7 @@ CONFIRMED: Final = f"{OF}act.margin_confirmed.v1"
 FLAGGED: Final = f"{OF}act.duplicate_flagged.v1"
 CLEARED: Final = f"{OF}act.duplicate_cleared.v1"
 ANNULLED: Final = f"{OF}act.annulled.v1"
+DEAD: Final = f"{OF}act.death_known.v1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +67,10 @@ async def hear_register(tx: Tx, envelope: Envelope) -> None:
         await register.destroyed(tx, envelope.subject)
     elif envelope.type in ANSWERS:
         await _answered(tx, envelope)
-    elif envelope.type in {NOTED, ANNULLED}:
+    elif envelope.type in {NOTED, ANNULLED, DEAD}:
         facts = envelope.read(ChangeFacts)
         if facts.supersedes:
-            await _changed(tx, envelope.subject, facts.version, annulled=envelope.type == ANNULLED)
+            await _changed(tx, envelope, facts.version)
     if envelope.type in {CONFIRMED, FLAGGED, CLEARED, ANNULLED}:
         await _asked_again(tx, envelope)
 
@@ -111,13 +113,17 @@ async def _answered(tx: Tx, envelope: Envelope) -> None:
             await searches.missed(tx, request)
 
 
-async def _changed(tx: Tx, act: str, version: int, *, annulled: bool) -> None:
-    """Every request that was answered of an earlier version, and the pages that were issued on it. The
-    version is put down first: an answer of before that arrives later is known to be old.
+async def _changed(tx: Tx, envelope: Envelope, version: int) -> None:
+    """Every request that was answered of an earlier version, and the pages that were issued on it; of a death
+    that stands in no margin yet, what certifies a life. The version is put down first: an answer of before
+    that arrives later is known to be old.
     """
+    act, annulled = envelope.subject, envelope.type == ANNULLED
     await register.changed(tx, act, version)
     for request_id in await requests.of_act(tx, act, version):
         request = await requests.locked(tx, request_id)
+        if envelope.type == DEAD and request.listed.layout is not Layout.LIFE:
+            continue
         event = request.overtaken(act, version, tx.now, annulled=annulled)
         if event is None:
             continue
