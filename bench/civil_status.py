@@ -36,6 +36,10 @@ SETTINGS: Final = {
 ends the filling; another one, of 31 GB, is not to begin in the middle of a search.
 """
 SPARE: Final = 5 * 2**30  # bytes: the write-ahead log at its largest, what the sort of an index lays aside
+CHECKPOINT: Final = "CHECKPOINT"
+"""Before each turn: whoever comes first after one writes whole pages into the log, 345 MB for 150,000 acts
+where it is 196 afterwards, and it was chance whose turn that was.
+"""
 IMPORTED: Final = 150_000  # acts of a file, each round
 OPERATOR: Final = Actor(subject="bench")
 
@@ -90,6 +94,7 @@ async def _import(
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
             writer.writerows(cells)
+        await country.admin.execute(CHECKPOINT)
         before = time.perf_counter()
         source = opened(path)
         _, done = await take_over(worker, source, digest(path), OPERATOR, limit=10**9)
@@ -103,6 +108,7 @@ async def _import(
         takings = [country.read(cells) for cells in await country.fresh(IMPORTED)]
         await country.learn(takings)
         rows = country.rows(takings)
+        await country.admin.execute(CHECKPOINT)
         before = time.perf_counter()
         await country.put(rows)
         return len(takings) / (time.perf_counter() - before)

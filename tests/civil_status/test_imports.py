@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -366,6 +367,30 @@ async def test_what_reading_apart_fails_of_is_said_here(
     with pytest.raises((FileNotFoundError, RuntimeError), match={"file": "acts.csv", "reader": "-9"}[gone]):
         await take_over(civil_status.worker, source, sha256, BY, limit=1000)
     assert await count(civil_status) == 0
+
+
+async def test_a_reader_that_nobody_hears_any_more_ends(tmp_path: Path) -> None:
+    """Whoever started it was killed with 9: it waits for no answer."""
+    source = opened(written(tmp_path / "acts.csv", lines(60)))
+    wanted = apart.Asked.of(source, offset=0, line=0, today=date(2026, 11, 20), trial=False)
+    reader = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", apart.HERE),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert reader.stdin is not None
+    assert reader.stdout is not None
+    try:
+        reader.stdin.write(apart._packed(wanted))
+        await reader.stdout.readexactly(apart.LENGTH.size)  # it asks for the numbers of names
+        reader.stdin.close()
+        async with asyncio.timeout(60):
+            assert await reader.wait() == 0
+    finally:
+        if reader.returncode is None:
+            reader.kill()
+            await reader.wait()
 
 
 KILLED = """

@@ -147,6 +147,38 @@ async def test_a_search_takes_eight_round_trips_however_many_names(
     assert all(word in sql for word, sql in said.items()), asked
 
 
+@pytest.mark.parametrize("asked_for", [{"father_given": "Ahmed"}, {"given": "Mohamed", "family": "Benali"}])
+async def test_who_is_shown_some_of_many_is_told_to_narrow(
+    api: Api, civil_status: ServiceDatabase, tmp_path: Path, asked_for: dict[str, str]
+) -> None:
+    other = "06.141.01.11"
+    there = [
+        line(
+            number,
+            office=f"{place}-01",
+            event_on=f"{year}-03-02",
+            drawn_up_on=f"{year}-03-09",
+            year=str(year),
+        )
+        for place, year, amount in (("06.141.01.0", 1987, 30), (other, 1987, 3), (other, 1988, 25))
+        for number in range(1, amount + 1)
+    ]
+    path = written(tmp_path / "acts.csv", there)
+    await take_over(civil_status.worker, opened(path), digest(path), Actor(subject="operator-1"), limit=100)
+    asked_for = asked_for | {"mother_given": "Fatima"}
+
+    async def told(**more: str) -> tuple[int, bool, set[str]]:
+        answer = await api.post("/v1/searches", "civil_status_authority", json=asked_for | more, headers=WHY)
+        assert answer.status_code == 200, answer.text
+        said = answer.json()
+        return len(said["items"]), said["more"], {k for k, v in (said["narrow"] or {}).items() if v}
+
+    assert await told() == (50, True, {"ar", "fr", "en"})
+    assert await told(collectivity=other) == (28, False, set())
+    assert await told(since="1988-01-01") == (25, False, set())
+    assert await told(collectivity=FAR) == (0, False, set())
+
+
 async def test_spelling_is_no_guessing_but_a_guesser_spells_no_more(api: Api, register: None) -> None:
     for _ in range(MOST_MISSES + 1):
         assert await numbers(api, given="Zineb", family="Tazi") == []

@@ -9,13 +9,13 @@ from services.civil_status.api.common import ActOut, Reason, authorize, read_by_
 from services.civil_status.api.exchanges import not_suspended
 from services.civil_status.domain import Action
 from services.civil_status.domain.permissions import may_read
-from services.civil_status.domain.search import Wanted
+from services.civil_status.domain.search import NARROW, Wanted
 from services.civil_status.events import ActKind
 from services.civil_status.store import consents
 from services.civil_status.store.search import search
 from shared.access import PURPOSE
 from shared.db import Tx
-from shared.http import Body, Day, Router
+from shared.http import Body, Collectivity, Day, Router, Texts
 
 router = Router(prefix="/searches")
 
@@ -25,7 +25,8 @@ Spelling = Annotated[str, Field(min_length=2, max_length=120, pattern=r"^[^\x00-
 
 class SearchIn(Body):
     """Names in Arabic, Latin or Tifinagh letters, as anybody spells them. Always two of them: the given name
-    with the family's or the father's, or both parents'. In the body: nobody stands in an address.
+    with the family's or the father's, or both parents'. `collectivity`: a commune, a province, a region. In
+    the body: nobody stands in an address.
     """
 
     given: Spelling | None = None
@@ -35,6 +36,7 @@ class SearchIn(Body):
     since: Day | None = None
     until: Day | None = None
     kind: ActKind | None = None
+    collectivity: Collectivity | None = None
 
 
 class FoundOut(BaseModel):
@@ -45,10 +47,11 @@ class FoundOut(BaseModel):
 
 
 class SearchOut(BaseModel):
-    """The nearest first. `more`: others fit as well; say a day, or a parent's name."""
+    """The nearest first. `more`: others fit as well and are not shown; `narrow` says what to do about it."""
 
     items: list[FoundOut]
     more: bool
+    narrow: Texts | None
 
 
 @router.post("", dependencies=[Reason])
@@ -69,6 +72,7 @@ async def search_acts(
         since=body.since,
         until=body.until,
         kind=body.kind,
+        within=body.collectivity,
     )
     answer = await search(tx, wanted, most=MOST)
     found = [one for one in answer.found if may_read(tx.actor, one[0].collectivity, one[0].parties)]
@@ -78,4 +82,4 @@ async def search_acts(
         await read_by_another(tx, Action.LOOK_UP, *(act for act, _ in found))
     else:
         await consents.searched_in_vain(tx, PURPOSE.get())
-    return SearchOut(items=shown, more=answer.more)
+    return SearchOut(items=shown, more=answer.more, narrow=Texts(**NARROW) if answer.more else None)

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Final
 
 from services.civil_status.events import ActKind
+from shared.data import Names
 from shared.errors import Invalid
 
 SPREAD: Final = 64
@@ -19,7 +20,9 @@ WEIGHTS: Final = {"given": 3.0, "family": 3.0, "father": 2.0, "mother": 2.0}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Names in any script; `since` and `until` bound the day of the event, both included."""
+    """Names in any script; `since` and `until` bound the day of the event, both included; `within` is a
+    collectivity.
+    """
 
     given: str | None = None
     family: str | None = None
@@ -28,6 +31,7 @@ class Wanted:
     since: date | None = None
     until: date | None = None
     kind: ActKind | None = None
+    within: str | None = None
 
     def __post_init__(self) -> None:
         """Raises Invalid `search_too_wide`: a given name alone is a tenth of the country."""
@@ -41,6 +45,13 @@ class Wanted:
     @property
     def names(self) -> dict[str, str]:
         return {part: name for part in WEIGHTS if (name := getattr(self, part))}
+
+
+NARROW: Final[Names] = {
+    "ar": "توجد رسوم أخرى مطابقة لم تعرض: حددوا الجماعة أو السنة أو اسم أحد الأبوين.",
+    "fr": "D'autres actes correspondent et ne sont pas montrés : précisez la commune, l'année ou un parent.",
+    "en": "Other acts fit that are not shown: narrow the search by commune, year, or a parent's name.",
+}
 
 
 def scored(likeness: Mapping[str, float]) -> float:

@@ -50,8 +50,12 @@ FULL = text(f"{acts.SELECT} WHERE id = ANY(CAST(:ids AS uuid[]))").columns(body=
 
 
 @lru_cache(maxsize=64)  # all that there are
-def _statement(a: str, b: str, others: tuple[str, ...], of_acts: tuple[str, ...]) -> TextClause:
+def _statement(
+    a: str, b: str, others: tuple[str, ...], of_acts: tuple[str, ...], *, placed: bool
+) -> TextClause:
     conditions = [DAYS, *(f"{part}_name = ANY(CAST(CAST(:{part} AS text) AS int[]))" for part in others)]
+    if placed:
+        conditions.append("collectivity = ANY(CAST(:places AS text[]))")
     return text(
         _WALK.format(
             a=a,
@@ -65,7 +69,6 @@ def _statement(a: str, b: str, others: tuple[str, ...], of_acts: tuple[str, ...]
 
 DAYS: Final = "event_on BETWEEN :since AND :until"
 OF_ACTS: Final = {
-    "places": "collectivity = ANY(CAST(:places AS text[]))",
     "kind": "kind = :kind",
     "parents": "number > 0",  # of every act: who says so may be answered by an index of parents' names
 }
@@ -144,20 +147,23 @@ def walk(by: Actor, wanted: Wanted, meant: Meant, limit: int) -> tuple[TextClaus
     others = sorted(meant.keys() - {a, b})
     values |= {part: _array(meant[part]) for part in others}
     of_acts = ["parents"] if a == "father" else []
-    places = _places(by)
-    if len(places) <= EVERYWHERE:
+    places = _places(by, wanted.within)
+    placed = wanted.within is not None or len(places) <= EVERYWHERE
+    if placed:
         values["places"] = places
-        of_acts.append("places")
     if wanted.kind is not None:
         values["kind"] = wanted.kind.value
         of_acts.append("kind")
-    return _statement(a, b, tuple(others), tuple(of_acts)), values
+    return _statement(a, b, tuple(others), tuple(of_acts), placed=placed), values
 
 
 def _array(numbers: Iterable[int]) -> str:
     return f"{{{','.join(map(str, numbers))}}}"
 
 
-def _places(by: Actor) -> list[str]:
-    """Every commune and arrondissement that the caller works for."""
-    return sorted(by.communes.union(*(territory().within(province) for province in by.provinces)))
+def _places(by: Actor, within: str | None) -> list[str]:
+    """Every commune and arrondissement that the caller works for; of a collectivity, when one was said."""
+    places = by.communes.union(*(territory().within(province) for province in by.provinces))
+    if within is not None:
+        places &= {within, *territory().within(within)}
+    return sorted(places)
