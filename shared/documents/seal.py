@@ -77,7 +77,8 @@ class Sealer:
         return Sealed(pdf=self._signed(page, token, content.canonical), token=token)
 
     def _signed(self, page: bytes, token: str, canonical: str) -> bytes:
-        writer = IncrementalPdfFileWriter(io.BytesIO(page))
+        # The printer ends without an end of line; what is appended begins on one (ISO 19005-3, 6.1.9).
+        writer = IncrementalPdfFileWriter(io.BytesIO(page + b"\n"))
         data = EmbeddedFileObject.from_file_data(
             writer,
             data=packed(token, canonical),

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -12,6 +13,9 @@ from shared.documents.keys import KeySet, published
 from shared.documents.seal import Sealer, sealer_of
 from shared.settings import Settings
 from tests.support.http import settings_of
+
+VERAPDF: Final = Path(__file__).with_name("verapdf")
+JARS: Final = Path(__file__).parents[2] / ".verapdf"
 
 
 @pytest.fixture
@@ -37,6 +41,26 @@ def program(name: str, package: str) -> str:
         pytest.skip(f"not run: no {name} here: apt-get install -y {package}")
     assert found, f"these tests need {name}: apt-get install -y {package}"
     return found
+
+
+def verapdf(*files: Path) -> dict[str, str]:
+    """What veraPDF says of each file: `PDF/A-3b`, or what ISO 19005-3 forbids in it. Fetched once."""
+    java, maven = program("java", "openjdk-17-jre-headless"), program("mvn", "maven")
+    if not JARS.is_dir():
+        draft = JARS.with_name(f"{JARS.name}.new-{os.getpid()}")
+        fetch = [maven, "-q", "-B", "-f", str(VERAPDF / "pom.xml"), "dependency:copy-dependencies"]
+        fetch += [f"-DoutputDirectory={draft}", "-DincludeScope=runtime"]
+        fetched = subprocess.run(fetch, capture_output=True, text=True, check=False, timeout=600)
+        if fetched.returncode and "CI" not in os.environ:
+            pytest.skip("not run: Maven could not fetch veraPDF")
+        assert fetched.returncode == 0, fetched.stdout
+        shutil.rmtree(JARS, ignore_errors=True)
+        draft.rename(JARS)
+    run = [java, "-cp", f"{JARS}/*", "org.mozilla.javascript.tools.shell.Main", str(VERAPDF / "check.js")]
+    run += [str(file) for file in files]
+    said = subprocess.run(run, capture_output=True, text=True, check=False, timeout=300)
+    assert said.returncode == 0, said.stderr
+    return dict(line.split(" ", 1) for line in said.stdout.splitlines())
 
 
 def pdfsig(path: Path) -> str:

@@ -21,7 +21,7 @@ from shared.documents.claim import Verdict
 from shared.documents.keys import KeySet, jwks
 from shared.documents.render import pdf as rendered
 from shared.documents.seal import Sealed, Sealer
-from tests.documents.conftest import pdfsig, program
+from tests.documents.conftest import pdfsig, program, verapdf
 from tests.documents.samples import DAY, ID, INJECTION, ISSUED, LONG_NAMES, MARKUP, PLAIN, SAMPLES, URL
 
 EXPIRES = ISSUED + timedelta(days=90)
@@ -48,6 +48,15 @@ def test_the_same_content_is_printed_in_the_same_bytes(content: Content) -> None
     first, second = (rendered(content, id=ID, day=DAY, url=URL, token="A" * 300) for _ in range(2))
     assert first == second
     assert b"/OutputIntents" in first or b"pdfaid" in first
+
+
+def test_what_is_sealed_is_pdf_a(sealer: Sealer, tmp_path: Path) -> None:
+    """Judged by veraPDF, after the signature: what is added to a file may break what the printer kept."""
+    files = {
+        name: written(tmp_path / f"{name}.pdf", sealed(sealer, content).pdf)
+        for name, content in SAMPLES.items()
+    }
+    assert verapdf(*files.values()) == {str(file): "PDF/A-3b" for file in files.values()}
 
 
 def test_markup_in_a_name_is_printed_as_it_is(tmp_path: Path) -> None:

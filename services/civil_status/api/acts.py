@@ -146,7 +146,10 @@ async def output(
 
 @router.post("/{act_id}/mentions")
 async def add_mention(file: Annotated[Change, changing(Action.ADD_MENTION)], body: MentionIn) -> ActOut:
-    """A marriage, its dissolution, a death, in the margin of an act of birth (2-22-04 art. 15)."""
+    """A marriage, its dissolution, a death, in the margin of an act of birth. The fifteen days in which a
+    summary is to be sent (2-22-04 art. 15) bind who drew up the deed, and nothing counts them here: `on` is
+    the day of the deed, `entered_at` that of the entry.
+    """
     await file.brought(body.proof)
     noted = file.act.note(
         uuid4(),
