@@ -30,13 +30,15 @@ SECRETS = ("ياسين", "Yassine", "العلمي", "Alami", "فاطمة", "Fati
 
 
 async def told(database: ServiceDatabase, about: str | UUID) -> list[tuple[str, Any]]:
-    """What was said of it so far, every event heard twice."""
+    """What was said of it so far to who asked, and to nobody else; every event heard twice."""
     async with database.worker.transaction() as tx:
         rows = (await tx.execute(OWN)).all()
     for row in [*rows, *rows]:
         await hear(SERVICE, database, envelope_of(row))
     async with database.worker.transaction() as tx:
-        found = [(row.kind, row.content) for row in await tx.execute(TOLD, {"about": str(about)})]
+        said = (await tx.execute(TOLD, {"about": str(about)})).all()
+    assert {row.recipient for row in said} <= {"citizen"}
+    found = [(row.kind, row.content) for row in said]
     assert [secret for secret in SECRETS if secret in str(found)] == []
     return found
 
