@@ -134,6 +134,10 @@ class Settings(_Common):
     outbox_limit: int = Field(
         default=50_000, gt=0, description="unsent events above which bulk imports are refused, a number"
     )
+    public_url: Annotated[str, _url("https", "http")] | None = Field(
+        default=None,
+        description="where people reach the platform, an https:// URL; without it, as each caller wrote it",
+    )
     issuer: Annotated[str, _url("https", "http")] = Field(
         description="the `iss` of the access tokens, an https:// or http:// URL"
     )

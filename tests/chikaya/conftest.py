@@ -9,7 +9,9 @@ import pytest
 
 from services.chikaya.app import SERVICE
 from shared.service import Service
+from tests.chikaya.filed import CLIENT
 from tests.support.databases import Databases, ServiceDatabase
+from tests.support.http import Api
 from tests.support.services import Happened, api, at, clock_event, happened, hear, own
 
 __all__ = ["Happened", "Says", "api", "at", "happened", "own"]
@@ -38,3 +40,11 @@ def clock_says(chikaya: ServiceDatabase) -> Says:
         await hear(SERVICE, chikaya, clock_event(of, change, answer_by=answer_by, **more))
 
     return says
+
+
+@pytest.fixture
+async def key(api: Api) -> str:
+    answer = await api.post("/v1/open311-clients", "operator", json=CLIENT)
+    assert answer.status_code == 201, answer.text
+    given: str = answer.json()["api_key"]
+    return given

@@ -9,16 +9,17 @@ import pytest
 
 from services.chikaya.domain import Action, Report, State
 from services.chikaya.domain.catalogue import catalogue
+from services.chikaya.domain.permissions import FOR_ANOTHER
 from services.chikaya.domain.place import located
 from services.chikaya.domain.report.core import DEFECT, LIMITS, REDIRECTION, REOPENING, REPLY, REPLY_AGAIN
 from services.chikaya.domain.report.filing import reference_of
 from services.chikaya.domain.values import Contact, Method, Point, legible
 from services.chikaya.events import report as told
-from services.chikaya.events.report import Channel, Competence, InadmissibleGround, Outcome
+from services.chikaya.events.report import Channel, Competence, Defect, InadmissibleGround, Outcome
 from shared.auth import Actor
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
 from tests.chikaya import cases
-from tests.chikaya.cases import BEN_AHMED, CASABLANCA, CITIZEN, DESK, NOW, OFFICER, REASONS
+from tests.chikaya.cases import AGENT, BEN_AHMED, CASABLANCA, CITIZEN, DESK, NOW, OFFICER, REASONS
 
 
 def test_it_is_acknowledged_at_the_instant_of_its_receipt() -> None:
@@ -75,6 +76,16 @@ def test_an_agent_files_for_somebody_without_an_account_of_whatever_commune() ->
 def test_nobody_files_as_somebody_else(by: Actor, channel: Channel, account: bool) -> None:
     with pytest.raises(Forbidden, match="not_allowed"):
         cases.received(by, channel=channel, account=account)
+
+
+@pytest.mark.parametrize("action", sorted(FOR_ANOTHER))
+def test_an_agent_speaks_for_who_came_to_one_and_for_nobody_else(action: Action) -> None:
+    """Whoever reported by themselves says by themselves whether they are satisfied."""
+    state = State.DEFECTIVE if action is Action.COMPLETE else State.ANSWERED
+    reach = cases.defective if state is State.DEFECTIVE else cases.answered
+    assert action in reach(cases.at_counter()).actions(AGENT)
+    assert action not in reach(cases.without_account()).actions(AGENT)
+    assert action not in reach().actions(AGENT)
 
 
 def test_who_has_no_account_follows_by_the_code_and_confirms_the_contact_once() -> None:
@@ -211,6 +222,14 @@ def test_routed_elsewhere_it_keeps_clock_and_history(reach: Callable[[], Report]
     assert made.actions(OFFICER) == ["read"], "where it lay before, it is read and no more"
 
 
+@pytest.mark.parametrize("category", ["pothole", "rural_road", "electricity"])
+def test_it_is_not_routed_to_where_nobody_would_see_it(category: str) -> None:
+    made = cases.acknowledged()
+    with pytest.raises(Invalid, match="collectivity_is_region"):
+        made.reroute(category, "06", REASONS, by=AGENT, now=NOW)
+    assert made.collectivity == CASABLANCA
+
+
 def test_it_is_not_routed_to_where_it_is() -> None:
     with pytest.raises(Invalid, match="same_route"):
         cases.acknowledged().reroute("pothole", CASABLANCA, REASONS, by=cases.AGENT, now=NOW)
@@ -230,6 +249,14 @@ def test_it_is_reopened_within_the_time_for_it(reach: Callable[[], Report]) -> N
     made.reopen("لم يصلح شيء", by=CITIZEN, now=NOW + timedelta(days=29))
     assert (made.round, made.reply_rule) == (2, REPLY_AGAIN)
     assert REOPENING not in made.clocks
+
+
+def test_what_was_answered_once_is_no_longer_unclear() -> None:
+    """Nothing stops the second period while whoever reported would complete it (art. 11 is of what came)."""
+    made = cases.assigned(cases.reopened())
+    assert Action.DECLARE_DEFECTIVE not in made.actions(OFFICER)
+    with pytest.raises(Conflict, match="action_not_permitted"):
+        made.declare_defective(Defect.UNCLEAR, REASONS, DESK, by=OFFICER, now=NOW)
 
 
 def test_a_second_reply_has_a_clock_of_its_own() -> None:
@@ -287,7 +314,16 @@ def test_text_that_is_none(sent: str, code: str) -> None:
         legible(sent, "text")
 
 
-@pytest.mark.parametrize("contact", [Contact(email="no at"), Contact(phone="0612345678")])
+@pytest.mark.parametrize(
+    "contact",
+    [
+        Contact(email="no at"),
+        Contact(email="?bcc=all@example.ma"),  # what follows ? in mailto: is a header (RFC 6068)
+        Contact(email="amina,karim@example.ma"),
+        Contact(email="amina%0a@example.ma"),
+        Contact(phone="0612345678"),
+    ],
+)
 def test_a_contact_that_nothing_reaches(contact: Contact) -> None:
     with pytest.raises(Invalid, match="malformed"):
         cases.received(cases.NOBODY, account=False, contact=contact)

@@ -115,6 +115,18 @@ def test_a_merged_report_gets_the_answer_in_its_own_history() -> None:
     assert (made.state, made.merged_into) == (State.REOPENED, None)
 
 
+def test_a_reply_given_before_it_was_merged_is_not_its_own() -> None:
+    """The consumer may hear of the first reply when the report that leads was reopened long ago."""
+    leading = cases.reopened()
+    made = cases.leading()
+    made.merge(leading, leads=False, by=AGENT, now=NOW)
+    assert made.share(leading.replies[0], of=leading.id, now=NOW) is None
+    assert made.state is State.MERGED
+    cases.in_progress(leading)
+    leading.answer(Outcome.RESOLVED, REASONS, cases.DESK, by=OFFICER, now=NOW)
+    assert isinstance(made.share(leading.replies[1], of=leading.id, now=NOW), Answered)
+
+
 def test_where_the_leading_one_ends_without_an_answer_or_by_the_reporter_it_waits_again() -> None:
     made = cases.merged()
     assert isinstance(made.share(None, of=UUID(int=2), now=NOW), Separated)

@@ -258,7 +258,10 @@ async def test_sixty_days_of_silence_reach_the_governor(
     assert (await happened(report)).count("escalated") == 1
     [one] = (await api.get("/v1/queue?escalated=true", "governor")).json()["items"]
     assert (one["id"], one["state"]) == (report, "acknowledged")
-    assert ("governor:06.141", "escalated") in {(who, kind) for who, kind, _ in await told(chikaya, report)}
+    notices = {(who, kind) for who, kind, _ in await told(chikaya, report)}
+    assert ("governor:06.141", "escalated") in notices
+    [citizen] = {who for who, kind in notices if kind == "overdue"}
+    assert (citizen, "acknowledged") in notices, "whoever reported hears of it too"
     assert (await answered(api, report))["state"] == "answered", "the reply is due still"
 
 

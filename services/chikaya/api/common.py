@@ -275,7 +275,7 @@ async def attached(tx: Tx, digests: Sequence[str]) -> tuple[Attachment, ...]:
 
 
 def show(report: Report, by: Actor) -> ReportOut:
-    """To whoever reported, without who in the office deals with it."""
+    """As it stands, with what `by` may do; who reported is no field of it."""
     said = WORDS[report.state]
     fields = {name: getattr(report, name) for name in ReportOut.model_fields if hasattr(report, name)}
     own = {

@@ -47,6 +47,13 @@ OVERDUE: Final[Names] = {
     "fr": "Le délai de réponse à ce signalement est passé sans réponse (décret 2-17-265, art. 8).",
     "en": "The time to reply to this report passed without a reply (decree 2-17-265, art. 8).",
 }
+LATE: Final[Names] = {
+    "ar": "انصرم أجل الجواب عن تبليغكم دون جواب، وأشعر العامل بذلك. يبقى الجواب واجبا.",
+    "fr": "Le délai de réponse à votre signalement est passé sans réponse ; le gouverneur en est saisi."
+    " La réponse vous est toujours due.",
+    "en": "The time to reply to your report passed without a reply; the governor has been told."
+    " The reply is due still.",
+}
 TITLE: Final[Names] = {
     "ar": "التبليغ رقم {}",
     "fr": "Signalement {}",
@@ -70,18 +77,24 @@ async def tell(tx: Tx, envelope: Envelope) -> None:
     if kind is Escalated:
         governor = f"governor:{territory().province_of(report.collectivity).code}"
         await _post(tx, envelope, report, governor, "escalated", OVERDUE)
-    elif report.account:
-        await _told(tx, envelope, report, report.reporter)
-    elif report.contact is None or report.contact.address is None:
-        return
-    elif report.contact_confirmed_at is not None:
-        await _told(tx, envelope, report, report.contact.address)
-    elif kind is Acknowledged:
+    if reporter := _reached(report):
+        if kind is Escalated:
+            await _post(tx, envelope, report, reporter, "overdue", LATE)
+        else:
+            await _told(tx, envelope, report, reporter)
+    elif kind is Acknowledged and report.contact is not None and report.contact.address is not None:
         code = codes.drawn(codes.SPOKEN)
         if not await codes.send(tx, report.id, code):
             return
         said = {language: text.format(code) for language, text in CONFIRM.items()}
         await _post(tx, envelope, report, report.contact.address, "confirmation", said)
+
+
+def _reached(report: Report) -> str | None:
+    """Where whoever reported is told: nowhere before the address that they gave is confirmed."""
+    if report.account:
+        return report.reporter
+    return report.contact.address if report.contact and report.contact_confirmed_at else None
 
 
 async def _told(tx: Tx, envelope: Envelope, report: Report, recipient: str) -> None:

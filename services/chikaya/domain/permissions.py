@@ -15,7 +15,7 @@ _DECIDES: Final = frozenset({Role.INSTRUCTOR, Role.PRESIDENT})
 OWN: Final = frozenset({A.READ, A.CONFIRM_CONTACT, A.COMPLETE, A.REOPEN, A.RATE})
 """What whoever reported does on a report of theirs, with an account or by its follow-up code."""
 FOR_ANOTHER: Final = frozenset({A.COMPLETE, A.REOPEN, A.RATE})
-"""Of these, what an agent does for a person who reported through them and has no account."""
+"""Of these, what an agent does for a person who reported through one and has no account."""
 
 MAY: Final[dict[Action, frozenset[Role]]] = {
     A.SUBMIT: _CITIZEN | {Role.AGENT},

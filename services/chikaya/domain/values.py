@@ -14,7 +14,10 @@ LONGEST: Final = 5_000  # characters of what people write
 LINES: Final = re.compile(r"\n{3,}")
 SPACES: Final = re.compile(r"[^\S\n]+")
 JOINERS: Final = frozenset("\u200c\u200d")  # Arabic script and emoji need them
-EMAIL: Final = re.compile(r"[^@\s\x00-\x1f]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){1,8}", re.ASCII)
+EMAIL: Final = re.compile(
+    r"[^@\s\x00-\x1f%?&#,;:<>()\[\]\\\"]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){1,8}", re.ASCII
+)
+"""One address: what would be two, or a header, in `mailto:` (RFC 6068) is none."""
 PHONE: Final = re.compile(r"\+[1-9]\d{7,14}", re.ASCII)
 
 

@@ -3,11 +3,10 @@
 It lies beside `/v1`, and its errors have its own form. What everybody may see is what `store.public` shows.
 """
 
-from services.chikaya.api.open311 import filing, reading, services
+from services.chikaya.api.open311 import elsewhere, filing, reading, services
+from services.chikaya.api.open311.services import V2
 from shared.http import Router
 
-PREFIX = "/open311/v2"
-
 router = Router(prefix="")
-for part in (services, reading, filing):
-    router.include_router(part.router, prefix=PREFIX)
+for part in (services, reading, filing, elsewhere):
+    router.include_router(part.router, prefix=V2)

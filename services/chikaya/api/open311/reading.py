@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
+from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Query, Response
 
 from services.chikaya.api.common import authorize
-from services.chikaya.api.open311.services import ApiKey, Jurisdiction, JurisdictionRefused, jurisdiction
-from services.chikaya.api.open311.written import Open311Router, asked_for, ending_of, written
+from services.chikaya.api.open311.services import Asking, Get
+from services.chikaya.api.open311.written import Open311Router, ending_of
 from services.chikaya.domain import State
 from services.chikaya.domain.catalogue import catalogue
 from services.chikaya.domain.states import OPEN
@@ -26,7 +27,6 @@ MOST: Final = 1000
 """Days and requests that one answer spans at most: GeoReport v2, GET service requests."""
 LONGEST: Final = 4000
 """Characters of `service_request_id`, `service_code` and `status`, with their commas."""
-R = TypeVar("R")
 
 From = Annotated[Instant | None, Query(description="At most 90 days before `end_date`")]
 Until = Annotated[Instant | None, Query(description="Included; now, or 90 days after `start_date`")]
@@ -39,11 +39,6 @@ router = Open311Router()
 
 def _several(text: str | None) -> list[str] | None:
     return None if text is None else [part for one in text.split(",") if (part := one.strip())][:MOST]
-
-
-def _zone(code: str | None) -> list[str] | None:
-    meant = jurisdiction(code, JurisdictionRefused)
-    return None if meant is None else sorted(meant)
 
 
 def _span(since: datetime | None, until: datetime | None, now: datetime) -> tuple[datetime, datetime]:
@@ -84,10 +79,11 @@ def _notes(state: State, reply: str | None) -> str:
     return "\n\n".join(filter(None, (WORDS[state].message[language()], reply)))
 
 
-def _paged(response: Response, request: Request, more: object, number: int) -> Response:
+def _paged(response: Response, asking: Asking, more: object, number: int) -> Response:
     """The standard has no place for it: RFC 8288."""
     if more:
-        response.headers["Link"] = f'<{request.url.include_query_params(page=number + 1)}>; rel="next"'
+        query = asking.request.url.include_query_params(page=number + 1).query
+        response.headers["Link"] = f'<{asking.path}?{query}>; rel="next"'
     return response
 
 
@@ -121,20 +117,15 @@ def request_of(one: Listed, base: str) -> dict[str, Any]:
     }
 
 
-def _base(request: Request) -> str:
-    return str(request.url.replace(query="", fragment="")).partition("/open311/")[0]
-
-
-def _listed(request: Request, found: Sequence[Listed]) -> Response:
-    content = [request_of(one, _base(request)) for one in found]
-    return written(asked_for(request), "service_requests", content, item="request")
+def _listed(asking: Asking, found: Sequence[Listed]) -> Response:
+    content = [request_of(one, asking.service) for one in found]
+    return asking.answered("service_requests", content, item="request")
 
 
 @router.both("GET", "/requests")
 async def requests(
     tx: Annotated[Tx, authorize(PUBLIC)],
-    request: Request,
-    jurisdiction_id: Jurisdiction = None,
+    asking: Get,
     service_request_id: Ids = None,
     service_code: Annotated[str | None, Query(max_length=LONGEST, description="Several with commas")] = None,
     start_date: From = None,
@@ -142,18 +133,17 @@ async def requests(
     status: Annotated[str | None, Query(max_length=40, description="open, closed, or both")] = None,
     page: PageNumber = 1,
     page_size: PageSize = MOST,
-    api_key: ApiKey = None,
 ) -> Response:
     """The newest first, of the last 90 days unless said. `Link` leads to the next page where there is one."""
     if (ids := _several(service_request_id)) is not None:
         asked = Asked(references=[one.upper() for one in ids], limit=MOST)
-        return _listed(request, await open311.find(tx, asked))
+        return _listed(asking, await open311.find(tx, asked))
     categories = _several(service_code)
     for code in categories or ():
         catalogue().category(code)
     since, until = _span(start_date, end_date, tx.now)
     asked = Asked(
-        collectivities=_zone(jurisdiction_id),
+        collectivities=asking.zone(),
         categories=categories,
         states=_states(status),
         since=since,
@@ -162,59 +152,39 @@ async def requests(
         skip=(page - 1) * page_size,
     )
     found = await open311.find(tx, asked)
-    return _paged(_listed(request, found[:page_size]), request, found[page_size:], page)
+    return _paged(_listed(asking, found[:page_size]), asking, found[page_size:], page)
 
 
 @router.get("/requests/{service_request_id}")
-async def one_request(
-    tx: Annotated[Tx, authorize(PUBLIC)],
-    request: Request,
-    service_request_id: str,
-    jurisdiction_id: Jurisdiction = None,
-    api_key: ApiKey = None,
-) -> Response:
+async def one_request(tx: Annotated[Tx, authorize(PUBLIC)], asking: Get, service_request_id: str) -> Response:
     """By its reference; the path ends in .xml or .json."""
-    asked_for(request)
-    zone = _zone(jurisdiction_id)
     reference = ending_of(service_request_id)[0].upper()
-    found = await open311.find(tx, Asked(collectivities=zone, references=[reference]))
+    found = await open311.find(tx, Asked(collectivities=asking.zone(), references=[reference]))
     if not found:
         raise NotFound("service_request_unknown", "There is no such public request.")
-    return _listed(request, found)
+    return _listed(asking, found)
 
 
 @router.get("/request/{service_request_id}", status_code=308, responses={308: {"description": "Moved"}})
 async def one_request_elsewhere(
-    tx: Annotated[Tx, authorize(PUBLIC)],
-    request: Request,
-    service_request_id: str,
-    jurisdiction_id: Jurisdiction = None,
-    api_key: ApiKey = None,
+    tx: Annotated[Tx, authorize(PUBLIC)], asking: Get, service_request_id: str
 ) -> Response:
     """The path of the published OpenAPI description; that of the standard's text is `requests/`."""
-    asked_for(request)
-    return Response(
-        status_code=308, headers={"Location": str(request.url).replace("/request/", "/requests/", 1)}
-    )
+    query = asking.request.url.query
+    there = quote(asking.path.replace("/request/", "/requests/", 1)) + (query and f"?{query}")
+    return Response(status_code=308, headers={"Location": there})
 
 
 @router.get("/tokens/{token_id}")
-async def token(
-    tx: Annotated[Tx, authorize(PUBLIC)],
-    request: Request,
-    token_id: str,
-    jurisdiction_id: Jurisdiction = None,
-    api_key: ApiKey = None,
-) -> Response:
+async def token(tx: Annotated[Tx, authorize(PUBLIC)], asking: Get, token_id: str) -> Response:
     """Every request has its identifier at once, so no POST answers a token; what `/v1` calls `id` is one."""
-    kind = asked_for(request)
-    zone = _zone(jurisdiction_id)
+    zone = asking.zone()
     given = ending_of(token_id)[0]
     found = await open311.find(tx, Asked(collectivities=zone, report=UUID(given))) if _is_id(given) else []
     if not found:
         raise NotFound("token_unknown", "There is no such token of a public request.")
     content = [{"service_request_id": found[0].shown.reference, "token": given}]
-    return written(kind, "service_requests", content, item="request")
+    return asking.answered("service_requests", content, item="request")
 
 
 def _is_id(text: str) -> bool:
@@ -227,14 +197,12 @@ def _is_id(text: str) -> bool:
 @router.both("GET", "/servicerequestupdates")
 async def updates(
     tx: Annotated[Tx, authorize(PUBLIC)],
-    request: Request,
-    jurisdiction_id: Jurisdiction = None,
+    asking: Get,
     service_request_id: Ids = None,
     start_date: From = None,
     end_date: Until = None,
     page: PageNumber = 1,
     page_size: PageSize = MOST,
-    api_key: ApiKey = None,
 ) -> Response:
     """What happened to public requests, the oldest first, of the last 90 days unless said: FixMyStreet's
     extension. `external_status_code` is the finer state.
@@ -242,7 +210,7 @@ async def updates(
     since, until = _span(start_date, end_date, tx.now)
     ids = _several(service_request_id)
     asked = Asked(
-        collectivities=_zone(jurisdiction_id),
+        collectivities=asking.zone(),
         references=None if ids is None else [one.upper() for one in ids],
         since=since,
         until=until,
@@ -251,8 +219,8 @@ async def updates(
     )
     found = await open311.updates(tx, asked)
     content = [_update(one) for one in found[:page_size]]
-    response = written(asked_for(request), "service_request_updates", content, item="request_update")
-    return _paged(response, request, found[page_size:], page)
+    response = asking.answered("service_request_updates", content, item="request_update")
+    return _paged(response, asking, found[page_size:], page)
 
 
 def _update(one: Update) -> dict[str, Any]:

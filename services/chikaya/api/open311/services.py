@@ -1,9 +1,10 @@
 """Where the interface is, what may be reported, and what is asked of each."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
-from fastapi import Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from services.chikaya.api.common import authorize
 from services.chikaya.api.open311.written import Open311Router, asked_for, ending_of, written
@@ -13,10 +14,12 @@ from shared.db import Tx
 from shared.errors import NotFound, Problem, Unauthenticated
 from shared.http import PUBLIC, Configured
 from shared.http.problems import language
+from shared.settings import Settings
 from shared.territory import territory
 
 CHANGED: Final = datetime(2026, 11, 23, tzinfo=UTC).isoformat()
 """When this interface last changed."""
+V2: Final = "/open311/v2"
 SPECIFICATION: Final = "http://wiki.open311.org/GeoReport_v2"
 UPDATES: Final = "https://github.com/mysociety/FixMyStreet/wiki/Open311-FMS---Proposed-differences-to-Open311"
 """FixMyStreet's extension, of which the updates are served."""
@@ -43,21 +46,62 @@ KEYS: Final = {
     "en": "Whoever runs the platform gives each application a key: POST /chikaya/v1/open311-clients.",
 }
 
-Jurisdiction = Annotated[
-    str | None,
-    Query(
-        max_length=40,
-        description="The code of a collectivity (06.141.01.0 is Casablanca), which is it and all below it;"
-        " `ma`, or nothing, is the Kingdom",
-    ),
-]
-ApiKey = Annotated[str | None, Query(max_length=64, description="Wanted by the POST alone, here unread")]
-
 router = Open311Router()
 
 
 class JurisdictionRefused(Unauthenticated):
     """401 where requests are read, as the published description of the standard has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What every GET says: of where, and by its path in which format."""
+
+    request: Request
+    settings: Settings
+    jurisdiction: str | None
+    kind: str
+
+    @property
+    def path(self) -> str:
+        return str(self.request.scope["path"])
+
+    @property
+    def service(self) -> str:
+        """The address of this service as people reach it, or else as the caller wrote it."""
+        url = self.request.url
+        platform = self.settings.public_url or f"{url.scheme}://{url.netloc}"
+        return f"{platform.rstrip('/')}{self.request.scope['root_path']}"
+
+    def zone(self) -> list[str] | None:
+        """The collectivities that are meant; None is all of them. Raises JurisdictionRefused."""
+        meant = jurisdiction(self.jurisdiction, JurisdictionRefused)
+        return None if meant is None else sorted(meant)
+
+    def answered(self, root: str, content: Any, *, item: str = "") -> Response:
+        return written(self.kind, root, content, item=item)
+
+
+async def asking(
+    request: Request,
+    settings: Configured,
+    jurisdiction_id: Annotated[
+        str | None,
+        Query(
+            max_length=40,
+            description="The code of a collectivity (06.141.01.0 is Casablanca): it and all below it;"
+            " `ma`, or nothing, is the Kingdom",
+        ),
+    ] = None,
+    api_key: Annotated[
+        str | None, Query(max_length=64, description="Wanted by the POST alone, here unread")
+    ] = None,
+) -> Asking:
+    """Raises NotFound `format_unknown`."""
+    return Asking(request, settings, jurisdiction_id, asked_for(request))
+
+
+Get = Annotated[Asking, Depends(asking)]
 
 
 def jurisdiction(code: str | None, refusal: type[Problem] = NotFound) -> frozenset[str] | None:
@@ -77,20 +121,13 @@ def jurisdiction(code: str | None, refusal: type[Problem] = NotFound) -> frozens
 
 
 @router.both("GET", "/discovery")
-async def discovery(
-    tx: Annotated[Tx, authorize(PUBLIC)],
-    request: Request,
-    settings: Configured,
-    jurisdiction_id: Jurisdiction = None,
-    api_key: ApiKey = None,
-) -> Response:
+async def discovery(tx: Annotated[Tx, authorize(PUBLIC)], asking: Get) -> Response:
     """Where the interface is. Two endpoints, at one address: the standard, and the updates of FixMyStreet."""
     said = language()
-    address = str(request.url.replace(query="", fragment="")).rpartition("/")[0]
     endpoint = {
-        "url": address,
+        "url": f"{asking.service}{V2}",
         "changeset": CHANGED,
-        "type": "test" if settings.development else "production",
+        "type": "test" if asking.settings.development else "production",
         "formats": ["text/xml", "application/json"],
     }
     content = {
@@ -99,22 +136,17 @@ async def discovery(
         "key_service": KEYS[said],
         "endpoints": [{"specification": name, **endpoint} for name in (SPECIFICATION, UPDATES)],
     }
-    return written(asked_for(request), "discovery", content)
+    return asking.answered("discovery", content)
 
 
 @router.both("GET", "/services")
-async def services(
-    tx: Annotated[Tx, authorize(PUBLIC)],
-    request: Request,
-    jurisdiction_id: Jurisdiction = None,
-    api_key: ApiKey = None,
-) -> Response:
+async def services(tx: Annotated[Tx, authorize(PUBLIC)], asking: Get) -> Response:
     """What may be reported, the same everywhere. `realtime` gives an identifier at once; what everybody does
     not see is `blackbox`: it is followed by the code of the notice.
     """
-    jurisdiction(jurisdiction_id)
+    jurisdiction(asking.jurisdiction)
     content = [_service(one, language()) for one in catalogue().categories.values()]
-    return written(asked_for(request), "services", content, item="service")
+    return asking.answered("services", content, item="service")
 
 
 def _service(one: Category, said: str) -> dict[str, Any]:
@@ -130,16 +162,9 @@ def _service(one: Category, said: str) -> dict[str, Any]:
 
 
 @router.get("/services/{service_code}")
-async def definition(
-    tx: Annotated[Tx, authorize(PUBLIC)],
-    request: Request,
-    service_code: str,
-    jurisdiction_id: Jurisdiction = None,
-    api_key: ApiKey = None,
-) -> Response:
+async def definition(tx: Annotated[Tx, authorize(PUBLIC)], asking: Get, service_code: str) -> Response:
     """What is asked of a report of this category; the path ends in .xml or .json."""
-    kind = asked_for(request)
-    jurisdiction(jurisdiction_id)
+    jurisdiction(asking.jurisdiction)
     one = catalogue().category(ending_of(service_code)[0])
     said = language()
     content = {
@@ -149,7 +174,7 @@ async def definition(
             *(_attribute(order, question, said) for order, question in enumerate(one.questions, start=2)),
         ],
     }
-    return written(kind, "service_definition", content)
+    return asking.answered("service_definition", content)
 
 
 def _of_kind(said: str) -> dict[str, Any]:

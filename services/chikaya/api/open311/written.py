@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl, urlencode
 from xml.etree import ElementTree as ET
 
 from fastapi import APIRouter
@@ -58,6 +59,8 @@ class Open311Route(Route):
             self.responses[200] = {"description": "OK", "content": {one: {} for one in kinds}}
 
     async def answer(self, request: Request) -> Response:
+        # What a form left blank was not said: clients send all their fields, and would find nothing.
+        request.scope["query_string"] = urlencode(parse_qsl(request.scope["query_string"])).encode()
         try:
             response = await super().answer(request)
         except Problem as problem:

@@ -52,7 +52,8 @@ class Core:
     it, which `review` holds. `flagged`: a rule found something in its text or in a reply. `answers` are to
     the category's questions. `links` were given instead of photos: nobody here opens them, and they are never
     public, because what lies there may change. `sent_by` is the Open311 client that sent it.
-    `merged_into` is the report that is worked on instead, or whose answer this one got.
+    `merged_into` is the report that is worked on instead, or whose answer this one got: that of the round
+    `merged_round`, or a later one.
     """
 
     id: UUID
@@ -89,6 +90,7 @@ class Core:
     flagged: bool = False
     review: Review | None = None
     merged_into: UUID | None = None
+    merged_round: int = 1
     answers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     links: tuple[str, ...] = ()
     sent_by: str | None = None
@@ -123,8 +125,12 @@ class Core:
 
     @property
     def available(self) -> frozenset[Action]:
-        """What its state allows anybody, and the periods that are over do not."""
+        """What its state allows anybody, and the periods that are over do not. What was answered once was
+        clear enough (art. 11), and nothing suspends the second period.
+        """
         moot = {action for rule, action in LIMITS.items() if self._over(rule)}
+        if self.round > 1:
+            moot.add(A.DECLARE_DEFECTIVE)
         if self.account or self.contact is None or self.contact_confirmed_at is not None:
             moot.add(A.CONFIRM_CONTACT)
         return ACTIONS[self.state] - moot
@@ -160,7 +166,8 @@ class Core:
 
     def _refusal(self, action: Action, by: Actor) -> Forbidden | None:
         """Nobody handles what they report; and what is the reporter's alone, an agent does only for who came
-        to them and has no account. Where a report lay before, it may still be read.
+        to one and has no account: nobody else's satisfaction is an office's to state. Where a report lay
+        before, it may still be read.
         """
         mine = by.subject == self.reporter
         if action in OWN and mine:
@@ -174,7 +181,8 @@ class Core:
                     "en": "Nobody handles a report that they filed.",
                 },
             )
-        if action is A.CONFIRM_CONTACT or (action in FOR_ANOTHER and self.account):
+        came = self.filed_by and not self.account
+        if action is A.CONFIRM_CONTACT or (action in FOR_ANOTHER and not came):
             return not_allowed()
         if action is A.READ and (
             by.subject == self.filed_by or any(serves(action, by, code) for code in self.past)
@@ -200,7 +208,7 @@ class Core:
                         "en": "The time for this is over.",
                     },
                     rule=rule,
-                    actions=self.actions(by),
+                    actions=[one for one in self.actions(by) if one is not action],
                 )
         if action not in self.available:
             raise Conflict(

@@ -9,6 +9,7 @@ from services.chikaya.events import report as told
 from services.chikaya.events.report import Defect, InadmissibleGround
 from shared.auth import Actor
 from shared.errors import Invalid
+from shared.territory import territory
 
 
 class Handling(Core):
@@ -62,9 +63,10 @@ class Handling(Core):
         self, category: str, collectivity: str, reasons: str, *, by: Actor, now: datetime
     ) -> told.Rerouted:
         """To where it belongs on this platform: the clocks go on, the history stays, somebody else takes it.
-        Raises NotFound, Invalid `same_route`.
+        Raises NotFound, Invalid `same_route`, and `collectivity_is_region`: no office of a region takes any.
         """
         self._may(A.REROUTE, by)
+        territory().province_of(collectivity)
         if (category, collectivity) == (self.category, self.collectivity):
             raise Invalid("same_route", "It is routed there already.")
         route = self._route(category, collectivity)

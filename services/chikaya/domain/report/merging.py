@@ -34,7 +34,7 @@ class Merging(Core):
                 },
                 state=into.state,
             )
-        self.merged_into = into.id
+        self.merged_into, self.merged_round = into.id, into.round
         self.assignee = None
         return self._announce(told.Merged, to=S.MERGED, merged_at=now, into=str(into.id))
 
@@ -45,9 +45,12 @@ class Merging(Core):
 
     def share(self, reply: Reply | None, *, of: UUID, now: datetime) -> ReportEvent | None:
         """What became of the report that it was merged into: its answer, or that it ended without one (None),
-        upon which this one waits for somebody again. Who gave the answer answers nothing they reported.
+        upon which this one waits for somebody again. Who gave the answer answers nothing they reported, and
+        what was answered before they were merged is not this one's.
         """
         if self.state is not S.MERGED or self.merged_into != of:
+            return None
+        if reply is not None and reply.round < self.merged_round:
             return None
         if reply is None or reply.by == self.reporter:
             return self._part(now)
