@@ -160,6 +160,9 @@ async def complained(sent: Sent, secret: str, photo: str) -> dict[str, str]:
         "service_code": "pothole.json",
         "service_request_id": f"{report['reference']}.json",
         "token_id": f"{report['id']}.json",
+        "one": "dragons",
+        "two": "of",
+        "three": "open311.json",
         "subscription_id": followed.json()["id"],
     }
 
