@@ -381,11 +381,11 @@ async def _body(request: Request, most: int) -> bytes:
     body = bytearray()
     try:
         if declared.isdecimal() and int(declared) > most:
-            raise TooLarge("too_large", most=most)
+            raise TooLarge("too_large", f"≤ {most >> 20} MB", most=most)
         async for chunk in request.stream():
             body += chunk
             if len(body) > most:
-                raise TooLarge("too_large", most=most)
+                raise TooLarge("too_large", f"≤ {most >> 20} MB", most=most)
     except ClientDisconnect:
         raise Malformed("body_incomplete") from None
     return bytes(body)

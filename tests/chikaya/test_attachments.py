@@ -87,11 +87,20 @@ async def test_what_is_no_sound_or_is_called_something_else_is_refused(
         assert "M4A" in answer.json()["detail"], answer.text
 
 
+@pytest.mark.parametrize("declared", ["audio/mpeg", "application/octet-stream"])
+async def test_sound_named_as_a_photo_is_refused_whatever_is_said_of_its_type(
+    api: Api, declared: str
+) -> None:
+    answer = await api.post("/v1/files", files={"file": ("trou.jpg", MP3, declared)})
+    assert problem(answer) == (415, "file_type_mismatch")
+
+
 async def test_a_film_of_200_megabytes_is_refused_before_it_is_read(api: Api) -> None:
     """By what it says of its length; one that does not say is cut off at the cap (tests/shared)."""
     headers = {"Content-Length": str(200 * 1024 * 1024), "Content-Type": "multipart/form-data; boundary=x"}
     answer = await api.post("/v1/files", content=b"--x", headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    assert "MB" in answer.json()["detail"], "how much may be sent is said in words"
 
 
 class TestElsewhere:

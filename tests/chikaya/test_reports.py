@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from services.chikaya.app import SERVICE
+from shared.auth import ANYBODY
 from tests.chikaya.conftest import Says
 from tests.chikaya.filed import (
     CASABLANCA,
@@ -30,6 +31,10 @@ from tests.support.services import Happened, envelope_of, hear
 
 NOTICES = text("SELECT recipient, kind, content FROM msg.notice WHERE about = :about ORDER BY number")
 LOG = text("SELECT * FROM msg.event_log WHERE aggregateid = :id ORDER BY seq")
+COLUMNS = text("""
+    SELECT c.relname AS view, array_agg(a.attname::text) AS columns
+    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+    WHERE c.relkind IN ('v', 'm') AND c.relnamespace = 'chikaya'::regnamespace GROUP BY 1""")
 
 
 async def told(chikaya: ServiceDatabase, report: str) -> list[tuple[str, str, Any]]:
@@ -316,6 +321,21 @@ async def test_everybody_sees_where_and_how_it_stands_and_nothing_of_whom(api: A
     assert problem(await api.get(f"/v1/public-reports/{hidden}")) == (404, "report_unknown")
     other = (await api.get("/v1/public-reports?collectivity=04")).json()["items"]
     assert other == []
+
+
+async def test_the_views_of_everybody_have_these_columns_and_no_other(chikaya: ServiceDatabase) -> None:
+    """They are read with their owner's rights: row-level security does not stand behind them."""
+    async with chikaya.api.transaction(ANYBODY) as tx:
+        found = (await tx.execute(COLUMNS)).all()
+    assert {row.view: set(row.columns) for row in found} == {
+        "public_report": {
+            *("id", "reference", "kind", "category", "collectivity", "state", "received_at", "escalated_at"),
+            *("latitude", "longitude", "text", "reply", "outcome", "answered_at", "photos"),
+        },
+        "public_step": {"id", "updated_at", "seq", "step", "occurred_at"},
+        "public_dates": {"id", "due_at", "stepped_at"},
+        "public_tally": {"collectivity", "category", "month", "measure", "days", "n"},
+    }
 
 
 async def test_what_is_insulting_is_nobodys_to_see(api: Api) -> None:
