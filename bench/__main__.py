@@ -8,12 +8,13 @@ from typing import Final
 
 import uvloop
 
-from bench import accept, civil_status, clocks, consume, lists, relay, start, table
+from bench import accept, civil_status, clocks, consume, filing, lists, relay, start, table
 from bench.harness import ROUNDS, Options, Result, kept
 from shared import log
 
 BENCHMARKS: Final[dict[str, Callable[[Options], Awaitable[Sequence[Result]]]]] = {
     "accept": accept.run,
+    "filing": filing.run,
     "relay": relay.run,
     "consume": consume.run,
     "clocks": clocks.run,

@@ -9,7 +9,7 @@ import statistics
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from bench import files, obtain
@@ -32,6 +32,7 @@ from bench.harness import (
 from services.rokhas.app import SERVICE
 from shared.db import POOL_SIZE
 from shared.migrate import MIGRATOR, database_of, roles
+from shared.service import Service
 
 CONNECTIONS: Final = 16
 SECONDS: Final = 4.0
@@ -39,6 +40,7 @@ CITIZENS: Final = 1000
 WARM_UP: Final = 6.0  # the JVM compiles meanwhile
 EACH: Final = 100_000  # drafts for each contestant that submits one
 
+FLOOR_IS: Final = "FastAPI + asyncpg, two INSERTs in one transaction"
 FLOOR_TABLES: Final = """
 CREATE SCHEMA bench;
 CREATE TABLE bench.filing (id uuid PRIMARY KEY, procedure text NOT NULL, collectivity text NOT NULL,
@@ -102,13 +104,13 @@ class Contestant:
         return seen.rate
 
 
-def server(shop: Workshop, kind: str) -> AbstractAsyncContextManager[Server]:
+def server(shop: Workshop, kind: str, service: Service = SERVICE) -> AbstractAsyncContextManager[Server]:
     """One of `bench/servers.py` on the service's database."""
     environment = shop.environment(0) | {
         "PYTHONPATH": str(ROOT),
-        "BENCH_DSN": shop.postgres.dsn(database_of(SERVICE.name), roles(SERVICE.name)[0]),
+        "BENCH_DSN": shop.postgres.dsn(database_of(service.name), roles(service.name)[0]),
     }
-    return serving(shop, kind, python("bench.servers", kind, SERVICE.name, "{port}"), environment)
+    return serving(shop, kind, python("bench.servers", kind, service.name, "{port}"), environment)
 
 
 async def drf(shop: Workshop) -> AbstractAsyncContextManager[Server]:
@@ -158,11 +160,45 @@ def _owner(shop: Workshop) -> str:
 PEERS: Final = {"Django REST Framework": drf, "Spring Boot": spring}
 
 
+async def floor(shop: Workshop, stack: AsyncExitStack, service: Service, tokens: list[str]) -> Contestant:
+    """The two INSERTs, into tables of their own beside the service's."""
+    await shop.execute(service.name, FLOOR_TABLES.format(role=roles(service.name)[0]))
+    return Contestant(
+        await stack.enter_async_context(server(shop, "floor", service)),
+        shop,
+        path="/filings",
+        body='{"dossier": "{id}", "procedure": "repair", "collectivity": "06.141.01.0"}',
+        expect=201,
+        tokens=tokens,
+        first=0,
+    )
+
+
+async def rates(contestants: dict[str, Contestant], rounds: int) -> dict[str, float]:
+    """Medians of requests a second, once each is warm."""
+    for contestant in contestants.values():
+        await contestant.measure(WARM_UP)
+        contestant.seen.clear()
+        contestant.cpu.clear()
+    return medians(await interleaved({n: c.measure for n, c in contestants.items()}, rounds=rounds))
+
+
+def details(contestants: dict[str, Contestant]) -> dict[str, Any]:
+    return {
+        "connections": CONNECTIONS,
+        "p50_ms": {n: statistics.median(s.p50 for s in c.seen) for n, c in contestants.items()},
+        "p99_ms": {n: statistics.median(s.p99 for s in c.seen) for n, c in contestants.items()},
+        "server_cpu_ms": {n: 1000 * statistics.median(c.cpu) for n, c in contestants.items()},
+        "client_cpu_share": {
+            n: statistics.median(s.cpu / s.seconds for s in c.seen) for n, c in contestants.items()
+        },
+    }
+
+
 async def run(options: Options) -> list[Result]:
     missing: Peers = {}
     async with AsyncExitStack() as stack:
         shop = await stack.enter_async_context(workshop(options, SERVICE))
-        await shop.execute(SERVICE.name, FLOOR_TABLES.format(role=roles(SERVICE.name)[0]))
         await drafts(shop, EACH * (1 + len(PEERS)))
         tokens = [shop.issuer.token(f"citizen{number}") for number in range(CITIZENS)]
         contestants = {
@@ -175,15 +211,7 @@ async def run(options: Options) -> list[Result]:
                 tokens=tokens,
                 first=0,
             ),
-            "floor": Contestant(
-                await stack.enter_async_context(server(shop, "floor")),
-                shop,
-                path="/filings",
-                body='{"dossier": "{id}", "procedure": "repair", "collectivity": "06.141.01.0"}',
-                expect=201,
-                tokens=tokens,
-                first=0,
-            ),
+            "floor": await floor(shop, stack, SERVICE, tokens),
         }
         for place, (name, make) in enumerate(PEERS.items() if options.peers else (), start=1):
             try:
@@ -195,13 +223,7 @@ async def run(options: Options) -> list[Result]:
             contestants[name] = Contestant(
                 at, shop, path=path, body="{}", expect=200, tokens=tokens, first=place * EACH
             )
-        for contestant in contestants.values():
-            await contestant.measure(WARM_UP)
-            contestant.seen.clear()
-            contestant.cpu.clear()
-        found = medians(
-            await interleaved({n: c.measure for n, c in contestants.items()}, rounds=options.rounds)
-        )
+        found = await rates(contestants, options.rounds)
     return [
         Result(
             name="accept",
@@ -210,17 +232,9 @@ async def run(options: Options) -> list[Result]:
             better="more",
             ours=found["ours"],
             floor=found["floor"],
-            floor_is="FastAPI + asyncpg, two INSERTs in one transaction",
+            floor_is=FLOOR_IS,
             aim="1.0 of the floor; below 0.6 is a defect",
             peers=others(found) | missing,
-            details={
-                "connections": CONNECTIONS,
-                "p50_ms": {n: statistics.median(s.p50 for s in c.seen) for n, c in contestants.items()},
-                "p99_ms": {n: statistics.median(s.p99 for s in c.seen) for n, c in contestants.items()},
-                "server_cpu_ms": {n: 1000 * statistics.median(c.cpu) for n, c in contestants.items()},
-                "client_cpu_share": {
-                    n: statistics.median(s.cpu / s.seconds for s in c.seen) for n, c in contestants.items()
-                },
-            },
+            details=details(contestants),
         )
     ]

@@ -121,16 +121,19 @@ class Tx:
         sequence: int,
         write: Statement,
         row: Mapping[str, Any],
+        place: str | None = None,
     ) -> None:
         """The row of an aggregate, which has a `collectivity`, and its one event, its `sequence`-th. They are
-        sent together, before this transaction's next statement or its end: see `later`.
+        sent together, before this transaction's next statement or its end: see `later`. Of an arrival, those
+        that save in one `place`, by default the collectivity, would wait for each other (0057).
 
         Raises Stale then, `<aggregate>_changed`, when the event would be another one than the `sequence`-th.
         """
         if self._event:
             await self.begin()
             await self.flush()
-        self._event = stream, self.announcement(stream, subject, row["collectivity"], event), sequence
+        announced = self.announcement(stream, subject, row["collectivity"], event)
+        self._event = stream, announced | {"place": place or row["collectivity"]}, sequence
         self._writes.append((write, row))
 
     def drawn(self, draw: Statement, params: Mapping[str, Any]) -> None:
@@ -166,7 +169,7 @@ class Tx:
             announcement |= {"wanted": len(writes), "sequence": expected}
         writes.append((last, announcement))
         if self._session is None:
-            [sequence] = await self.database.pool.gathered(writes, announcement["collectivity"])
+            [sequence] = await self.database.pool.gathered(writes, announcement["place"])
         else:
             sequence = (await self._session.together(writes)).scalar_one()
         if sequence != expected:

@@ -12,9 +12,10 @@ from shared.service import Service
 from tests.chikaya.filed import CLIENT
 from tests.support.databases import Databases, ServiceDatabase
 from tests.support.http import Api
+from tests.support.round_trips import asked
 from tests.support.services import Happened, api, at, clock_event, happened, hear, own
 
-__all__ = ["Happened", "Says", "api", "at", "happened", "own"]
+__all__ = ["Happened", "Says", "api", "asked", "at", "happened", "own"]
 
 Says = Callable[..., Awaitable[None]]
 

@@ -6,11 +6,13 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.chikaya.domain import Action, Report, State
 from services.chikaya.domain.catalogue import catalogue
 from services.chikaya.domain.permissions import FOR_ANOTHER
-from services.chikaya.domain.place import located
+from services.chikaya.domain.place import extents, located
 from services.chikaya.domain.report.core import DEFECT, LIMITS, REDIRECTION, REOPENING, REPLY, REPLY_AGAIN
 from services.chikaya.domain.report.filing import reference_of
 from services.chikaya.domain.values import Contact, Method, Point, legible
@@ -350,3 +352,16 @@ def test_a_point_in_a_city_is_the_citys(longitude: float, latitude: float, commu
 def test_a_point_in_the_sea_or_abroad_is_nobodys(longitude: float, latitude: float) -> None:
     with pytest.raises(Invalid, match="point_outside"):
         located(Point(longitude=longitude, latitude=latitude))
+
+
+@given(st.floats(-18, 0), st.floats(20, 37))
+def test_a_point_asks_the_communes_of_its_cell_as_if_it_asked_all(longitude: float, latitude: float) -> None:
+    point = Point(longitude=longitude, latitude=latitude)
+    holding = {one.code for one in extents() if one.holds(point)}
+    if not holding:
+        with pytest.raises(Invalid, match="point_outside"):
+            located(point)
+        return
+    code, found = located(point)
+    nearest = sorted((one.away(point), one.code) for one in extents() if one.code in holding)
+    assert [code, *found.candidates] == [code for _, code in nearest[:4]]

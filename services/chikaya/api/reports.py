@@ -27,7 +27,7 @@ from services.chikaya.domain.report.filing import BY_AGENT
 from services.chikaya.events.report import Channel, Kind
 from services.chikaya.store import codes, reports
 from shared.db import Tx
-from shared.http import PUBLIC, Body, Instant, Listing, Page, Router, Texts, etag
+from shared.http import PUBLIC, Body, Caller, Instant, Listing, Page, Router, Texts, etag
 
 router = Router(prefix="")
 
@@ -83,12 +83,16 @@ class ReportLine(BaseModel):
 
 @router.post("/reports", status_code=201)
 async def submit(
-    tx: Annotated[Tx, authorize(Action.SUBMIT, limit="60/minute")], body: SubmissionIn, response: Response
+    caller: Annotated[Caller, authorize.caller(Action.SUBMIT, limit="60/minute")],
+    body: SubmissionIn,
+    response: Response,
 ) -> FiledOut:
     """Acknowledged at once (2-17-265 art. 5). An agent files for somebody without an account, of any commune,
     and tells them the code.
     """
-    return await filed(tx, body, body.channel, response, account=body.channel not in BY_AGENT)
+    account = body.channel not in BY_AGENT
+    tx = await caller.begin(reports.ARRIVAL if account else None)
+    return await filed(tx, body, body.channel, response, account=account)
 
 
 @router.post("/anonymous-reports", status_code=201)
@@ -133,8 +137,7 @@ async def filed(
     code = None if account else codes.drawn()
     if code is not None:
         await codes.become_reporter(tx, report.id)
-    await reports.save(tx, report, because=received)
-    await reports.save(tx, report, because=report.acknowledge(tx.now))
+    await reports.file(tx, report, received=received, acknowledged=report.acknowledge(tx.now))
     by = tx.actor if report.filed_by else report.as_reporter()
     if code is not None:
         await codes.keep(tx, report.id, code)

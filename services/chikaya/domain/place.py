@@ -6,9 +6,11 @@ candidates, and the office that gets it may route it to them.
 """
 
 import csv
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import cos, hypot, radians
+from math import cos, floor, hypot, radians
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +20,7 @@ from shared.errors import Invalid
 POINTS: Final = Path(__file__).resolve().parents[1] / "catalogue" / "points.csv"
 MARGIN: Final = 0.02  # degrees, some two kilometres: what the extents may be wrong by
 MOST: Final = 4
+CELL: Final = 0.25  # degrees: a point asks the few communes of its cell, not 1,500
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +55,25 @@ def extents() -> tuple[Extent, ...]:
     return tuple(Extent(code, *map(float, numbers)) for code, *numbers in rows)
 
 
+@cache
+def _by_cell() -> Mapping[tuple[int, int], Sequence[Extent]]:
+    """Those in which a point of the cell may lie."""
+    found: dict[tuple[int, int], list[Extent]] = defaultdict(list)
+    for one in extents():
+        for row in range(_cell(one.south - MARGIN), _cell(one.north + MARGIN) + 1):
+            for column in range(_cell(one.west - MARGIN), _cell(one.east + MARGIN) + 1):
+                found[row, column].append(one)
+    return dict(found)
+
+
+def _cell(degrees: float) -> int:
+    return floor(degrees / CELL)
+
+
 def located(point: Point) -> tuple[str, Place]:
     """The commune of a point, by the nearest centre. Raises Invalid `point_outside` in the sea or abroad."""
-    found = sorted(
-        (one for one in extents() if one.holds(point)), key=lambda one: (one.away(point), one.code)
-    )
+    near = _by_cell().get((_cell(point.latitude), _cell(point.longitude)), ())
+    found = sorted((one for one in near if one.holds(point)), key=lambda one: (one.away(point), one.code))
     if not found:
         raise Invalid(
             "point_outside",

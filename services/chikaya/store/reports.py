@@ -1,7 +1,6 @@
 """Reports in PostgreSQL: loaded to be changed, they are locked until the transaction ends."""
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -15,8 +14,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from services.chikaya.domain import Report, State
 from services.chikaya.domain.states import OPEN
 from services.chikaya.events import REPORT, ReportEvent
-from services.chikaya.events.report import Kind
-from shared.db import Tx
+from services.chikaya.events.report import Acknowledged, Kind, Received
+from shared.db import EMIT, Arrival, Tx
 from shared.errors import Malformed, NotFound, Stale
 
 IN_COLUMNS: Final = (
@@ -47,6 +46,9 @@ VALUES: Final = ", ".join("CAST(:body AS jsonb)" if name == "body" else f":{name
 SELECT: Final = f"SELECT {', '.join(IN_COLUMNS)}, body FROM chikaya.report"
 ONE = reading(f"{SELECT} WHERE id = :id")
 LOCK = reading(f"{SELECT} WHERE id = :id FOR UPDATE")
+ARRIVE = text("SELECT now, claimed FROM chikaya.arrive(:subject, :communes, :provinces, :key)")
+ARRIVAL: Final = Arrival(ARRIVE, {})
+"""Of whoever files: there is no report to read yet (decision 0056)."""
 INSERT = text(f"INSERT INTO chikaya.report ({', '.join(COLUMNS)}) VALUES ({VALUES})")
 UPDATE = text(
     "UPDATE chikaya.report SET "
@@ -84,6 +86,12 @@ def _adapters() -> dict[str, TypeAdapter[Any]]:
     hints = get_type_hints(Report)
     names = [field.name for field in dataclasses.fields(Report)]
     return {name: TypeAdapter(hints[name]) for name in names if name not in IN_COLUMNS}
+
+
+@cache
+def _whole() -> TypeAdapter[Report]:
+    """To write a report: all its fields in one call."""
+    return TypeAdapter(Report)
 
 
 async def get(tx: Tx, report_id: UUID) -> Report:
@@ -154,10 +162,22 @@ async def to_review(
     return [from_row(row) for row in await tx.execute(TO_REVIEW, values)]
 
 
-async def save(tx: Tx, report: Report, *, because: ReportEvent) -> None:
-    write = INSERT if report.version == 1 else UPDATE
+async def file(tx: Tx, report: Report, *, received: Received, acknowledged: Acknowledged) -> None:
+    """Received and acknowledged at once: two events and one row. Of who arrived without a lock they are one
+    statement.
+    """
+    if tx.arrived is None:
+        await tx.emit(REPORT, report.id, report.collectivity, received)
+    else:
+        tx.later(EMIT, tx.announcement(REPORT, report.id, report.collectivity, received))
     row = to_row(report) | {"updated_at": tx.now}
-    await tx.save(REPORT, report.id, because, report.version, write, row)
+    # Nobody who files waits for another one: each may go along.
+    await tx.save(REPORT, report.id, acknowledged, report.version, INSERT, row, place=str(report.id))
+
+
+async def save(tx: Tx, report: Report, *, because: ReportEvent) -> None:
+    row = to_row(report) | {"updated_at": tx.now}
+    await tx.save(REPORT, report.id, because, report.version, UPDATE, row)
 
 
 def due_text(report: Report) -> str:
@@ -193,9 +213,6 @@ def report_unknown() -> NotFound:
 
 
 def to_row(report: Report) -> dict[str, Any]:
-    body = {
-        name: adapter.dump_python(getattr(report, name), mode="json") for name, adapter in _adapters().items()
-    }
     row = {name: getattr(report, name) for name in IN_COLUMNS}
     point = report.place.point
     return row | {
@@ -207,7 +224,7 @@ def to_row(report: Report) -> dict[str, Any]:
         "latitude": point and point.latitude,
         "public": report.listed.public,
         "to_review": report.to_review,
-        "body": json.dumps(body, ensure_ascii=False),
+        "body": _whole().dump_json(report, exclude=set(IN_COLUMNS)).decode(),
     }
 
 
