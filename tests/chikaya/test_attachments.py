@@ -3,7 +3,7 @@
 import pytest
 
 from services.rokhas.app import SERVICE as ROKHAS
-from tests.chikaya.filed import filed, problem
+from tests.chikaya.filed import REASONS, anonymous, filed, problem, published, step
 from tests.support.http import Api
 
 
@@ -58,6 +58,24 @@ async def test_sound_is_attached_and_given_back(
     given = await api.get(f"/v1/reports/{report}/attachments/{stored.json()['sha256']}", "instructor")
     assert (given.content, given.headers["content-type"]) == (content, kind)
     assert given.headers["content-disposition"].startswith("attachment")
+
+
+async def test_who_has_no_account_reads_what_the_reply_came_with(api: Api) -> None:
+    made = (await api.post("/v1/anonymous-reports", json=anonymous())).json()
+    report, key = made["report"], {"Follow-Up-Code": made["follow_up_code"]}
+    await published(api)
+    await step(api, report["id"], "assignment", "instructor", {"assignee": "instructor"})
+    await step(api, report["id"], "start")
+    stored = await api.post("/v1/files", "instructor", files={"file": ("memo.mp3", MP3)})
+    digest = stored.json()["sha256"]
+    body = {"outcome": "explained", "text": REASONS, "files": [digest]}
+    await step(api, report["id"], "answer", "instructor", body)
+    where = f"/v1/followed/{report['reference']}/attachments/{digest}"
+    assert (await api.get(where, headers=key)).content == MP3
+    unknown = await api.get(where.replace(digest, "0" * 64), headers=key)
+    assert problem(unknown) == (404, "attachment_unknown")
+    wrong = await api.get(where, headers={"Follow-Up-Code": "2222-2222"})
+    assert problem(wrong) == (404, "report_unknown")
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,13 @@ from uuid import UUID
 
 from fastapi import Request, Response
 
-from services.chikaya.api.common import Sha256, authorize, readable
-from services.chikaya.domain import Action
+from services.chikaya.api.common import FollowUpCode, Sha256, authorize, readable
+from services.chikaya.domain import Action, Report
+from services.chikaya.store import codes, reports
+from shared.db import Tx
 from shared.errors import NotFound
-from shared.files import Kinds
-from shared.http import Caller, Configured, Router
+from shared.files import Kinds, StoredFile
+from shared.http import PUBLIC, Caller, Configured, Router
 from shared.http.files import content_of, download, served
 
 SOUND: Final[Kinds] = {
@@ -31,10 +33,10 @@ page of Ogg its codec (RFC 3533, 7845), CodecID that of a track of WebM. Whateve
 and is not taken.
 """
 
-router = Router(prefix="/reports/{report_id}/attachments")
+router = Router(prefix="")
 
 
-@router.get("/{sha256}", **download(SOUND))
+@router.get("/reports/{report_id}/attachments/{sha256}", **download(SOUND))
 async def read_attachment(
     caller: Annotated[Caller, authorize.caller(Action.READ)],
     report_id: UUID,
@@ -43,10 +45,34 @@ async def read_attachment(
     settings: Configured,
 ) -> Response:
     tx = await caller.begin()
-    report = await readable(tx, report_id)
+    known = await _held(tx, await readable(tx, report_id), sha256)
+    await caller.commit()
+    return await served(request, settings, known)
+
+
+@router.get("/followed/{reference}/attachments/{sha256}", **download(SOUND))
+async def read_followed_attachment(
+    caller: Annotated[Caller, authorize.caller(PUBLIC, limit="60/minute")],
+    reference: str,
+    code: FollowUpCode,
+    sha256: Sha256,
+    request: Request,
+    settings: Configured,
+) -> Response:
+    """What they brought, and what a reply came with, for whoever has no account."""
+    tx = await caller.begin()
+    report_id = await codes.follow(tx, reference, code)
+    if report_id is None:
+        raise reports.report_unknown()
+    known = await _held(tx, await reports.get(tx, report_id), sha256)
+    await caller.commit()
+    return await served(request, settings, known)
+
+
+async def _held(tx: Tx, report: Report, sha256: str) -> StoredFile:
+    """Raises NotFound `attachment_unknown`."""
     held = {one.file for one in (*report.attachments, *(a for r in report.replies for a in r.attachments))}
     known = await content_of(tx, sha256) if sha256 in held else None
     if known is None:
         raise NotFound("attachment_unknown", "The report has no such attachment.")
-    await caller.commit()
-    return await served(request, settings, known)
+    return known
