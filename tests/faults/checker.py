@@ -11,20 +11,33 @@ from datetime import datetime
 from itertools import groupby
 from typing import Final
 
-from tests.faults.evidence import Evidence, Logged, Place, Sent, digest
+from tests.faults.evidence import ROWS, Evidence, Logged, Place, Sent, digest
 from tests.faults.journal import Outcome
 from tests.support.core import Violation, check_applied
 
-MAKES: Final = {
-    "draft": {"drafted"},
-    "attach": {"document_attached", "completed"},
-    "submit": {"submitted"},
-    "withdraw": {"withdrawn"},
-    "decide": {"granted", "refused", "decision_attempted_late"},
+MAKES: Final[dict[tuple[str, str], dict[str, set[tuple[str, ...]]]]] = {
+    ("rokhas", "dossier"): {
+        "draft": {("drafted",)},
+        "attach": {("document_attached",), ("completed",)},
+        "submit": {("submitted",)},
+        "withdraw": {("withdrawn",)},
+        "decide": {("granted",), ("refused",), ("decision_attempted_late",)},
+    },
+    ("chikaya", "report"): {
+        "report": {("received", "acknowledged")},
+        "assign": {("assigned",)},
+        "start": {("started",)},
+        "answer": {("answered",)},
+        "reopen": {("reopened",)},
+        "rate": {("rated",)},
+    },
 }
-"""The event that each command must make; a command that is not named here may make any one."""
+"""The events that each command must make, all or none; a command that is not named here may make any one."""
 
-BY_PEOPLE: Final = frozenset().union(*MAKES.values())
+BY_PEOPLE: Final = {
+    place: frozenset(what for ways in made.values() for way in ways for what in way)
+    for place, made in MAKES.items()
+}
 
 STATES: Final = {
     "drafted": "draft",
@@ -40,6 +53,25 @@ STATES: Final = {
 }
 """The fold of a file's events, where its type alone says the state."""
 
+REPORT_STATES: Final = {
+    "received": "received",
+    "acknowledged": "acknowledged",
+    "declared_defective": "defective",
+    "completed": "completed",
+    "assigned": "assigned",
+    "started": "in_progress",
+    "merged": "merged",
+    "answered": "answered",
+    "reopened": "reopened",
+    "rated": "closed",
+    "closed": "closed",
+    "declared_inadmissible": "inadmissible",
+    "redirected": "redirected",
+}
+"""The same of a report. Parted from another one, or routed away from whoever had it, it waits again."""
+
+TAKEN: Final = frozenset({"assigned", "in_progress"})
+
 CLOCK_STATES: Final = {
     "started": "running",
     "suspended": "suspended",
@@ -47,6 +79,9 @@ CLOCK_STATES: Final = {
     "restarted": "running",
     "elapsed": "elapsed",
 }
+
+REOPENING: Final = "chikaya.reopening"
+"""The rule by which an answer may be contested."""
 
 LEGAL: Final = frozenset({"granted", "refused", "approved_by_silence", "silence_no_effect"})
 """What ends the wait of an applicant. Of these a file has one, unless a grant follows a silence."""
@@ -67,7 +102,7 @@ def findings(seen: Evidence) -> list[Finding]:
     """At most a few of each kind: the first ones tell enough."""
     checks = (
         *(commands, sequences, broker, consumers, witnessed, effects, leftovers),
-        *(timers, instants, projections, rows, outcomes),
+        *(timers, instants, projections, rows, outcomes, replies),
     )
     return [finding for check in checks for finding in _few(check(seen))]
 
@@ -82,8 +117,8 @@ def _few(found: Iterable[Finding], most: int = 5) -> Iterator[Finding]:
 
 
 def commands(seen: Evidence) -> Iterator[Finding]:
-    """A1: an ok command has made one event, a failed one none, an unknown one at most one. And no event of
-    people on a file without a command; what an import takes over is none of theirs.
+    """A1: an ok command has made all of its events, a failed one none, an unknown one either. And no event of
+    people on a file or a report without a command; what an import takes over is none of theirs.
     """
     made: dict[str, list[Logged]] = defaultdict(list)
     for event in seen.log:
@@ -91,20 +126,20 @@ def commands(seen: Evidence) -> Iterator[Finding]:
             made[event.correlation].append(event)
     asked = {command.key for command in seen.commands}
     for event in seen.log:
-        theirs = event.place[:2] == ("rokhas", "dossier") and event.what in BY_PEOPLE and not event.causation
+        theirs = event.what in BY_PEOPLE.get(event.place[:2], ()) and not event.causation
         if theirs and event.correlation not in asked and json.loads(event.payload).get("channel") != "import":
             yield Finding("A1", f"{event.what} of {event.subject} and nobody asked for it")
     for command in seen.commands:
         events = [e for e in made.get(command.key, ()) if e.aggregate == command.aggregate]
-        types = [event.what for event in events]
-        allowed = {Outcome.OK: {1}, Outcome.FAILED: {0}, Outcome.UNKNOWN: {0, 1}}[command.outcome]
-        if len(events) not in allowed:
+        types = tuple(event.what for event in events)
+        known = MAKES.get((command.service, command.aggregate), {})
+        whole = types in known.get(command.what, {types[:1]}) and bool(types)
+        must = {Outcome.OK: whole, Outcome.FAILED: not types, Outcome.UNKNOWN: whole or not types}
+        if not must[command.outcome]:
             yield Finding(
                 "A1",
                 f"{command.what} {command.key} was {command.outcome} ({command.status}) and made {types}",
             )
-        elif not set(types) <= MAKES.get(command.what, set(types)):
-            yield Finding("A1", f"{command.what} {command.key} made {types}")
         elif command.subject and any(event.subject != command.subject for event in events):
             yield Finding("A1", f"{command.what} {command.key} changed another file than {command.subject}")
 
@@ -256,9 +291,9 @@ def instants(seen: Evidence) -> Iterator[Finding]:
 
 def projections(seen: Evidence) -> Iterator[Finding]:
     """A7: what HTTP shows is the row; the witness has counted every event."""
-    for file, shown in seen.shown.items():
-        if shown != seen.files.get(file):
-            yield Finding("A7", f"HTTP shows {shown} of file {file}, the table {seen.files.get(file)}")
+    for place, shown in seen.shown.items():
+        if shown != seen.rows.get(place):
+            yield Finding("A7", f"HTTP shows {shown} of {place}, the table {seen.rows.get(place)}")
     for place, head in seen.heads.items():
         if seen.totals.get(place, 0) != head and place[2] not in seen.declared:
             yield Finding("A7", f"the witness counted {seen.totals.get(place, 0)} of {head} of {place}")
@@ -267,16 +302,11 @@ def projections(seen: Evidence) -> Iterator[Finding]:
 def rows(seen: Evidence) -> Iterator[Finding]:
     """A7: rows are the fold of their events."""
     folded = _fold(seen)
-    for file, (state, version) in seen.files.items():
-        expected = folded.get(("rokhas", "dossier", file))
-        if (state, version) != expected:
-            yield Finding("A7", f"file {file} is {state} at {version}, its events say {expected}")
-    for place in folded:
-        if (
-            place[:2] == ("rokhas", "dossier")
-            and place[2] not in seen.files
-            and place[2] not in seen.declared
-        ):
+    for place, row in seen.rows.items():
+        if row != folded.get(place):
+            yield Finding("A7", f"{place} is {row}, its events say {folded.get(place)}")
+    for place in folded.keys() - seen.rows.keys():
+        if place[:2] in ROWS and place[2] not in seen.declared:
             yield Finding("A7", f"{place} has events and no row")
     for clock in seen.clocks:
         expected = folded.get(("deadlines", "clock", clock["id"]))
@@ -288,6 +318,7 @@ def rows(seen: Evidence) -> Iterator[Finding]:
 
 def _fold(seen: Evidence) -> dict[Place, tuple[str, int]]:
     folded: dict[Place, tuple[str, int]] = {}
+    again: set[Place] = set()
     for event in seen.log:
         state = folded.get(event.place, ("", 0))[0]
         if event.place[:2] == ("rokhas", "dossier"):
@@ -298,6 +329,11 @@ def _fold(seen: Evidence) -> dict[Place, tuple[str, int]]:
             state = CLOCK_STATES.get(event.what, state)
             if event.what == "stopped":
                 state = "answered" if json.loads(event.payload)["answered"] else "stopped"
+        elif event.place[:2] == ("chikaya", "report"):
+            again |= {event.place} if event.what == "reopened" else set()
+            state = REPORT_STATES.get(event.what, state)
+            if event.what == "separated" or (event.what == "rerouted" and state in TAKEN):
+                state = "reopened" if event.place in again else "acknowledged"
         folded[event.place] = (state, event.seq)
     return folded
 
@@ -312,3 +348,46 @@ def outcomes(seen: Evidence) -> Iterator[Finding]:
     for file, what in ended.items():
         if len(what) > 1 and tuple(what) not in lawful:
             yield Finding("legal", f"file {file} has the outcomes {what}")
+
+
+def replies(seen: Evidence) -> Iterator[Finding]:
+    """Of a report: a reply that is overdue is escalated once, not before its instant and never once it was
+    given; what was answered is reopened before the end of the time for it, or closed by that end, not both.
+    """
+    stories: dict[str, list[Logged]] = defaultdict(list)
+    for event in seen.log:
+        if event.place[:2] == ("chikaya", "report"):
+            stories[event.subject].append(event)
+    for report, story in stories.items():
+        for wrong in (*_escalated(story), *_contested(story)):
+            yield Finding("legal", f"report {report} {wrong}: {[event.what for event in story]}")
+
+
+def _escalated(story: Iterable[Logged]) -> Iterator[str]:
+    due = True
+    for event in story:
+        if event.what == "escalated":
+            if not due:
+                yield "was escalated, and no reply was due that had not been"
+            if event.occurred_at < datetime.fromisoformat(json.loads(event.payload)["effective_at"]):
+                yield f"was escalated at {event.occurred_at}, before its instant"
+        if event.what in {"escalated", "answered", "reopened"}:
+            due = event.what == "reopened"
+
+
+def _contested(story: Iterable[Logged]) -> Iterator[str]:
+    running, until = False, None
+    for event in story:
+        told = json.loads(event.payload)
+        if event.what == "deadline_known" and told["rule"] == REOPENING and running:
+            until = datetime.fromisoformat(told["answer_by"])
+        elif event.what == "closed" or (event.what == "limit_passed" and told["rule"] == REOPENING):
+            if not running or (until and event.occurred_at < until):
+                yield f"was closed at {event.occurred_at} by the end of a time that runs until {until}"
+            running = False
+        elif event.what == "reopened":
+            if not running or (until and event.occurred_at >= until):
+                yield f"was reopened at {event.occurred_at}, its time ran until {until}"
+            running, until = False, None
+        elif event.what == "answered":
+            running, until = True, None

@@ -222,6 +222,18 @@ class Cluster:
         return process
 
     @asynccontextmanager
+    async def twin(self, service: str) -> AsyncIterator[Process]:
+        """A second process of the service while the block runs."""
+        twin = Process(service, self.variables, label=f"{service}-2")
+        try:
+            await twin.up(self.note)
+            self.processes[twin.label] = twin
+            yield twin
+        finally:
+            self.processes.pop(twin.label, None)
+            await twin.down()
+
+    @asynccontextmanager
     async def sql(self, service: str) -> AsyncIterator[asyncpg.Connection]:
         """The administrator's session on a service's database, on the present primary."""
         connection = await self.postgres.connect(database_of(service))

@@ -1,8 +1,6 @@
 """Presidents decide many files at once, and what the law says of the result."""
 
-import asyncio
 import json
-import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,7 +11,6 @@ from tests.faults.people.rokhas import DOSSIERS, REASON
 from tests.faults.registry import Trial, Wrong
 from tests.faults.seeds import Batch
 
-AT_ONCE: Final = 16
 REFUSED: Final = 0.7  # the share of refusals: they are what a silence excludes
 EVENTS: Final = """
     SELECT aggregateid, split_part(type, '.', 5) AS what, occurred_at,
@@ -24,30 +21,24 @@ ENDS: Final = frozenset({"granted", "refused", "approved_by_silence"})
 
 async def decided(trial: Trial, batch: Batch, which: Sequence[int]) -> float:
     """A decision on each of these files of the batch, in any order; returns decisions a second."""
-    waiting = [batch.ids[n] for n in which]
-    trial.chance.shuffle(waiting)
-    began, amount = time.monotonic(), len(waiting)
 
-    async def officer(number: int) -> None:
-        while waiting:
-            file = waiting.pop()
-            refuses = trial.chance.random() < REFUSED
-            body: dict[str, Any] = (
-                {"outcome": "refused", "reasons": [REASON]} if refuses else {"outcome": "granted"}
-            )
-            await trial.crowd.do(
-                "rokhas",
-                "dossier",
-                "decide",
-                f"president{number + 1}",
-                f"{DOSSIERS}/{file}/decision",
-                body,
-                subject=file,
-                commune=batch.commune,
-            )
+    async def decide(president: int, file: str) -> None:
+        refuses = trial.chance.random() < REFUSED
+        body: dict[str, Any] = (
+            {"outcome": "refused", "reasons": [REASON]} if refuses else {"outcome": "granted"}
+        )
+        await trial.crowd.do(
+            "rokhas",
+            "dossier",
+            "decide",
+            f"president{president}",
+            f"{DOSSIERS}/{file}/decision",
+            body,
+            subject=file,
+            commune=batch.commune,
+        )
 
-    await asyncio.gather(*(officer(number) for number in range(AT_ONCE)))
-    return amount / max(time.monotonic() - began, 0.001)
+    return await trial.crowd.each([batch.ids[n] for n in which], decide)
 
 
 async def outcomes(cluster: Cluster, batch: Batch) -> dict[str, Any]:

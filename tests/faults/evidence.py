@@ -34,7 +34,11 @@ COUNTS: Final = {
 }
 TRACE: Final = "SELECT source, aggregate, subject, seq FROM witness.trace ORDER BY n"
 TOTALS: Final = "SELECT source, aggregate, subject, events FROM witness.total"
-FILES: Final = "SELECT id::text, state, version FROM rokhas.dossier"
+ROWS: Final = {
+    ("rokhas", "dossier"): "SELECT id::text, state, version FROM rokhas.dossier",
+    ("chikaya", "report"): "SELECT id::text, state, version FROM chikaya.report",
+}
+"""Of the aggregates whose fold `checker` knows."""
 CLOCKS: Final = """
     SELECT id::text, rule, state, version, elapsed_at,
       next_at <= msg.legal_now() IS TRUE OR state = 'running' AND settled_at <= msg.legal_now() IS TRUE AS due
@@ -104,11 +108,12 @@ class Evidence:
     sent: Sequence[Sent] = ()
     trace: Sequence[tuple[Place, int]] = ()
     totals: Mapping[Place, int] = field(default_factory=dict)
-    files: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    rows: Mapping[Place, tuple[str, int]] = field(default_factory=dict)
+    """State and version of the files and the reports."""
     clocks: Sequence[Mapping[str, Any]] = ()
     numbers: Sequence[tuple[str, int, int]] = ()
-    shown: Mapping[str, tuple[str, int]] = field(default_factory=dict)
-    """What HTTP answered of files: state and ETag."""
+    shown: Mapping[Place, tuple[str, int]] = field(default_factory=dict)
+    """What HTTP answered of some of them: state and ETag."""
     reads: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
     """What each consumer must have: (service, aggregate type)."""
     declared: frozenset[str] = frozenset()
@@ -130,9 +135,9 @@ class Evidence:
             "heads of consumers": len(self.inbox),
             "clocks": len(self.clocks),
             "clocks that elapsed": sum(clock["state"] == "elapsed" for clock in self.clocks),
-            "files": len(self.files),
+            "files and reports": len(self.rows),
             "reference numbers": len(self.numbers),
-            "files asked for over HTTP": len(self.shown),
+            "of them asked for over HTTP": len(self.shown),
         }
 
 
@@ -184,8 +189,12 @@ async def _read(cluster: Cluster, commands: Sequence[Command]) -> Evidence:
         seen.trace = [((r[0].strip("/"), r[1], r[2]), r[3]) for r in await sql.fetch(TRACE)]
         seen.totals = {(r[0].strip("/"), r[1], r[2]): r[3] for r in await sql.fetch(TOTALS)}
     async with cluster.sql("rokhas") as sql:
-        seen.files = {row[0]: (row[1], row[2]) for row in await sql.fetch(FILES)}
         seen.numbers = [tuple(row) for row in await sql.fetch(NUMBERS)]
+    rows: dict[Place, tuple[str, int]] = {}
+    for (name, kind), ask in ROWS.items():
+        async with cluster.sql(name) as sql:
+            rows |= {(name, kind, row[0]): (row[1], row[2]) for row in await sql.fetch(ask)}
+    seen.rows = rows
     async with cluster.sql("deadlines") as sql:
         seen.clocks = [dict(row) for row in await sql.fetch(CLOCKS)]
     topics = sorted(stream.topic for service in ALL for stream in service.streams)

@@ -10,11 +10,13 @@ import httpx
 from deploy.auditor import workers
 from shared.auditor import Watch, mismatches, watches
 from tests.faults.cluster import ALL, Cluster, Stuck
-from tests.faults.evidence import Evidence
+from tests.faults.evidence import Evidence, Place
 from tests.faults.registry import Trial
 
 PATIENCE: Final = 240.0
-SHOWN: Final = 200  # files that are also looked at over HTTP
+SHOWN: Final = 200  # files and reports that are also looked at over HTTP
+OVER_HTTP: Final = {"draft": "/v1/dossiers", "report": "/v1/reports"}
+"""By the command that makes one: where whoever sent it reads it."""
 MANY: Final = 50_000  # events: of so many that the sums agree is enough here, the checker compares each head
 DUE: Final = """
     SELECT count(*) FROM deadlines.clock
@@ -106,17 +108,20 @@ async def _left(cluster: Cluster, watched: Sequence[Watch], declared: Collection
     return {what: count for what, count in left.items() if count}
 
 
-async def shown(trial: Trial, seen: Evidence) -> dict[str, tuple[str, int]]:
-    """What HTTP answers of some of the files: state and version."""
-    owners = {c.subject: c.by for c in seen.commands if c.what == "draft" and c.subject}
-    there = sorted(owners.keys() & seen.files.keys())
+async def shown(trial: Trial, seen: Evidence) -> dict[Place, tuple[str, int]]:
+    """What HTTP answers of some of the files and reports: state and version."""
+    made = {
+        (c.service, c.aggregate, c.subject): c for c in seen.commands if c.what in OVER_HTTP and c.subject
+    }
+    there = sorted(made.keys() & seen.rows.keys())
     chosen = trial.chance.sample(there, min(SHOWN, len(there)))
-    found: dict[str, tuple[str, int]] = {}
-    for file in chosen:
+    found: dict[Place, tuple[str, int]] = {}
+    for place in chosen:
+        path = f"{OVER_HTTP[made[place].what]}/{place[2]}"
         try:
-            answer = await trial.crowd.get("rokhas", f"/v1/dossiers/{file}", owners[file])
+            answer = await trial.crowd.get(place[0], path, made[place].by)
             body, version = answer.json(), int(answer.headers["etag"].strip('W/"'))
-            found[file] = (body["state"], version)
+            found[place] = (body["state"], version)
         except (httpx.HTTPError, KeyError) as error:
-            found[file] = (repr(error), 0)
+            found[place] = (repr(error), 0)
     return found

@@ -6,6 +6,7 @@ A service joins by a module below `tests/faults/people`, with a function of the 
 import asyncio
 import contextlib
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from tests.faults.journal import Command, Journal, Outcome
 
 LIFETIME: Final = timedelta(days=4)  # of a token: a process whose clock is a day off must take it
 PATIENCE: Final = httpx.Timeout(15.0, connect=2.0)
+AT_ONCE: Final = 16
 RETRIED: Final = 0.5  # the share of unknown commands that somebody sends again; the others stay unknown
 
 
@@ -85,6 +87,18 @@ class Crowd:
 
     async def get(self, service: str, path: str, by: str, commune: str | None = None) -> httpx.Response:
         return await self.client.get(self.url(service, path), headers=self.headers(by, commune))
+
+    async def each(self, subjects: Sequence[str], do: Callable[[int, str], Awaitable[None]]) -> float:
+        """`AT_ONCE` persons do it to each of them, in any order; returns how many a second."""
+        waiting = self.chance.sample(subjects, len(subjects))
+        began = time.monotonic()
+
+        async def person(number: int) -> None:
+            while waiting:
+                await do(number, waiting.pop())
+
+        await asyncio.gather(*(person(number) for number in range(1, AT_ONCE + 1)))
+        return len(subjects) / max(time.monotonic() - began, 0.001)
 
 
 People = Callable[[Crowd, int, "Pace"], Awaitable[None]]

@@ -22,10 +22,11 @@ from tests.faults.heal import PATIENCE, drained, healed, shown
 from tests.faults.journal import Journal
 from tests.faults.load import crowd
 from tests.faults.observer import Observer
-from tests.faults.people.rokhas import PEOPLE
+from tests.faults.people import chikaya, rokhas
 from tests.faults.registry import CI, DEFAULT, MUTANTS, Scenario, Toothless, Trial, Wrong, scenarios
 from tests.faults.report import write
 
+PEOPLE: Final = (*rokhas.PEOPLE, *chikaya.PEOPLE)
 SEED: Final = 20260101
 BROKEN_PATIENCE: Final = 20.0  # without progress: a broken variant may never drain, that is what is shown
 WARM_UP: Final = 10.0  # seconds of work before the first fault: there must be something to lose

@@ -8,7 +8,7 @@ import struct
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from uuid import UUID, uuid5
 import httpx
 import pytest
 
-from tests.faults.checker import Finding, findings
+from tests.faults.checker import REOPENING, Finding, findings
 from tests.faults.evidence import Evidence, Logged, Place, Sent, digest
 from tests.faults.journal import Command, Outcome
 from tests.faults.registry import scenarios
@@ -27,8 +27,9 @@ from tests.faults.seeds import Batch
 DUE = datetime(2026, 12, 7, tzinfo=UTC)
 FILE: Place = ("rokhas", "dossier", "5f0c1c7e-0000-4000-8000-000000000001")
 CLOCK: Place = ("deadlines", "clock", "5f0c1c7e-0000-4000-8000-000000000002")
+REPORT: Place = ("chikaya", "report", "5f0c1c7e-0000-4000-8000-000000000003")
 READS = {
-    "witness.all": frozenset({FILE[:2], CLOCK[:2]}),
+    "witness.all": frozenset({FILE[:2], CLOCK[:2], REPORT[:2]}),
     "deadlines.clocks": frozenset({FILE[:2]}),
     "rokhas.clocks": frozenset({CLOCK[:2]}),
 }
@@ -36,6 +37,7 @@ READS = {
 
 def event(place: Place, seq: int, what: str, *, by: str | None = None, cause: str | None = None) -> Logged:
     told: dict[str, Any] = {"complete": True, "answered": True, "generation": 0, "channel": "portal"}
+    told |= {"rule": REOPENING}
     told |= {"effective_at": DUE.isoformat(), "answer_by": DUE.isoformat()}
     return Logged(
         id=uuid5(UUID(int=1), f"{place} {seq}"),
@@ -94,7 +96,7 @@ def sound(**changes: Any) -> Evidence:
         sent=[sent(one, offset) for offset, one in enumerate([*LOG, LOG[0]])],  # one of them twice
         trace=[(one.place, one.seq) for one in LOG],
         totals={FILE: 3, CLOCK: 2},
-        files={FILE[2]: ("approved_by_silence", 3)},
+        rows={FILE: ("approved_by_silence", 3)},
         clocks=[
             {
                 "id": CLOCK[2],
@@ -106,7 +108,7 @@ def sound(**changes: Any) -> Evidence:
             }
         ],
         numbers=[("06.141.01.0", 2026, 1), ("06.141.01.0", 2026, 2)],
-        shown={FILE[2]: ("approved_by_silence", 3)},
+        shown={FILE: ("approved_by_silence", 3)},
         reads=READS,
     )
     return replace(seen, **changes)
@@ -134,6 +136,46 @@ def _log(*more: Logged, without: int | None = None) -> list[Logged]:
 
 EARLY = replace(LOG[3], occurred_at=DUE - timedelta(seconds=1))
 TWICE = replace(LOG[3], seq=3, id=UUID(int=9))
+
+
+def reported(*story: str, state: str, version: int | None = None, at: datetime | None = None) -> Evidence:
+    """With a report beside the file, of which this happened: its last event at that instant."""
+    happened = [event(REPORT, seq, what, cause=f"r{seq}") for seq, what in enumerate(story, 1)]
+    happened[-1] = replace(happened[-1], occurred_at=at or happened[-1].occurred_at)
+    offsets = range(len(sound().sent), len(sound().sent) + len(happened))
+    told = [*sound().trace, *((REPORT, seq) for seq in range(1, len(story) + 1))]
+    return sound(
+        log=[*LOG, *happened],
+        heads={FILE: 3, CLOCK: 2, REPORT: len(story)},
+        inbox={**sound().inbox, ("witness.all", REPORT): (len(story), "open")},
+        sent=[*sound().sent, *(sent(one, offset) for one, offset in zip(happened, offsets, strict=True))],
+        trace=told,
+        totals={FILE: 3, CLOCK: 2, REPORT: len(story)},
+        rows={**sound().rows, REPORT: (state, version or len(story))},
+    )
+
+
+TAKEN = ("received", "acknowledged", "assigned", "started")
+ANSWERED = (*TAKEN, "answered", "deadline_known")
+AFTER, BEFORE = DUE + timedelta(seconds=1), DUE - timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("story", "state", "at"),
+    [
+        (("received", "acknowledged"), "acknowledged", AFTER),
+        ((*TAKEN, "rerouted"), "acknowledged", AFTER),
+        ((*TAKEN, "escalated", "answered"), "answered", AFTER),
+        ((*ANSWERED, "closed"), "closed", AFTER),
+        ((*ANSWERED, "rated", "limit_passed"), "closed", AFTER),
+        ((*ANSWERED, "reopened"), "reopened", BEFORE),
+        ((*TAKEN, "escalated", "answered", "reopened", "assigned", "rerouted"), "reopened", AFTER),
+        ((*TAKEN, "answered", "reopened", "escalated"), "reopened", AFTER),
+    ],
+)
+def test_a_report_is_the_fold_of_what_happened(story: Sequence[str], state: str, at: datetime) -> None:
+    assert findings(reported(*story, state=state, at=at)) == []
+
 
 BROKEN: dict[str, tuple[str, Broken]] = {
     "an ok command without its event": ("A1", lambda: sound(commands=[command("decide")])),
@@ -192,11 +234,40 @@ BROKEN: dict[str, tuple[str, Broken]] = {
     "a clock that is due and silent": ("A6", lambda: sound(clocks=_clock(due=True))),
     "an expiry before its instant": ("A6", lambda: sound(log=[*LOG[:3], EARLY, LOG[4]])),
     "an expiry announced twice": ("A6", lambda: sound(log=_log(TWICE), heads={FILE: 3, CLOCK: 3})),
-    "a row that is not the fold of its events": ("A7", lambda: sound(files={FILE[2]: ("granted", 3)})),
-    "a row that is not there": ("A7", lambda: sound(files={})),
+    "a row that is not the fold of its events": ("A7", lambda: sound(rows={FILE: ("granted", 3)})),
+    "a row that is not there": ("A7", lambda: sound(rows={})),
     "a clock that is not the fold of its events": ("A7", lambda: sound(clocks=_clock(state="running"))),
-    "an answer over HTTP that is not the row": ("A7", lambda: sound(shown={FILE[2]: ("granted", 3)})),
+    "an answer over HTTP that is not the row": ("A7", lambda: sound(shown={FILE: ("granted", 3)})),
     "a count that is not that of the events": ("A7", lambda: sound(totals={FILE: 2, CLOCK: 2})),
+    "a report that is not the fold of its events": ("A7", lambda: reported(*TAKEN, state="answered")),
+    "a report one version off": ("A7", lambda: reported(*TAKEN, state="in_progress", version=5)),
+    "a report that is not there": ("A7", lambda: replace(reported(*TAKEN, state=""), rows=sound().rows)),
+    "a receipt without its report": (
+        "A1",
+        lambda: sound(commands=[replace(command("report"), key="submit")]),
+    ),
+    "a reopening after its time": (
+        "legal",
+        lambda: reported(*ANSWERED, "reopened", state="reopened", at=DUE),
+    ),
+    "a reopening of what the time closed": (
+        "legal",
+        lambda: reported(*ANSWERED, "closed", "reopened", state="reopened", at=BEFORE),
+    ),
+    "a report closed before its time": (
+        "legal",
+        lambda: reported(*ANSWERED, "closed", state="closed", at=BEFORE),
+    ),
+    "a reopened report closed by the time before": (
+        "legal",
+        lambda: reported(*TAKEN, "answered", "reopened", "limit_passed", state="reopened"),
+    ),
+    "a reply escalated twice": ("legal", lambda: reported(*TAKEN, *["escalated"] * 2, state="in_progress")),
+    "a reply escalated that was given": ("legal", lambda: reported(*ANSWERED, "escalated", state="answered")),
+    "a reply escalated before its instant": (
+        "legal",
+        lambda: reported(*TAKEN, "escalated", state="in_progress", at=BEFORE),
+    ),
     "a refusal after the silence": (
         "legal",
         lambda: sound(log=_log(event(FILE, 4, "refused")), heads={FILE: 4, CLOCK: 2}),

@@ -1,7 +1,8 @@
 """Kafka may deliver again, out of order, or not at all: the worst of it, on purpose."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 from uuid import uuid4
 
@@ -68,6 +69,31 @@ async def again(
         await producer.stop()
         await reader.stop()
     return count
+
+
+@asynccontextmanager
+async def unrest(trial: Trial, victims: Sequence[str], topics: Sequence[str]) -> AsyncIterator[None]:
+    """While the block runs one of these services dies now and then inside what it applies, and what is on
+    these topics is said again.
+    """
+    cluster = trial.cluster
+    said_again: dict[TopicPartition, int] = {}
+    ended = asyncio.Event()
+
+    async def trouble() -> None:
+        while not ended.is_set():
+            await asyncio.sleep(cluster.seconds(10, least=4))
+            cluster.arm(
+                trial.chance.choice(victims), trial.chance.choice(["inbox.applied", "inbox.committed"])
+            )
+            await again(cluster, topics, trial.chance.shuffle, since=said_again)
+
+    troubling = asyncio.create_task(trouble())
+    try:
+        yield
+    finally:
+        ended.set()
+        await troubling
 
 
 def _as_it_is(_: list[Any]) -> None:
@@ -164,4 +190,4 @@ SCENARIOS: Final = (
     ),
 )
 
-__all__ = ["SCENARIOS", "again"]
+__all__ = ["SCENARIOS", "again", "unrest"]

@@ -6,14 +6,11 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from aiokafka import TopicPartition
-
 from services.deadlines.events import CLOCKS
-from tests.faults.cluster import Process
 from tests.faults.deciding import decided, outcomes
 from tests.faults.heal import drained, healed
 from tests.faults.registry import CI, DEFAULT, SCALE, Scenario, Toothless, Trial, Wrong
-from tests.faults.scenarios.deliveries import again
+from tests.faults.scenarios.deliveries import unrest
 from tests.faults.seeds import Batch, copied, imported
 
 MANY: Final = 100_000
@@ -49,10 +46,7 @@ async def hundred_thousand(trial: Trial) -> None:
     await copied(cluster, batch, amount)
     cluster.note(f"{amount} clocks copied in {time.monotonic() - began:.0f} s; all due at {batch.answer_by}")
     due = await cluster.value("deadlines", DUE, batch.answer_by)
-    twin = Process("deadlines", cluster.variables, label="deadlines-2")
-    try:
-        await twin.up(cluster.note)
-        cluster.processes[twin.label] = twin
+    async with cluster.twin("deadlines") as twin:
         await cluster.stage.advance(batch.certain - timedelta(seconds=2))
         async with trial.fault(f"{due} clocks are due; those who announce them are killed again and again"):
             for _ in range(6):
@@ -66,9 +60,6 @@ async def hundred_thousand(trial: Trial) -> None:
             "all announced after, s": round(seconds),
             "lateness p50, max, s": late,
         }
-    finally:
-        cluster.processes.pop(twin.label, None)
-        await twin.down()
 
 
 async def one_poisoned(trial: Trial) -> None:
@@ -108,27 +99,13 @@ async def race(trial: Trial, amount: int) -> Batch:
     meanwhile, and what the clocks say is said again. Returns the files, settled.
     """
     cluster, first = trial.cluster, min(200, amount // 5)
-    said_again: dict[TopicPartition, int] = {}
     batch = await imported(cluster, amount)
-    ended = asyncio.Event()
-
-    async def trouble() -> None:
-        while not ended.is_set():
-            await asyncio.sleep(cluster.seconds(10, least=4))
-            victim = trial.chance.choice(["rokhas", "deadlines"])
-            cluster.arm(victim, trial.chance.choice(["inbox.applied", "inbox.committed"]))
-            await again(cluster, [CLOCKS.topic], trial.chance.shuffle, since=said_again)
-
     # Half of the decisions come before midnight, at the pace that this machine was seen to have.
     rate = await decided(trial, batch, range(first))
     await cluster.stage.advance(batch.answer_by - timedelta(seconds=(amount - first) / 2 / max(rate, 5)))
     async with trial.fault(f"{amount} decisions race their midnight"):
-        troubling = asyncio.create_task(trouble())
-        try:
+        async with unrest(trial, ["rokhas", "deadlines"], [CLOCKS.topic]):
             trial.figures["decisions a second"] = round(await decided(trial, batch, range(first, amount)))
-        finally:
-            ended.set()
-            await troubling
         if await cluster.value("rokhas", "SELECT msg.legal_now()") < batch.certain:
             await cluster.stage.advance(batch.certain + timedelta(seconds=2))
         await healed(cluster)
@@ -139,14 +116,8 @@ async def race(trial: Trial, amount: int) -> Batch:
 async def legal_race(trial: Trial, files: int) -> None:
     cluster = trial.cluster
     amount = cluster.amount(files, least=150)
-    twin = Process("rokhas", cluster.variables, label="rokhas-2")
-    try:
-        await twin.up(cluster.note)
-        cluster.processes[twin.label] = twin
+    async with cluster.twin("rokhas"):
         batch = await race(trial, amount)
-    finally:
-        cluster.processes.pop(twin.label, None)
-        await twin.down()
     trial.figures |= await outcomes(cluster, batch)
     for outcome in ("refused", "approved_by_silence"):
         if trial.figures.get(outcome, 0) < amount / 50:
