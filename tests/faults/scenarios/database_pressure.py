@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +22,8 @@ RECENT: Final = """
 END: Final = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'jamaa_rokhas%'"
 CLOCK: Final = "SELECT clock_timestamp()"
 STEP: Final = 3600.0  # seconds
+WAITED: Final = 2.0  # seconds of a command that has found no connection at once
+HALF_A_DAY: Final = timedelta(hours=12)
 LAST: Final = "SELECT max(pos) FROM msg.event_log"
 UNSENT: Final = "SELECT count(*) FROM msg.outbox_pending WHERE pos <= $1"
 FAKETIME: Final = tuple(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
@@ -58,7 +62,7 @@ async def deadlocks(trial: Trial) -> None:
 
 async def pool(trial: Trial) -> None:
     cluster = trial.cluster
-    before = trial.crowd.journal.counts()
+    before, began = trial.crowd.journal.counts(), time.time()
     async with cluster.sql("rokhas") as sql:
         async with trial.fault("a table is locked: every connection of the pool waits"), sql.transaction():
             await sql.execute("LOCK TABLE rokhas.dossier IN ACCESS EXCLUSIVE MODE")
@@ -73,6 +77,13 @@ async def pool(trial: Trial) -> None:
     after = trial.crowd.journal.counts()
     trial.figures |= {str(o): after[o] - before[o] for o in Outcome}
 
+    async def felt() -> int:
+        await asyncio.sleep(0)
+        ours = [command for command in trial.crowd.journal if command.sent_at > began]
+        return sum(command.outcome is Outcome.UNKNOWN or command.seconds > WAITED for command in ours)
+
+    await trial.least("commands that waited in vain or for seconds", felt, 1)
+
 
 async def _limit(sql: asyncpg.Connection, most: int) -> None:
     """How many sessions each role of rokhas may have; -1 is any number."""
@@ -86,6 +97,19 @@ async def clocks(trial: Trial) -> None:
         raise NotRun("libfaketime is not installed: apt-get install -y faketime")
     cluster = trial.cluster
     shifted = {"rokhas": "+1d", "deadlines": "-1d", "witness": "+1d"}
+    begin = {name: cluster.processes[name].log.stat().st_size for name in shifted}
+    now = datetime.now().astimezone()
+
+    async def astray() -> int:
+        await asyncio.sleep(0)
+        return sum(
+            any(
+                abs(datetime.fromisoformat(line["timestamp"]) - now) > HALF_A_DAY
+                for line in cluster.processes[name].said("timestamp", begin[name])
+            )
+            for name in shifted
+        )
+
     try:
         async with trial.fault("processes' clocks a day off: rokhas tomorrow, deadlines yesterday"):
             await asyncio.gather(
@@ -101,9 +125,7 @@ async def clocks(trial: Trial) -> None:
                 )
             )
             await asyncio.sleep(cluster.seconds(25, least=8))
-            trial.figures["rokhas believes it is"] = cluster.processes["rokhas"].said("timestamp")[-1][
-                "timestamp"
-            ][:10]
+        await trial.least("processes whose log is a day off", astray, len(shifted))
     finally:
         await asyncio.gather(*(cluster.again(name) for name in shifted))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from typing import Final
 
 from deploy.registry import SERVICES
@@ -44,8 +45,16 @@ async def restarted(trial: Trial) -> None:
     async with trial.fault("the standby killed: no commit is answered"):
         assert cluster.postgres.standby is not None
         await cluster.postgres.standby.kill()
+        killed = time.time()
         await asyncio.sleep(cluster.seconds(20, least=5))
+        alone = time.time()
         await cluster.postgres.standby.start()
+    # Sent once: what is sent again may be answered from what was committed before.
+    new = [command for command in trial.crowd.journal if command.tries == 1 and command.sent_at > killed]
+    for command in new:
+        if command.outcome is Outcome.OK and command.sent_at + command.seconds < alone:
+            raise Wrong(f"{command.what} {command.key} was answered, and one server has it")
+    trial.figures["commands that waited for the standby"] = sum(c.sent_at < alone for c in new)
     await asyncio.sleep(cluster.seconds(10))
 
 
