@@ -113,19 +113,18 @@ async def notify(
     tx: Tx, *, event_id: UUID, recipient: str, about: UUID | str, kind: str, content: Mapping[str, Any]
 ) -> None:
     """To be sent after this transaction commits; once per event and recipient, however often it is called."""
+    await notify_all(tx, event_id=event_id, about=about, kind=kind, contents={recipient: content})
+
+
+async def notify_all(
+    tx: Tx, *, event_id: UUID, about: UUID | str, kind: str, contents: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """The same to many, by recipient, in one round trip."""
     origin = {"traceparent": tx.traceparent, "correlation_id": tx.correlation_id}
-    await tx.execute(
-        WRITE,
-        {
-            "event_id": event_id,
-            "recipient": recipient,
-            "about": str(about),
-            "kind": kind,
-            "content": json.dumps(content, ensure_ascii=False),
-            "created_at": tx.now,
-            "origin": json.dumps({name: value for name, value in origin.items() if value}),
-        },
-    )
+    told = json.dumps({name: value for name, value in origin.items() if value})
+    same = {"event_id": event_id, "about": str(about), "kind": kind, "created_at": tx.now, "origin": told}
+    said = {recipient: json.dumps(content, ensure_ascii=False) for recipient, content in contents.items()}
+    await tx.execute(WRITE, [same | {"recipient": who, "content": what} for who, what in said.items()])
 
 
 async def space(tx: Tx, recipient: str, *, after: int | None, limit: int) -> list[Notice]:

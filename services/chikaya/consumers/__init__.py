@@ -7,6 +7,7 @@ from services.chikaya.consumers.followers import tell_followers
 from services.chikaya.consumers.merged import share
 from services.chikaya.consumers.notices import hand_over, tell
 from services.chikaya.consumers.tallies import keep_count
+from services.chikaya.consumers.tellings import tell_on
 from services.chikaya.consumers.yearly_reports import have_sealed
 from services.chikaya.events import REPORT, SUBSCRIPTION, YEARLY_REPORT
 from shared.documents import seal_documents
@@ -21,4 +22,4 @@ CONSUMERS: Final = (
     Consumer(name="chikaya.tallies", topics=(REPORT.topic,), handle=keep_count),
     Consumer(name="chikaya.yearly_reports", topics=(YEARLY_REPORT.topic,), handle=have_sealed),
 )
-TASKS: Final[tuple[Task, ...]] = (hand_over, seal_documents)
+TASKS: Final[tuple[Task, ...]] = (hand_over, seal_documents, tell_on)

@@ -3,9 +3,11 @@
 They are told what everybody may see, and nothing of a report that is not public (any more).
 """
 
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 from uuid import UUID, uuid5
 
+from services.chikaya.consumers.tellings import tell
 from services.chikaya.domain.catalogue import catalogue
 from services.chikaya.domain.values import Point
 from services.chikaya.events import REPORT, ReportEvent
@@ -21,8 +23,9 @@ from services.chikaya.events.report import (
     Rerouted,
 )
 from services.chikaya.events.subscription import SUBSCRIPTION, Begun
-from services.chikaya.store import codes, public, reports, subscriptions
+from services.chikaya.store import codes, public, subscriptions
 from services.chikaya.store.public import PublicReport
+from services.chikaya.store.tellings import Telling
 from shared.data import Names
 from shared.db import Tx
 from shared.errors import NotFound
@@ -59,11 +62,6 @@ WHERE: Final[Names] = {
     "ar": "{category} - {place}. رقم التبليغ: {reference}.",
     "fr": "{category} - {place}. Signalement {reference}.",
     "en": "{category} - {place}. Report {reference}.",
-}
-STOP: Final[Names] = {
-    "ar": "إيقاف هذه المتابعة",
-    "fr": "Ne plus suivre",
-    "en": "Stop following",
 }
 _CLOSED: Final[Names] = {
     "ar": "أغلق هذا التبليغ.",
@@ -121,16 +119,18 @@ async def tell_followers(tx: Tx, envelope: Envelope) -> None:
         seen = await public.get(tx, report_id)
     except NotFound:
         return  # not for everybody
-    report = await reports.get(tx, report_id)
-    told = {report.reporter, report.contact.address if report.contact else None}
-    for one in await subscriptions.of_report(tx, report_id):
-        if one.recipient not in told and kind in SAYS:
-            title = {language: text.format(seen.reference) for language, text in TITLE.items()}
-            await _post(tx, str(envelope.id), seen, one, "followed", title, SAYS[kind])
+    if kind in SAYS:
+        title = {language: text.format(seen.reference) for language, text in TITLE.items()}
+        await tell(tx, _telling(tx, envelope, seen, "followed", title, SAYS[kind]))
     if kind is Acknowledged or (kind is Rerouted and _moved(envelope)):
-        for one in await subscriptions.of_place(tx, _places(seen.collectivity), seen.category, _point(seen)):
-            if one.recipient not in told:
-                await _post(tx, f"nearby/{seen.id}", seen, one, "nearby", NEARBY, _where(seen))
+        nearby = replace(
+            _telling(tx, envelope, seen, "nearby", NEARBY, _where(seen)),
+            notice=uuid5(FOLLOWERS, f"nearby/{seen.id}"),
+            collectivities=_places(seen.collectivity),
+            category=seen.category,
+            point=_point(seen),
+        )
+        await tell(tx, nearby)
 
 
 async def _ask(tx: Tx, envelope: Envelope) -> None:
@@ -183,19 +183,13 @@ def _where(seen: PublicReport) -> Names:
     }
 
 
-async def _post(
-    tx: Tx, cause: str, seen: PublicReport, one: Any, kind: str, title: Names, said: Names
-) -> None:
-    content: dict[str, Any] = {
-        language: {"title": title[language], "text": said[language]} for language in said
-    }
-    href = f"/chikaya/v1/unsubscriptions?token={one.token}"
-    content["action"] = {"method": "POST", "href": href, "label": STOP}
-    await notify(
-        tx,
-        event_id=uuid5(FOLLOWERS, cause),
-        recipient=one.recipient,
-        about=seen.id,
+def _telling(tx: Tx, envelope: Envelope, seen: PublicReport, kind: str, title: Names, said: Names) -> Telling:
+    return Telling(
+        id=uuid5(FOLLOWERS, f"{envelope.id}/{kind}"),
+        notice=uuid5(FOLLOWERS, str(envelope.id)),
+        report=seen.id,
         kind=kind,
-        content=content,
+        content={language: {"title": title[language], "text": said[language]} for language in said},
+        said_at=tx.now,
+        origin=(tx.correlation_id, tx.traceparent),
     )

@@ -1,6 +1,5 @@
 """Who follows what. Tokens are told in notices only: the role of the API writes them and reads none."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -38,20 +37,6 @@ UNFOLLOWING = text("SELECT chikaya.unfollowing(:token)")
 ASKED = text("""
     UPDATE chikaya.subscription SET code_hash = :hash
     WHERE id = :id AND standing = 'pending' AND code_hash IS NULL RETURNING address""")
-OF_REPORT = text("""
-    SELECT id, coalesce(address, follower) AS recipient, token FROM chikaya.subscription
-    WHERE report = :report AND standing = 'active' ORDER BY id""")
-OF_PLACE = text(f"""
-    SELECT id, coalesce(address, follower) AS recipient, token FROM chikaya.subscription
-    WHERE standing = 'active' AND report IS NULL AND radius IS NULL AND collectivity = ANY(:collectivities)
-      AND (category IS NULL OR category = :category)
-    UNION ALL
-    SELECT id, coalesce(address, follower) AS recipient, token FROM chikaya.subscription
-    WHERE standing = 'active' AND radius IS NOT NULL AND (category IS NULL OR category = :category)
-      AND latitude BETWEEN CAST(:latitude AS float) - :reach AND CAST(:latitude AS float) + :reach
-      AND {METRES} * sqrt(power(latitude - :latitude, 2)
-        + power((longitude - :longitude) * cos(radians(CAST(:latitude AS float))), 2)) <= radius
-    ORDER BY id""")
 REACH: Final = 0.2  # degrees of latitude: more than the farthest radius
 
 
@@ -103,25 +88,6 @@ async def ask(tx: Tx, subscription_id: UUID, code: str) -> str | None:
     values = {"id": subscription_id, "hash": digest(code)}
     address: str | None = (await tx.execute(ASKED, values)).scalar_one_or_none()
     return address
-
-
-async def of_report(tx: Tx, report: UUID) -> Sequence[Row[Any]]:
-    """Who follows it: `recipient`, and the `token` of their link."""
-    return (await tx.execute(OF_REPORT, {"report": report})).all()
-
-
-async def of_place(
-    tx: Tx, collectivities: Sequence[str], category: str, point: Point | None
-) -> Sequence[Row[Any]]:
-    """Who follows what is reported there, as above. Without a point, those who follow a commune."""
-    values = {
-        "collectivities": list(collectivities),
-        "category": category,
-        "latitude": point and point.latitude,
-        "longitude": point and point.longitude,
-        "reach": REACH,
-    }
-    return (await tx.execute(OF_PLACE, values)).all()
 
 
 def subscription_unknown() -> NotFound:
