@@ -5,7 +5,7 @@ from typing import Final
 
 from services.chikaya.api import router
 from services.chikaya.consumers import CONSUMERS, TASKS
-from services.chikaya.events import ADMINISTRATION, REPORT, SUBSCRIPTION, YEARLY_REPORT
+from services.chikaya.events import ADMINISTRATION, REPORT, SUBSCRIPTION, TEMPLATE, YEARLY_REPORT
 from services.chikaya.measure import measure
 from shared.access import access_stream
 from shared.documents import document_stream
@@ -20,7 +20,7 @@ SERVICE: Final = Service(
     },
     router=router,
     streams=(
-        *(REPORT, ADMINISTRATION, SUBSCRIPTION, YEARLY_REPORT),
+        *(REPORT, ADMINISTRATION, SUBSCRIPTION, TEMPLATE, YEARLY_REPORT),
         access_stream("chikaya"),
         document_stream("chikaya"),
     ),

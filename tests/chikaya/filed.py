@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import httpx
 from sqlalchemy import text
@@ -93,6 +94,14 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
 
 
 CLIENT = {"name": "Ville en main", "contact": "equipe@example.ma"}
+TEMPLATE: dict[str, Any] = {
+    "collectivity": CASABLANCA,
+    "name": "Inondation",
+    "language": "fr",
+    "outcome": "planned",
+    "text": "Votre signalement {reference} du {received_on} : {works} à {commune}.",
+}
+REWRITTEN = {name: TEMPLATE[name] for name in ("name", "outcome", "text")}
 BODIES: dict[str, Any] = {
     "/v1/reports": reported(),
     "/v1/anonymous-reports": anonymous(),
@@ -111,6 +120,10 @@ BODIES: dict[str, Any] = {
         "reasons": REASONS,
     },
     "/reports/{report_id}/notes": {"text": REASONS},
+    "/v1/templates": TEMPLATE,
+    "/revision": REWRITTEN,
+    "/drafts/{template_id}": {"values": {"works": REASONS}},
+    "/v1/answers": {"template_id": str(UUID(int=1)), "reports": [str(UUID(int=1))]},
     "/merger/{into}": {},
     "/separation": {},
     "/publication": {"reasons": REASONS},
@@ -141,6 +154,8 @@ async def complained(sent: Sent, secret: str, photo: str) -> dict[str, str]:
     report = answer.json()["report"]
     noted = await sent(f"/chikaya/v1/reports/{report['id']}/notes", "agent", {"text": secret})
     assert noted.status_code == 201, noted.text
+    template = await sent("/chikaya/v1/templates", "president", TEMPLATE | {"name": secret})
+    assert template.status_code == 201, template.text
     other = await sent("/chikaya/v1/reports", "citizen", reported(text=secret))
     assert other.status_code == 201, other.text
     admitted = await sent("/chikaya/v1/open311-clients", "operator", CLIENT)
@@ -152,6 +167,7 @@ async def complained(sent: Sent, secret: str, photo: str) -> dict[str, str]:
     assert proposed.is_success, proposed.text
     return {
         "report_id": report["id"],
+        "template_id": template.json()["id"],
         "year": str(YEAR),
         "into": other.json()["report"]["id"],
         "reference": report["reference"],

@@ -20,6 +20,7 @@ READS: Final = {Action.READ, Action.READ_NOTES}
 OF_NOTHING: Final = {
     Action.ADMIT_CLIENT,
     *(Action.SUBMIT, Action.LIST, Action.QUEUE, Action.PUBLISH_CONTACT, Action.REVIEW),
+    *(Action.READ_TEMPLATES, Action.WRITE_TEMPLATE),
     *(Action.FOLLOW, Action.STATISTICS, Action.PROPOSE, Action.PUBLISH_YEARLY_REPORT),
 }
 OF_A_CONTACT: Final = {Action.CONFIRM_CONTACT}

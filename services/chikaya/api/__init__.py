@@ -3,6 +3,7 @@
 from services.chikaya.api import (
     administrations,
     attachments,
+    bulk,
     catalogue,
     clients,
     desk,
@@ -15,6 +16,7 @@ from services.chikaya.api import (
     reports,
     statistics,
     subscriptions,
+    templates,
     yearly_reports,
 )
 from services.chikaya.api.common import authorize
@@ -35,6 +37,8 @@ for part in (
     duplicates,
     clients,
     geojson,
+    templates,
+    bulk,
     public,
     subscriptions,
     statistics,

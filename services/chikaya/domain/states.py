@@ -16,6 +16,8 @@ class Action(StrEnum):
     REVIEW = "review"
     FOLLOW = "follow"
     STATISTICS = "statistics"
+    READ_TEMPLATES = "read_templates"
+    WRITE_TEMPLATE = "write_template"
     PROPOSE = "propose"
     PUBLISH_YEARLY_REPORT = "publish_yearly_report"
     # a report

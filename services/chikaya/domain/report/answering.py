@@ -40,6 +40,12 @@ class Answering(Core):
             told.Answered, to=S.ANSWERED, answered_at=now, outcome=outcome, round=self.round
         )
 
+    def answered_with(self, outcome: Outcome, text: str) -> bool:
+        """Whether this very reply is the one that stands."""
+        if self.state not in {S.ANSWERED, S.CLOSED}:
+            return False
+        return (self.replies[-1].outcome, self.replies[-1].text) == (outcome, text)
+
     def reopen(self, reasons: str, *, by: Actor, now: datetime) -> told.Reopened:
         """What was answered or closed badly, within the time for it, which the law does not say. Raises
         Conflict `period_over`.
