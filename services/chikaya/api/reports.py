@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID, uuid4
 
 from fastapi import Response
+from limits import parse
 from pydantic import BaseModel, Field
 
 from services.chikaya.api.common import (
@@ -23,13 +24,21 @@ from services.chikaya.api.common import (
     show,
 )
 from services.chikaya.domain import Action, Report, State
+from services.chikaya.domain.pace import counted_for
 from services.chikaya.domain.report.filing import BY_AGENT
 from services.chikaya.events.report import Channel, Kind
-from services.chikaya.store import codes, reports
+from services.chikaya.store import codes, pace, reports
+from services.chikaya.store.pace import WAIT
 from shared.db import Tx
-from shared.http import PUBLIC, Body, Caller, Instant, Listing, Page, Router, Texts, etag
+from shared.errors import TooMany
+from shared.http import PUBLIC, Body, Caller, Instant, Listing, Page, Router, Texts, etag, problems
 
 router = Router(prefix="")
+
+PER_ACCOUNT: Final = parse("60/minute")
+"""Of one process, as the kernel limits routes: a round trip for each report would be paid by everybody. It is
+not the route's, for an agent who types for others is not limited for themselves.
+"""
 
 
 class SubmissionIn(ReportIn):
@@ -81,16 +90,19 @@ class ReportLine(BaseModel):
         return cls(**(fields | {"title": Texts(**one.listed.name)}))
 
 
-@router.post("/reports", status_code=201)
+@router.post("/reports", status_code=201, responses=problems(429))
 async def submit(
-    caller: Annotated[Caller, authorize.caller(Action.SUBMIT, limit="60/minute")],
+    caller: Annotated[Caller, authorize.caller(Action.SUBMIT)],
     body: SubmissionIn,
     response: Response,
 ) -> FiledOut:
     """Acknowledged at once (2-17-265 art. 5). An agent files for somebody without an account, of any commune,
-    and tells them the code.
+    and tells them the code. So many in a minute of one number or address, and of one account; what is
+    refused for that is sent again as it is, with the same key.
     """
     account = body.channel not in BY_AGENT
+    if account and not await caller.request.app.state.site.limiter.hit(PER_ACCOUNT, caller.actor.subject):
+        raise TooMany("too_many_reports", WAIT, retry_after=PER_ACCOUNT.get_expiry())
     tx = await caller.begin(reports.ARRIVAL if account else None)
     return await filed(tx, body, body.channel, response, account=account)
 
@@ -134,6 +146,7 @@ async def filed(
         now=tx.now,
         account=account,
     )
+    await pace.take(tx, counted_for(report))
     code = None if account else codes.drawn()
     if code is not None:
         await codes.become_reporter(tx, report.id)
