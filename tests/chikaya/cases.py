@@ -198,6 +198,7 @@ TAKE: Final[Mapping[Action, tuple[Actor, Take]]] = {
         lambda one: one.reroute("street_light", CASABLANCA, REASONS, by=AGENT, now=NOW),
     ),
     Action.MERGE: (AGENT, lambda one: one.merge(leading(), leads=False, by=AGENT, now=NOW)),
+    Action.DISMISS: (AGENT, lambda one: one.dismiss(leading(), REASONS, by=AGENT, now=NOW)),
     Action.SEPARATE: (AGENT, lambda one: one.separate(by=AGENT, now=NOW)),
     Action.PUBLISH: (AGENT, lambda one: one.publish(by=AGENT, now=NOW)),
     Action.WITHHOLD: (AGENT, lambda one: one.withhold(REASONS, by=AGENT, now=NOW)),

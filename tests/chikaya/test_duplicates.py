@@ -169,10 +169,14 @@ def test_an_answer_takes_one_step(into: Any, leads: bool) -> None:
 def test_who_does_not_merge() -> None:
     with pytest.raises(Invalid, match="same_report"):
         cases.acknowledged().merge(cases.acknowledged(), leads=False, by=AGENT, now=NOW)
+    with pytest.raises(Invalid, match="same_report"):
+        cases.acknowledged().dismiss(cases.acknowledged(), REASONS, by=AGENT, now=NOW)
     there = cases.leading()
     there.collectivity = cases.BEN_AHMED
     with pytest.raises(Forbidden):
         cases.acknowledged().merge(there, leads=False, by=AGENT, now=NOW)
+    with pytest.raises(Forbidden):
+        cases.acknowledged().dismiss(there, REASONS, by=AGENT, now=NOW)
     both = type(AGENT)(subject=cases.STRANGER.subject, roles=frozenset({Role.AGENT}), communes=AGENT.communes)
     with pytest.raises(Forbidden, match="own_report"):
         cases.acknowledged().merge(cases.leading(), leads=False, by=both, now=NOW)
@@ -204,8 +208,8 @@ async def test_side_by_side_merged_answered_and_told(
     assert (await shown(api, other))["state"] == "acknowledged", "nobody merged it"
     merged = await step(api, other, f"merger/{leading}", "agent")
     assert (merged["state"], merged["merged_into"]) == ("merged", leading)
-    sides = (await api.get(f"/v1/reports/{leading}/duplicates", "agent")).json()
-    assert ([one["id"] for one in sides["merged"]], sides["proposals"]) == ([other], [])
+    found = (await api.get(f"/v1/reports/{leading}/duplicates", "agent")).json()
+    assert ([one["id"] for one in found["merged"]], found["proposals"]) == ([other], [])
     chained = await api.post(f"/v1/reports/{leading}/merger/{far}", "agent", json={})
     assert problem(chained) == (409, "not_merged_into")
     await answered(api, leading)
@@ -236,6 +240,38 @@ async def test_separated_it_is_dealt_with_by_itself(
         assert await happened(one) == ["received", "acknowledged", "merged", "separated"]
 
 
+async def sides(api: Api, report: str, persona: str = "agent") -> dict[str, Any]:
+    answer = await api.get(f"/v1/reports/{report}/duplicates", persona)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_a_pair_that_a_person_dismissed_is_not_proposed_again(api: Api, happened: Happened) -> None:
+    one, other, third = [await filed(api) for _ in range(3)]
+    await step(api, one, f"duplicates/{other}/dismissal", "agent", {"reasons": "Deux trous, deux rues."})
+    for report, apart in ((one, other), (other, one)):
+        found = await sides(api, report, "instructor")
+        assert [proposed["report"]["id"] for proposed in found["proposals"]] == [third]
+        [said] = found["dismissed"]
+        assert (said["report"]["id"], said["by"], said["reasons"]) == (
+            apart,
+            "agent",
+            "Deux trous, deux rues.",
+        )
+        assert said["at"].endswith("Z")
+    assert len((await sides(api, third))["proposals"]) == 2
+    for report, again in ((one, other), (other, one)):
+        where = f"/v1/reports/{report}/duplicates/{again}/dismissal"
+        refused = await api.post(where, "instructor", json={"reasons": REASONS})
+        assert problem(refused) == (409, "dismissed_before")
+    assert await happened(one) == ["received", "acknowledged", "duplicate_dismissed"]
+    assert "Deux trous" not in str(await shown(api, one)), "between officers"
+    await step(api, other, f"merger/{one}", "instructor")
+    await step(api, other, "separation", "instructor")
+    assert [found["report"]["id"] for found in (await sides(api, other))["proposals"]] == [third]
+
+
 async def test_nobody_merges_what_is_not_their_offices(api: Api) -> None:
     leading, other = await filed(api), await filed(api)
     there = await filed(api, place={"collectivity": ELSEWHERE})
@@ -247,6 +283,9 @@ async def test_nobody_merges_what_is_not_their_offices(api: Api) -> None:
     ):
         answer = await api.post(f"/v1/reports/{other}/merger/{into}", persona, commune=commune, json={})
         assert answer.status_code in {403, 404}, persona
+        where = f"/v1/reports/{other}/duplicates/{into}/dismissal"
+        apart = await api.post(where, persona, commune=commune, json={"reasons": REASONS})
+        assert apart.status_code in {403, 404}, persona
         found = await api.get(f"/v1/reports/{other}/duplicates", persona, commune=commune)
         assert found.status_code in {403, 404} or commune is None, persona
     assert (await shown(api, other))["collectivity"] == CASABLANCA

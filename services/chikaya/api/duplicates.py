@@ -9,6 +9,7 @@ from services.chikaya.api.common import (
     Change,
     Nothing,
     PlaceOut,
+    Reasoned,
     ReportOut,
     authorize,
     changing,
@@ -65,11 +66,23 @@ class ProposalOut(BaseModel):
     same_category: bool
 
 
+class DismissedOut(BaseModel):
+    """Who said that the two are no duplicates, when and why."""
+
+    report: SideOut
+    by: str
+    at: Instant
+    reasons: str
+
+
 class DuplicatesOut(BaseModel):
-    """`proposals`, the likeliest first, are nobody's decision. `merged` are those that a person merged."""
+    """`proposals`, the likeliest first, are nobody's decision; `dismissed` are proposed no more. `merged` are
+    those that a person merged.
+    """
 
     report: SideOut
     proposals: list[ProposalOut]
+    dismissed: list[DismissedOut]
     merged: list[SideOut]
 
 
@@ -81,12 +94,19 @@ async def find(tx: Annotated[Tx, authorize(Action.MERGE)], report_id: UUID) -> D
     report = await reports.get(tx, report_id)
     report.demand(Action.MERGE, tx.actor)
     held = await duplicates.candidates(tx, report)
-    pairs = [(one, likeness(report, one)) for one in held if Action.MERGE in one.actions(tx.actor)]
+    known = [*held, *await duplicates.dismissed(tx, report)]
+    told = {one.id: one for one in known if report.told_apart(one) and one.may_read(tx.actor)}
+    pairs = [
+        (one, likeness(report, one))
+        for one in held
+        if one.id not in told and Action.MERGE in one.actions(tx.actor)
+    ]
     alike = sorted(((one, found) for one, found in pairs if found.proposed), key=lambda pair: -pair[1].score)[
         :MOST
     ]
     merged = await duplicates.merged_into(tx, report_id)
-    await read_by_another(tx, tx.actor, Action.MERGE, report, *(one for one, _ in alike), *merged)
+    read = (report, *(one for one, _ in alike), *told.values(), *merged)
+    await read_by_another(tx, tx.actor, Action.MERGE, *read)
     return DuplicatesOut(
         report=SideOut.of(report),
         proposals=[
@@ -98,8 +118,22 @@ async def find(tx: Annotated[Tx, authorize(Action.MERGE)], report_id: UUID) -> D
             )
             for one, found in alike
         ],
+        dismissed=[
+            DismissedOut(report=SideOut.of(one), by=said.by, at=said.at, reasons=said.reasons)
+            for one in told.values()
+            if (said := report.told_apart(one))
+        ],
         merged=[SideOut.of(one) for one in merged],
     )
+
+
+@router.post("/duplicates/{other}/dismissal")
+async def dismiss(
+    report: Annotated[Change, changing(Action.DISMISS)], other: UUID, body: Reasoned
+) -> ReportOut:
+    """They are of two things: not proposed again, for either; the other officers see who said so, and why."""
+    compared = await reports.get(report.tx, other)
+    return await report.answer(report.report.dismiss(compared, body.reasons, **report.who))
 
 
 @router.post("/merger/{into}")

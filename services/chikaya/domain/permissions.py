@@ -49,6 +49,7 @@ MAY: Final[dict[Action, frozenset[Role]]] = {
     A.WITHHOLD: OFFICERS,
     A.MERGE: OFFICERS,
     A.SEPARATE: OFFICERS,
+    A.DISMISS: OFFICERS,
 }
 
 

@@ -39,6 +39,7 @@ class Action(StrEnum):
     WITHHOLD = "withhold"
     MERGE = "merge"
     SEPARATE = "separate"
+    DISMISS = "dismiss"
 
 
 class State(StrEnum):
@@ -90,7 +91,7 @@ A = Action
 
 _KEPT: Final = frozenset({A.READ, A.READ_NOTES, A.NOTE, A.CONFIRM_CONTACT})
 _OFFICE: Final = _KEPT | {A.PUBLISH, A.WITHHOLD}
-_FRESH: Final = frozenset({A.ASSIGN, A.REROUTE, A.REDIRECT, A.DECLARE_INADMISSIBLE, A.MERGE})
+_FRESH: Final = frozenset({A.ASSIGN, A.REROUTE, A.REDIRECT, A.DECLARE_INADMISSIBLE, A.MERGE, A.DISMISS})
 
 ACTIONS: Final[dict[State, frozenset[Action]]] = {
     S.RECEIVED: frozenset(),
@@ -101,7 +102,7 @@ ACTIONS: Final[dict[State, frozenset[Action]]] = {
     S.IN_PROGRESS: _OFFICE | _FRESH | {A.ANSWER},
     S.MERGED: _OFFICE | {A.SEPARATE},
     S.ANSWERED: _OFFICE | {A.REOPEN, A.RATE},
-    S.REOPENED: _OFFICE | {A.ASSIGN, A.REROUTE, A.MERGE},
+    S.REOPENED: _OFFICE | {A.ASSIGN, A.REROUTE, A.MERGE, A.DISMISS},
     S.CLOSED: _OFFICE | {A.REOPEN},
     S.INADMISSIBLE: _KEPT,  # what is abusive is nobody's to see
     S.REDIRECTED: _OFFICE,

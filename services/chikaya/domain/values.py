@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
+from uuid import UUID
 
 from services.chikaya.events.report import Defect, InadmissibleGround, Outcome
 from shared.errors import Invalid
@@ -187,6 +188,16 @@ class Review:
     reply: str | None = None
     replies: int = 0
     reasons: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dismissed:
+    """A person said that it is no duplicate of `other`: they are not proposed again."""
+
+    other: UUID
+    by: str
+    at: datetime
+    reasons: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

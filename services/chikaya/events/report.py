@@ -268,6 +268,15 @@ class Separated(ReportEvent):
     of: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicateDismissed(ReportEvent):
+    """A person said, with reasons, that it and `other` are of two things: they are not proposed again."""
+
+    TYPE: ClassVar = "ma.jamaa.chikaya.report.duplicate_dismissed.v1"
+    dismissed_at: datetime
+    other: str
+
+
 REPORT: Final = Stream(
     "chikaya",
     "report",
@@ -294,5 +303,6 @@ REPORT: Final = Stream(
         Withheld,
         Merged,
         Separated,
+        DuplicateDismissed,
     ),
 )

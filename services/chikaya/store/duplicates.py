@@ -24,6 +24,7 @@ MERGED = reading(f"""{SELECT}
     WHERE state = 'merged' AND body ->> 'merged_into' = :id ORDER BY id""")
 LOCKED = reading(f"""{SELECT}
     WHERE state = 'merged' AND body ->> 'merged_into' = :id ORDER BY id FOR UPDATE""")
+THESE = reading(f"{SELECT} WHERE id = ANY(:ids) ORDER BY received_at, id")
 LEADS = text("""
     SELECT EXISTS (SELECT FROM chikaya.report WHERE state = 'merged' AND body ->> 'merged_into' = :id)""")
 
@@ -59,6 +60,12 @@ async def merged_into(tx: Tx, report_id: UUID, *, locked: bool = False) -> list[
     """Those that are merged into it now, by id; `locked` to be changed."""
     found = await tx.execute(LOCKED if locked else MERGED, {"id": str(report_id)})
     return [from_row(row) for row in found]
+
+
+async def dismissed(tx: Tx, report: Report) -> list[Report]:
+    """Those of which a person said, on this one, that they are no duplicates of it."""
+    ids = [one.other for one in report.dismissed]
+    return [from_row(row) for row in await tx.execute(THESE, {"ids": ids})]
 
 
 async def leads(tx: Tx, report_id: UUID) -> bool:

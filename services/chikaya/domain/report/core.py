@@ -12,6 +12,7 @@ from services.chikaya.domain.values import (
     Attachment,
     Clock,
     Contact,
+    Dismissed,
     Finding,
     Place,
     Rating,
@@ -53,7 +54,7 @@ class Core:
     the category's questions. `links` were given instead of photos: nobody here opens them, and they are never
     public, because what lies there may change. `sent_by` is the Open311 client that sent it.
     `merged_into` is the report that is worked on instead, or whose answer this one got: that of the round
-    `merged_round`, or a later one.
+    `merged_round`, or a later one; `dismissed` are those that a person said it is no duplicate of.
     """
 
     id: UUID
@@ -91,6 +92,7 @@ class Core:
     review: Review | None = None
     merged_into: UUID | None = None
     merged_round: int = 1
+    dismissed: tuple[Dismissed, ...] = ()
     answers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     links: tuple[str, ...] = ()
     sent_by: str | None = None

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.chikaya.domain.report.core import A, Core, S
 from services.chikaya.domain.states import LEADING
-from services.chikaya.domain.values import Reply
+from services.chikaya.domain.values import Dismissed, Reply, legible
 from services.chikaya.events import ReportEvent
 from services.chikaya.events import report as told
 from shared.auth import Actor
@@ -42,6 +42,34 @@ class Merging(Core):
         """They were two things after all: it waits for somebody to take it."""
         self._may(A.SEPARATE, by)
         return self._part(now)
+
+    def told_apart(self, other: Core) -> Dismissed | None:
+        """The first that a person said, on either, of the two as no duplicates."""
+        said = [one for one in self.dismissed if one.other == other.id]
+        said += [one for one in other.dismissed if one.other == self.id]
+        return min(said, key=lambda one: one.at, default=None)
+
+    def dismiss(self, other: Core, reasons: str, *, by: Actor, now: datetime) -> told.DuplicateDismissed:
+        """It and `other` are of two things, and are not proposed again. Who knows better merges them all the
+        same. Raises Invalid `same_report`, Forbidden, Conflict `dismissed_before`.
+        """
+        self._may(A.DISMISS, by)
+        if other.id == self.id:
+            raise Invalid("same_report", "A report is not a duplicate of itself.")
+        other.demand(A.DISMISS, by)
+        if said := self.told_apart(other):
+            raise Conflict(
+                "dismissed_before",
+                {
+                    "ar": "سبق أن قيل إنهما أمران مختلفان.",
+                    "fr": "Il a déjà été dit que ce sont deux choses.",
+                    "en": "Somebody already said that these are two things.",
+                },
+                at=said.at,
+            )
+        one = Dismissed(other=other.id, by=by.subject, at=now, reasons=legible(reasons, "reasons"))
+        self.dismissed = (*self.dismissed, one)
+        return self._announce(told.DuplicateDismissed, dismissed_at=now, other=str(other.id))
 
     def share(self, reply: Reply | None, *, of: UUID, now: datetime) -> ReportEvent | None:
         """What became of the report that it was merged into: its answer, or that it ended without one (None),
