@@ -37,10 +37,10 @@ class ClientOut(BaseModel):
 
 
 class AdmittedOut(BaseModel):
-    """`api_key` is told this once."""
+    """`api_key` is told this once, and again with the same Idempotency-Key for a day."""
 
     client: ClientOut
-    api_key: str
+    api_key: str | None
 
 
 @router.post("", status_code=201)

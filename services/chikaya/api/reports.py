@@ -52,8 +52,8 @@ class AnonymousIn(ReportIn):
 
 
 class FiledOut(BaseModel):
-    """`follow_up_code`, for whoever has no account, is told this once: with the reference it is all that
-    gives access to the report.
+    """`follow_up_code`, for whoever has no account, is told this once, and again with the same key for a day:
+    with the reference it is all that gives access to the report.
     """
 
     report: ReportOut

@@ -4,6 +4,7 @@ from typing import Final
 
 from services.chikaya.consumers.clocks import keep_time
 from services.chikaya.consumers.followers import tell_followers
+from services.chikaya.consumers.forgetting import forget
 from services.chikaya.consumers.merged import share
 from services.chikaya.consumers.notices import hand_over, tell
 from services.chikaya.consumers.tallies import keep_count
@@ -22,4 +23,4 @@ CONSUMERS: Final = (
     Consumer(name="chikaya.tallies", topics=(REPORT.topic,), handle=keep_count),
     Consumer(name="chikaya.yearly_reports", topics=(YEARLY_REPORT.topic,), handle=have_sealed),
 )
-TASKS: Final[tuple[Task, ...]] = (hand_over, seal_documents, tell_on)
+TASKS: Final[tuple[Task, ...]] = (hand_over, seal_documents, tell_on, forget)

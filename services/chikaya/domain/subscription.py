@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final, Self
 from uuid import UUID
 
+from services.chikaya.domain.forgetting import SUBSCRIPTION as UNCONFIRMED
 from services.chikaya.domain.values import Contact, Point
 from services.chikaya.events.subscription import Begun, Confirmed, Ended
 from shared.errors import Conflict, Invalid
@@ -127,6 +128,12 @@ class Subscription:
         if self.target.point is not None:
             self.target = Target(collectivity=self.collectivity, category=self.target.category)
         return Ended(collectivity=self.collectivity, ended_at=now)
+
+    def lapse(self, now: datetime) -> Ended | None:
+        """Of one that nobody confirmed in time; else nothing changes."""
+        if self.standing is not Standing.PENDING or now < self.begun_at + UNCONFIRMED:
+            return None
+        return self.end(now)
 
     def _become(self, standing: Standing) -> None:
         if standing not in NEXT[self.standing]:

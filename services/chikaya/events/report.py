@@ -277,6 +277,14 @@ class DuplicateDismissed(ReportEvent):
     other: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactForgotten(ReportEvent):
+    """Nobody confirmed in time where to write to whoever reported: it is kept no longer."""
+
+    TYPE: ClassVar = "ma.jamaa.chikaya.report.contact_forgotten.v1"
+    forgotten_at: datetime
+
+
 REPORT: Final = Stream(
     "chikaya",
     "report",
@@ -304,5 +312,6 @@ REPORT: Final = Stream(
         Merged,
         Separated,
         DuplicateDismissed,
+        ContactForgotten,
     ),
 )

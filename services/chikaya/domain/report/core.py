@@ -133,7 +133,8 @@ class Core:
         moot = {action for rule, action in LIMITS.items() if self._over(rule)}
         if self.round > 1:
             moot.add(A.DECLARE_DEFECTIVE)
-        if self.account or self.contact is None or self.contact_confirmed_at is not None:
+        reached = self.contact is not None and self.contact.address is not None
+        if self.account or not reached or self.contact_confirmed_at is not None:
             moot.add(A.CONFIRM_CONTACT)
         return ACTIONS[self.state] - moot
 

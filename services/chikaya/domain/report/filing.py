@@ -8,6 +8,7 @@ from typing import Final, Self
 from uuid import UUID
 
 from services.chikaya.domain.catalogue import catalogue
+from services.chikaya.domain.forgetting import CONTACT as UNCONFIRMED
 from services.chikaya.domain.moderation import flags_in
 from services.chikaya.domain.permissions import not_allowed
 from services.chikaya.domain.report.core import MOST_ATTACHMENTS, A, Core, S, reporter_without_account
@@ -107,6 +108,18 @@ class Filing(Core):
         self._may(A.CONFIRM_CONTACT, by)
         self.contact_confirmed_at = now
         return self._announce(told.ContactConfirmed, confirmed_at=now)
+
+    def forget_contact(self, now: datetime) -> told.ContactForgotten | None:
+        """Where to write, which nobody confirmed in time; else nothing changes. What an agent typed in stays:
+        that person gave it to the office.
+        """
+        contact = self.contact
+        if self.filed_by or self.contact_confirmed_at is not None or contact is None:
+            return None
+        if contact.address is None or now < self.received_at + UNCONFIRMED:
+            return None
+        self.contact = Contact(name=contact.name) if contact.name else None
+        return self._announce(told.ContactForgotten, forgotten_at=now)
 
     def complete(
         self, text: str, attachments: tuple[Attachment, ...] = (), *, by: Actor, now: datetime
