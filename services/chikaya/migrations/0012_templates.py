@@ -1,11 +1,11 @@
-"""What nobody confirmed is forgotten."""
+"""Texts for replies."""
 
 from pathlib import Path
 
 from shared.migrate import run_script
 
-revision = "chikaya_0013"
-down_revision = "chikaya_0012"
+revision = "chikaya_0012"
+down_revision = "chikaya_0011"
 
 
 def upgrade() -> None:

@@ -1,4 +1,4 @@
-"""Follow-up codes leave the answers that are kept for an Idempotency-Key."""
+"""What nobody confirmed is forgotten."""
 
 from pathlib import Path
 

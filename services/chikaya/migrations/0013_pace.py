@@ -1,11 +1,11 @@
-"""Texts for replies."""
+"""How much one person files in a minute."""
 
 from pathlib import Path
 
 from shared.migrate import run_script
 
-revision = "chikaya_0011"
-down_revision = "chikaya_0010"
+revision = "chikaya_0013"
+down_revision = "chikaya_0012"
 
 
 def upgrade() -> None:

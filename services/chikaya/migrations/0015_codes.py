@@ -1,11 +1,11 @@
-"""How much one person files in a minute."""
+"""Follow-up codes leave the answers that are kept for an Idempotency-Key."""
 
 from pathlib import Path
 
 from shared.migrate import run_script
 
-revision = "chikaya_0012"
-down_revision = "chikaya_0011"
+revision = "chikaya_0015"
+down_revision = "chikaya_0014"
 
 
 def upgrade() -> None:
