@@ -177,3 +177,9 @@ async def test_the_steps_that_everybody_sees_have_words(chikaya: ServiceDatabase
         sql = (await tx.execute(text("SELECT pg_get_viewdef('chikaya.public_step'::regclass)"))).scalar_one()
     named = {word.removesuffix("::text") for word in sql.partition("ARRAY[")[2].partition("]")[0].split(", ")}
     assert {word.strip("'") for word in named} == set(STEPS)
+
+
+@pytest.mark.parametrize("said", ["%D8%AD%D9%81%D8%B1%D8%A9", "%FF", "\u062d"])
+async def test_what_is_not_ascii_is_no_servers_error(api: Api, said: str) -> None:
+    answer = await api.get(f"{V2}/requests.json?jurisdiction_id={said}")
+    assert (answer.status_code, answer.json()[0]["code"]) == (401, 401), answer.text

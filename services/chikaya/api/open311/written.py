@@ -60,7 +60,9 @@ class Open311Route(Route):
 
     async def answer(self, request: Request) -> Response:
         # What a form left blank was not said: clients send all their fields, and would find nothing.
-        request.scope["query_string"] = urlencode(parse_qsl(request.scope["query_string"])).encode()
+        # As text: given bytes, `parse_qsl` knows ASCII only, also behind percent signs.
+        given = parse_qsl(request.scope["query_string"].decode("latin-1"))
+        request.scope["query_string"] = urlencode(given).encode()
         try:
             response = await super().answer(request)
         except Problem as problem:
