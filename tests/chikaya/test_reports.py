@@ -331,9 +331,12 @@ async def test_the_views_of_everybody_have_these_columns_and_no_other(chikaya: S
         "public_report": {
             *("id", "reference", "kind", "category", "collectivity", "state", "received_at", "escalated_at"),
             *("latitude", "longitude", "text", "reply", "outcome", "answered_at", "photos"),
+            *("due_at", "stepped_at"),
         },
-        "public_step": {"id", "updated_at", "seq", "step", "occurred_at"},
-        "public_dates": {"id", "due_at", "stepped_at"},
+        "public_step": {
+            *("id", "updated_at", "seq", "step", "occurred_at"),
+            *("reference", "collectivity", "reply", "answered_at"),
+        },
         "public_tally": {"collectivity", "category", "month", "measure", "days", "n"},
     }
 

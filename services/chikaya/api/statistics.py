@@ -17,7 +17,7 @@ from sqlalchemy import Row
 from services.chikaya.api.common import authorize
 from services.chikaya.domain import Action
 from services.chikaya.domain.catalogue import catalogue
-from services.chikaya.domain.permissions import not_allowed
+from services.chikaya.domain.permissions import not_allowed, workplaces
 from services.chikaya.domain.place import extents
 from services.chikaya.domain.statistics import FEWEST, Figures, Measure
 from services.chikaya.store import statistics
@@ -130,7 +130,7 @@ async def of_office(
     until: Month | None = None,
 ) -> StatisticsOut:
     """Of the territory that the caller works for, or of a part of it; this year, unless said."""
-    places = workplaces(tx.actor, collectivity)
+    places = of_caller(tx.actor, collectivity)
     return await _statistics(tx, collectivity, places, period(tx, since, until), everybody=False)
 
 
@@ -155,7 +155,7 @@ async def heat_of_office(
     until: Month | None = None,
 ) -> HeatMapOut:
     """Of the territory that the caller works for."""
-    places = workplaces(tx.actor, collectivity)
+    places = of_caller(tx.actor, collectivity)
     return await _heat(tx, places, period(tx, since, until), everybody=False)
 
 
@@ -169,12 +169,10 @@ async def heat_of_everybody(
     return await _heat(tx, _below(collectivity), period(tx, since, until), everybody=True)
 
 
-def workplaces(by: Actor, collectivity: str | None) -> list[str] | None:
-    """None is all that the caller serves, as row-level security says. Raises Forbidden `not_allowed`."""
-    if collectivity is None:
-        return None
-    found = sorted(code for code in territory().within(collectivity) if by.covers(code))
-    if not found:
+def of_caller(by: Actor, collectivity: str | None) -> list[str]:
+    """Where the caller works, or the part of it. Raises Forbidden `not_allowed`."""
+    found = workplaces(by, collectivity)
+    if collectivity is not None and not found:
         raise not_allowed()
     return found
 

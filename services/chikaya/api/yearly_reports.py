@@ -9,7 +9,7 @@ from fastapi import Path, Request, Response
 from pydantic import BaseModel, Field
 
 from services.chikaya.api.common import Nothing, Sha256, Written, authorize
-from services.chikaya.api.statistics import CauseOut, FiguresOut, told, workplaces
+from services.chikaya.api.statistics import CauseOut, FiguresOut, of_caller, told
 from services.chikaya.domain import Action
 from services.chikaya.domain.catalogue import catalogue
 from services.chikaya.domain.permissions import demand
@@ -223,7 +223,7 @@ async def _read(
 
 async def _account(tx: Tx, collectivity: str, year: int) -> Account:
     """The figures of this moment, of reports that were received in that year."""
-    places = workplaces(tx.actor, collectivity)
+    places = of_caller(tx.actor, collectivity)
     rows = await statistics.counts(tx, date(year, 1, 1), date(year, 12, 1), places, everybody=False)
     total, causes, _ = told(rows)
     return Account(total=total, causes=causes)

@@ -5,6 +5,7 @@ from typing import Final
 from services.chikaya.domain.states import Action
 from shared.auth import OFFICERS, Actor, Role
 from shared.errors import Forbidden
+from shared.territory import territory
 
 A = Action
 
@@ -56,6 +57,13 @@ MAY: Final[dict[Action, frozenset[Role]]] = {
 def serves(action: Action, by: Actor, collectivity: str) -> bool:
     """Whether `by` holds a part, other than a citizen's, that may do it, where the report is."""
     return by.holds(*MAY[action] - _CITIZEN) and by.covers(collectivity)
+
+
+def workplaces(by: Actor, collectivity: str | None = None) -> list[str]:
+    """The collectivities that `by` works for; of a part of the country, those that lie there."""
+    known = territory()
+    served = by.communes.union(*(known.within(province) for province in by.provinces))
+    return sorted(served if collectivity is None else served & known.within(collectivity))
 
 
 def not_allowed() -> Forbidden:

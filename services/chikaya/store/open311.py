@@ -27,25 +27,22 @@ STEPS: Final = {
 }
 """By the last word of an event, how a report stood after it. The view `public_step` holds no other events."""
 
-WITHIN: Final = "(CAST(:collectivities AS text[]) IS NULL OR p.collectivity = ANY(:collectivities))"
-FIND = text(f"""
-    SELECT p.*, d.due_at, d.stepped_at
-    FROM ({public.SELECT}) AS p JOIN chikaya.public_dates AS d ON d.id = p.id
-    WHERE {WITHIN}
-      AND (CAST(:references AS text[]) IS NULL OR p.reference = ANY(:references))
-      AND (CAST(:report AS uuid) IS NULL OR p.id = :report)
-      AND (CAST(:categories AS text[]) IS NULL OR p.category = ANY(:categories))
-      AND (CAST(:states AS text[]) IS NULL OR p.state = ANY(:states))
-      AND (CAST(:since AS timestamptz) IS NULL OR p.received_at >= :since)
-      AND (CAST(:until AS timestamptz) IS NULL OR p.received_at <= :until)
-    ORDER BY p.received_at DESC, p.id DESC LIMIT :limit OFFSET :offset""")
-UPDATES = text(f"""
-    SELECT p.id, p.reference, p.reply, p.answered_at, s.seq, s.step, s.occurred_at
-    FROM ({public.SELECT}) AS p JOIN chikaya.public_step AS s ON s.id = p.id
-    WHERE {WITHIN}
-      AND (CAST(:references AS text[]) IS NULL OR p.reference = ANY(:references))
-      AND s.updated_at >= :since AND s.occurred_at >= :since AND s.occurred_at <= :until
-    ORDER BY s.occurred_at, p.id, s.seq LIMIT :limit OFFSET :offset""")
+FINDS: Final = public.listed(
+    f"SELECT {public.COLUMNS}, due_at, stepped_at FROM chikaya.public_report",
+    f"""(CAST(:references AS text[]) IS NULL OR reference = ANY(:references))
+      AND (CAST(:report AS uuid) IS NULL OR id = :report)
+      AND (CAST(:categories AS text[]) IS NULL OR category = ANY(:categories))
+      AND (CAST(:states AS text[]) IS NULL OR state = ANY(:states))
+      AND {public.SINCE} AND received_at <= {public.UNTIL}""",
+    page=":reach",
+    whole="LIMIT :limit OFFSET :offset",
+)
+UPDATES = text("""
+    SELECT id, reference, reply, answered_at::timestamptz, seq, step, occurred_at FROM chikaya.public_step
+    WHERE (CAST(:collectivities AS text[]) IS NULL OR collectivity = ANY(:collectivities))
+      AND (CAST(:references AS text[]) IS NULL OR reference = ANY(:references))
+      AND updated_at >= :since AND occurred_at >= :since AND occurred_at <= :until
+    ORDER BY occurred_at, id, seq LIMIT :limit OFFSET :offset""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +85,7 @@ async def find(tx: Tx, asked: Asked) -> list[Listed]:
     """The newest first."""
     values = {
         "collectivities": asked.collectivities,
+        "reach": asked.skip + asked.limit,
         "references": asked.references,
         "report": asked.report,
         "categories": asked.categories,
@@ -99,7 +97,7 @@ async def find(tx: Tx, asked: Asked) -> list[Listed]:
     }
     return [
         Listed(shown=public.read(row), due_at=row.due_at, stepped_at=row.stepped_at)
-        for row in await tx.execute(FIND, values)
+        for row in await tx.execute(FINDS[public.few(asked.collectivities)], values)
     ]
 
 

@@ -7,28 +7,55 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row, TextClause, text
 
 from services.chikaya.domain import State
 from services.chikaya.events.report import Kind
 from shared.db import Tx
 from shared.errors import NotFound
 
-SELECT: Final = """
-    SELECT id, reference, kind, category, collectivity, state, received_at, escalated_at,
+COLUMNS: Final = """
+    id, reference, kind, category, collectivity, state, received_at, escalated_at,
       longitude::float, latitude::float, text, reply, outcome, answered_at::timestamptz,
-      photos
-    FROM chikaya.public_report"""
+      photos"""
+SELECT: Final = f"SELECT {COLUMNS} FROM chikaya.public_report"
 ONE = text(f"{SELECT} WHERE id = :id")
-LIST = text(f"""{SELECT}
-    WHERE (CAST(:collectivities AS text[]) IS NULL OR collectivity = ANY(:collectivities))
-      AND (CAST(:category AS text) IS NULL OR category = :category)
-      AND (CAST(:states AS text[]) IS NULL OR state = ANY(:states))
-      AND (CAST(:since AS timestamptz) IS NULL OR received_at >= :since)
-      AND (CAST(:until AS timestamptz) IS NULL OR received_at < :until)
-      AND (CAST(:after_at AS timestamptz) IS NULL
-        OR (received_at, id) < (:after_at, CAST(:after_id AS uuid)))
-    ORDER BY received_at DESC, id DESC LIMIT :limit""")
+LATEST: Final = "ORDER BY received_at DESC, id DESC"
+FEW: Final = 20
+"""Places of which each gives its page, from its index; more of them are met often enough among the newest."""
+# Without a bound it is infinite: an index serves these, where `:since IS NULL OR …` says no plan what it is.
+SINCE: Final = "received_at >= coalesce(CAST(:since AS timestamptz), '-infinity')"
+UNTIL: Final = "coalesce(CAST(:until AS timestamptz), 'infinity')"
+LIST: Final = f"""
+      (CAST(:category AS text) IS NULL OR category = :category)
+      AND (CAST(:states AS text[]) IS NULL OR state = ANY(:states)) AND {SINCE}
+      AND (received_at, id)
+        < (coalesce(CAST(:before_at AS timestamptz), 'infinity'), CAST(:before_id AS uuid))"""
+
+
+def listed(columns: str, where: str, page: str, whole: str) -> dict[bool | None, TextClause]:
+    """The newest first: of all places (None), of a few (True), or of many. `page` limits what is read of each
+    of a few, `whole` all.
+    """
+    plain = f"{columns} WHERE {where}"
+    of_each = f"{columns} WHERE collectivity = place.code AND {where} {LATEST} LIMIT {page}"
+    return {
+        None: text(f"{plain} {LATEST} {whole}"),
+        False: text(f"{plain} AND collectivity = ANY(:collectivities) {LATEST} {whole}"),
+        True: text(
+            "SELECT each.* FROM unnest(CAST(:collectivities AS text[])) AS place (code)"
+            f" CROSS JOIN LATERAL ({of_each}) AS each"
+            f" ORDER BY each.received_at DESC, each.id DESC {whole}"
+        ),
+    }
+
+
+LISTS: Final = listed(SELECT, LIST, ":limit", "LIMIT :limit")
+
+
+def few(collectivities: Sequence[str] | None) -> bool | None:
+    """Which of `listed` is asked."""
+    return None if collectivities is None else len(collectivities) <= FEW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,14 +106,15 @@ async def find(
     limit: int,
 ) -> list[PublicReport]:
     """The newest first."""
+    # One bound: of two, an index may begin at the wrong one.
+    before = after if after and (until is None or after[0] < until) else (until, UUID(int=0))
     values = {
         "collectivities": None if collectivities is None else sorted(collectivities),
         "category": category,
         "states": None if states is None else [str(state) for state in states],
         "since": since,
-        "until": until,
-        "after_at": after and after[0],
-        "after_id": after and after[1],
+        "before_at": before[0],
+        "before_id": before[1],
         "limit": limit,
     }
-    return [read(row) for row in await tx.execute(LIST, values)]
+    return [read(row) for row in await tx.execute(LISTS[few(collectivities)], values)]

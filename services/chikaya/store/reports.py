@@ -12,6 +12,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.chikaya.domain import Report, State
+from services.chikaya.domain.permissions import workplaces
 from services.chikaya.domain.states import OPEN
 from services.chikaya.events import REPORT, ReportEvent
 from services.chikaya.events.report import Acknowledged, Kind, Received
@@ -60,23 +61,34 @@ OWN = reading(f"""{SELECT}
       AND (CAST(:after_at AS timestamptz) IS NULL
         OR (received_at, id) < (:after_at, CAST(:after_id AS uuid)))
     ORDER BY received_at DESC, id DESC LIMIT :limit""")
-QUEUE = reading(f"""{SELECT}
-    WHERE state = ANY(:states)
-      AND (collectivity = ANY(:communes) OR left(collectivity, 6) = ANY(:provinces))
-      AND (CAST(:category AS text) IS NULL OR category = :category)
-      AND (CAST(:assignee AS text) IS NULL OR assignee = :assignee)
-      AND (NOT CAST(:escalated AS boolean) OR escalated_at IS NOT NULL)
-      AND (CAST(:after_id AS uuid) IS NULL
-        OR (coalesce(due_at, 'infinity'), id)
-          > (coalesce(CAST(:after_due AS timestamptz), 'infinity'), CAST(:after_id AS uuid)))
-    ORDER BY coalesce(due_at, 'infinity'), id LIMIT :limit""")
-TO_REVIEW = reading(f"""{SELECT}
-    WHERE to_review
-      AND (collectivity = ANY(:communes) OR left(collectivity, 6) = ANY(:provinces))
-      AND (CAST(:flagged AS boolean) IS NULL OR (body ->> 'flagged')::boolean = :flagged)
-      AND (CAST(:after_at AS timestamptz) IS NULL
-        OR (received_at, id) > (:after_at, CAST(:after_id AS uuid)))
-    ORDER BY received_at, id LIMIT :limit""")
+# A page of each place, by an index that has them in this order, and of these the page: an office would sort
+# all of its own otherwise. What is open is spelled as the index `report_queue` spells it.
+PLACES: Final = "unnest(CAST(:places AS text[])) AS place (code) CROSS JOIN LATERAL"
+IS_OPEN: Final = "state NOT IN ('answered', 'closed', 'inadmissible', 'redirected')"
+WAITING: Final = f"""
+    SELECT page.* FROM {PLACES} (
+      SELECT {", ".join(IN_COLUMNS)}, body, coalesce(due_at, 'infinity') AS due FROM chikaya.report
+      WHERE collectivity = place.code AND {{which}} AND state = ANY(:states)
+        AND (CAST(:category AS text) IS NULL OR category = :category)
+        AND (CAST(:assignee AS text) IS NULL OR assignee = :assignee)
+        AND (NOT CAST(:escalated AS boolean) OR escalated_at IS NOT NULL)
+        AND (CAST(:after_id AS uuid) IS NULL
+          OR (coalesce(due_at, 'infinity'), id)
+            > (coalesce(CAST(:after_due AS timestamptz), 'infinity'), CAST(:after_id AS uuid)))
+      ORDER BY coalesce(due_at, 'infinity'), id LIMIT :limit) AS page
+    ORDER BY page.due, page.id LIMIT :limit"""
+QUEUES = {
+    only_open: reading(WAITING.format(which=IS_OPEN if only_open else "true")) for only_open in (True, False)
+}
+TO_REVIEW = reading(f"""
+    SELECT page.* FROM {PLACES} (
+      {SELECT}
+      WHERE collectivity = place.code AND to_review
+        AND (CAST(:flagged AS boolean) IS NULL OR (body ->> 'flagged')::boolean = :flagged)
+        AND (CAST(:after_at AS timestamptz) IS NULL
+          OR (received_at, id) > (:after_at, CAST(:after_id AS uuid)))
+      ORDER BY received_at, id LIMIT :limit) AS page
+    ORDER BY page.received_at, page.id LIMIT :limit""")
 NO_DATE: Final = "infinity"
 """Where a report has no date yet, in a cursor."""
 
@@ -131,10 +143,10 @@ async def queue(
     limit: int,
 ) -> list[Report]:
     """By the date on which the reply is due, of the places that the caller serves now."""
+    wanted = frozenset(states or OPEN)
     values = {
-        "states": [str(state) for state in states or OPEN],
-        "communes": sorted(tx.actor.communes),
-        "provinces": sorted(tx.actor.provinces),
+        "states": sorted(wanted),
+        "places": workplaces(tx.actor),
         "category": category,
         "assignee": assignee,
         "escalated": escalated,
@@ -142,7 +154,7 @@ async def queue(
         "after_id": after and after[1],
         "limit": limit,
     }
-    return [from_row(row) for row in await tx.execute(QUEUE, values)]
+    return [from_row(row) for row in await tx.execute(QUEUES[wanted <= OPEN], values)]
 
 
 async def to_review(
@@ -152,8 +164,7 @@ async def to_review(
     see: the oldest first.
     """
     values = {
-        "communes": sorted(tx.actor.communes),
-        "provinces": sorted(tx.actor.provinces),
+        "places": workplaces(tx.actor),
         "flagged": flagged,
         "after_at": after and after[0],
         "after_id": after and after[1],
