@@ -132,8 +132,13 @@ async def test_what_was_corrected_before_it_was_sealed_is_sealed_once(
     await api.post(f"{WHERE}/publication", "president", json={})
     body = {"reasons": {"ar": "خطأ في المقترحات"}, "proposals": [{"fr": "Un budget."}]}
     assert (await api.post(f"{WHERE}/correction", "president", json=body)).is_success
-    await heard(chikaya)
-    [(state, page)] = await sealed(api, chikaya, settings_of(SERVICE, tmp_path))
+    async with chikaya.worker.transaction() as tx:
+        published_then, corrected = (await tx.execute(LOG)).all()
+    await hear(SERVICE, chikaya, envelope_of(published_then))
+    settings = settings_of(SERVICE, tmp_path)
+    assert await sealed(api, chikaya, settings) == []
+    await hear(SERVICE, chikaya, envelope_of(corrected))
+    [(state, page)] = await sealed(api, chikaya, settings)
     assert (state, "Un budget." in page, "خطأ في المقترحات" in page) == ("issued", True, True)
 
 
