@@ -15,7 +15,7 @@ from tests.faults.heal import drained, healed
 from tests.faults.journal import Command, Outcome
 from tests.faults.people.chikaya import OFFICE, published, report, step
 from tests.faults.people.rokhas import COMMUNES
-from tests.faults.registry import CI, DEFAULT, Scenario, Toothless, Trial, Wrong
+from tests.faults.registry import DEFAULT, Scenario, Toothless, Trial, Wrong
 from tests.faults.scenarios.deliveries import unrest
 
 MANY: Final = 400
@@ -188,7 +188,7 @@ SCENARIOS: Final = (
         what="reopenings race the end of thirty days, replies that of sixty; who hears of it is killed",
         asks="one outcome each, no reopening after its time, one escalation as of it, none once answered",
         run=race,
-        sets=frozenset({DEFAULT, CI}),
+        sets=frozenset({DEFAULT}),
         quiet=True,
     ),
 )
