@@ -163,3 +163,17 @@ async def test_what_is_withheld_in_the_middle_is_told_no_further(api: Api, chika
     await step(api, report, "inadmissibility", "instructor", {"ground": "abusive", "reasons": REASONS})
     assert await left(chikaya) == 0
     assert len(await told(chikaya, town)) == PAGE
+
+
+async def test_who_comes_in_the_middle_is_not_told_what_was_before(
+    api: Api, chikaya: ServiceDatabase
+) -> None:
+    report = await filed(api)
+    town = await a_town_follows(chikaya, report, 50)
+    await step(api, report, "assignment", "agent", {"assignee": "instructor"})
+    await hears(chikaya, report)
+    assert await left(chikaya) == 1
+    late = await a_town_follows(chikaya, report, 50, "newcomer")
+    await eventually(lambda: left(chikaya), 0)
+    assert await told(chikaya, town) == dict.fromkeys(town, 1)
+    assert await told(chikaya, late) == {}
